@@ -124,7 +124,7 @@ target_compile_definitions(EtchMLIR INTERFACE ${LLVM_DEFINITIONS_LIST})
 add_library(EtchLLD INTERFACE)
 target_link_libraries(EtchLLD INTERFACE ${ETCH_LLVM_LIBS}/liblldELF.a
                                         ${ETCH_LLVM_LIBS}/liblldCommon.a
-                                        EtchMLIR)
+                                        EtchMLIR ZLIB::ZLIB zstd)
 
 # --- Targets ----------------------------------------------------------------
 
