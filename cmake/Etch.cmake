@@ -43,7 +43,8 @@
 #
 # Includes are written relative to the root: "dialects/Etch/EtchOps.h",
 # "dialects/Etch/EtchOps.h.inc" (generated), "compiler/Pipelines/Phases.h";
-# runtime/include and frontend/include are on the path: <etch/runtime.h>.
+# the include/ folders of runtime, dialects/Etch and frontend (and their mirrors
+# in the build folder) are on the path: <etch/runtime.h>.
 # Imported targets for other needs: EtchLLD (linker library), ZLIB::ZLIB,
 # PNG::PNG, Threads::Threads.
 
@@ -150,8 +151,11 @@ function(_etch_common target)
   target_include_directories(${target} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/runtime/include>
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/dialects/Etch/include>
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/frontend/include>
-    $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/frontend/include>)
+    $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/frontend/include>
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/dialects/Etch/include>
+    $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/dialects/Etch/include>)
   # Generated files are held to TableGen's standards, not to our warnings.
   target_include_directories(${target} SYSTEM PUBLIC
     $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}>)
