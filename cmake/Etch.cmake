@@ -28,10 +28,10 @@
 #     that name. (Its result per test ends up in capabilities.json: any C123 in
 #     a suite's or test's name ties it to that row.)
 #
-#   etch_add_test(Name COMMAND command... [LABELS ...] [TIMEOUT ...]
-#                 [ENVIRONMENT ...])
-#     Any other check as a ctest entry. Exit status 77 means "skipped"; a line
-#     `CAPABILITY: C001 C002` on its output names the rows it tests.
+#   etch_add_test(Name COMMAND command... [CAPABILITIES C001...] [LABELS ...]
+#                 [TIMEOUT ...] [ENVIRONMENT ...])
+#     Any other check as a ctest entry, tied to rows by CAPABILITIES. The command
+#     may be a target's name. Exit status 77 means "skipped".
 #
 #   etch_tablegen(TD file.td OUTPUT file.inc COMMAND mlir-tblgen|etch-tblgen
 #                 ARGS -gen-op-decls...)
@@ -318,16 +318,31 @@ endfunction()
 # --- Tests ------------------------------------------------------------------
 
 set(ETCH_TEST_RESULTS ${PROJECT_BINARY_DIR}/test-results)
+if(ETCH_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+  find_package(Python3 REQUIRED COMPONENTS Interpreter)
+endif()
 
 function(etch_add_test name)
   if(NOT ETCH_BUILD_TESTS)
     return()
   endif()
-  cmake_parse_arguments(A "" "TIMEOUT" "COMMAND;LABELS;ENVIRONMENT" ${ARGN})
+  cmake_parse_arguments(A "" "TIMEOUT"
+                        "COMMAND;CAPABILITIES;LABELS;ENVIRONMENT" ${ARGN})
+  if(A_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "etch_add_test(${name}): ${A_UNPARSED_ARGUMENTS}?")
+  endif()
   if(NOT A_TIMEOUT)
     set(A_TIMEOUT 600)
   endif()
-  add_test(NAME ${name} COMMAND ${A_COMMAND})
+  list(POP_FRONT A_COMMAND program)
+  if(TARGET ${program})
+    set(program $<TARGET_FILE:${program}>)
+  endif()
+  list(JOIN A_CAPABILITIES "," rows)
+  add_test(NAME ${name}
+    COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/cmake/checks/record.py
+            ${name} ${ETCH_TEST_RESULTS} "${rows}" -- ${program} ${A_COMMAND})
   # The report over all tests (capabilities.json) is the cleanup of this fixture.
   set_tests_properties(${name} PROPERTIES
     TIMEOUT ${A_TIMEOUT} SKIP_RETURN_CODE 77 LABELS "${A_LABELS}"
@@ -343,7 +358,6 @@ function(etch_add_unittest name)
   if(A_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "etch_add_unittest(${name}): ${A_UNPARSED_ARGUMENTS}?")
   endif()
-  find_package(GTest REQUIRED)
   set(flags)
   if(A_MLIR)
     set(flags MLIR)

@@ -1,0 +1,28 @@
+"""Every op has a lit test with dynamic extents: test/dialects/Etch/dynamic/.
+
+There the op stands, in either form, in a statement whose types show a `?`.
+"""
+
+import re
+import sys
+
+import tree
+
+ROOT = sys.argv[1]
+FOLDER = "test/dialects/Etch/dynamic/"
+
+sources = [tree.without_comments(tree.text(ROOT, path))
+           for path in tree.files(ROOT, ".mlir") if path.startswith(FOLDER)]
+ops = tree.ops(ROOT)
+problems = []
+for record, mnemonic in sorted(ops.items(), key=lambda item: item[1]):
+    # From the op's name to the end of its statement, which is where the next
+    # one begins: a line that defines a value, a terminator, a closing brace.
+    statement = (rf'\betch\.{re.escape(mnemonic)}(?![\w.]).*?'
+                 r'(?=\n\s*(?:%|func\.|return|"?etch\.|"func\.|\})|\Z)')
+    used = [m.group(0) for s in sources for m in re.finditer(statement, s, re.S)]
+    if not any("?" in use for use in used):
+        problems.append(f"etch.{mnemonic} ({record}) has no test with dynamic extents"
+                        f" in {FOLDER}")
+
+tree.finish("op-tests", problems, f"{len(ops)} ops")

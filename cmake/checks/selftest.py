@@ -1,0 +1,77 @@
+"""Shows that each check objects to a tree that breaks its rule, and only then."""
+
+import os
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+DIALECT = """
+include "mlir/IR/OpBase.td"
+def Etch_Dialect : Dialect { let name = "etch"; let cppNamespace = "::etch"; }
+"""
+TWENTY = "".join(f'def A{i}Op : Op<Etch_Dialect, "a{i}">;\n' for i in range(20))
+ONE = 'def TanhOp : Op<Etch_Dialect, "tanh">;\n'
+TD = "dialects/Etch/EtchOps.td"
+
+# (check, files of a tree, does it pass?)
+CASES = [
+    ("layering", {"runtime/a.c": "#include <etch/runtime.h>\n",
+                  "runtime/include/etch/runtime.h": ""}, True),
+    ("layering", {"runtime/a.c": '#include "dialects/Etch/OpTable.h"\n'}, False),
+    ("layering", {"runtime/a.cpp": "#include <llvm/ADT/StringRef.h>\n"}, False),
+    ("layering", {"frontend/a.cpp": '#include "mlir/IR/Builders.h"\n'}, False),
+    ("layering", {"frontend/a.cpp": '#include "dialects/Etch/EtchDialect.h"\n'}, False),
+    ("layering", {"frontend/a.cpp": '#include "dialects/Etch/OpTable.h"\n'
+                                    '#include "compiler/Driver/Client/Client.h"\n'
+                                    '#include <etch/etch.h>\n'
+                                    '// #include "mlir/IR/Builders.h"\n'}, True),
+    ("layering", {"frontend/a.cpp": '#include "compiler/Driver/Driver.h"\n'}, False),
+    ("layering", {"frontend/include/etch/a.h": '#include "frontend/core/Node.h"\n'},
+     False),
+    ("layering", {"compiler/Buffer/a.cpp": '#include "compiler/Transforms/Fuse.h"\n'},
+     False),
+    ("layering", {"compiler/Target/CUDA/a.cpp": '#include "compiler/Target/CPU/b.h"\n'},
+     False),
+    ("layering", {"dialects/Etch/EtchDialect.cpp": '#include "compiler/Driver/D.h"\n'},
+     False),
+    ("layering", {"dialects/Etch/OpTable.cpp": '#include "mlir/IR/Builders.h"\n'},
+     False),
+    ("layering", {"compiler/Pipelines/a.cpp": '#include "compiler/Buffer/B.h"\n'}, True),
+    ("sizes", {"compiler/Buffer/A.cpp": "\n" * 400}, True),
+    ("sizes", {"compiler/Buffer/A.cpp": "\n" * 401}, False),
+    ("sizes", {"frontend/A.cpp": "\n" * 801}, False),
+    ("sizes", {"frontend/A.h": "\n" * 251}, False),
+    ("sizes", {"test/a.mlir": "\n" * 301}, False),
+    ("sizes", {"examples/a.cpp": "\n" * 101}, False),
+    ("op-lists", {TD: DIALECT + TWENTY,
+                  "compiler/a.cpp": " ".join(f"A{i}Op" for i in range(20))}, False),
+    ("op-lists", {TD: DIALECT + TWENTY, "frontend/a.cpp":
+                  ", ".join(f'"etch.a{i}"' for i in range(13))}, False),
+    ("op-lists", {TD: DIALECT + TWENTY,
+                  "compiler/a.cpp": "isa<A1Op, A2Op>(op)"}, True),
+    ("op-tests", {TD: DIALECT + ONE}, False),
+    ("op-tests", {TD: DIALECT + ONE, "test/dialects/Etch/dynamic/tanh.mlir":
+                  "%0 = etch.tanh %x : tensor<2xf32>\n%1 = a.b %x : tensor<?xf32>\n"},
+     False),
+    ("op-tests", {TD: DIALECT + ONE, "test/dialects/Etch/dynamic/tanh.mlir":
+                  '%0 = "etch.tanh"(%x) : (tensor<?xf32>) -> tensor<?xf32>\n'}, True),
+]
+
+failures = 0
+for check, content, good in CASES:
+    with tempfile.TemporaryDirectory() as root:
+        for path, source in content.items():
+            os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
+            with open(os.path.join(root, path), "w", encoding="utf-8") as f:
+                f.write(source)
+        run = subprocess.run([sys.executable, os.path.join(HERE, check + ".py"), root],
+                             capture_output=True, text=True)
+        # 0: fine; 1 with a count: objected; anything else is a broken check.
+        verdict = {0: True, 1: False}.get(run.returncode)
+        if verdict is not good or "Traceback" in run.stderr:
+            failures += 1
+            print(f"{check}: {list(content)} should {'pass' if good else 'fail'}\n"
+                  f"{run.stdout}{run.stderr}")
+print(f"selftest: {len(CASES)} cases, {failures} failed")
+sys.exit(1 if failures else 0)
