@@ -6,14 +6,16 @@
 #                    [SOURCES file...] [GLOB dir...] [GLOB_RECURSE dir...]
 #                    [LINK lib...] [PUBLIC_LINK lib...])
 #     A static library. SHARED: a shared one instead. BOTH: static `Name` plus
-#     shared `Name-shared` (file libName.so) from the same objects.
+#     shared `Name-shared` (file libName.so) from the same objects; the shared
+#     one swallows the static libraries that it links.
 #     MLIR: uses MLIR and LLVM: system include path, the shared precompiled
 #     header (cmake/MLIRPrecompiled.h), -fno-exceptions, hidden visibility;
 #     links libMLIR.so and libLLVM.so. A SHARED MLIR library exports only what
 #     is marked with default visibility.
 #     EXCEPTIONS: an MLIR library that throws (it goes without the header).
-#     INSTALL: part of the package, as Etch::<Name without a leading Etch>
-#     (the library `Etch` itself is Etch::Etch).
+#     INSTALL: part of the package, the shared library as Etch::<Name without a
+#     leading Etch> (`Etch` itself is Etch::Etch). Static ones have no effect:
+#     they are inside the shared ones.
 #     SOURCES and dirs are relative to the calling folder; GLOB takes
 #     *.cpp and *.c of each dir; new files are picked up by ninja itself.
 #
@@ -146,8 +148,7 @@ function(_etch_sources out)
   set(${out} ${files} PARENT_SCOPE)
 endfunction()
 
-function(_etch_common target)
-  cmake_parse_arguments(A "MLIR;EXCEPTIONS" "" "LINK;PUBLIC_LINK" ${ARGN})
+function(_etch_include_path target)
   target_include_directories(${target} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/runtime/include>
@@ -159,6 +160,11 @@ function(_etch_common target)
   # Generated files are held to TableGen's standards, not to our warnings.
   target_include_directories(${target} SYSTEM PUBLIC
     $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}>)
+endfunction()
+
+function(_etch_common target)
+  cmake_parse_arguments(A "MLIR;EXCEPTIONS" "" "LINK;PUBLIC_LINK" ${ARGN})
+  _etch_include_path(${target})
   target_link_libraries(${target} PUBLIC ${A_PUBLIC_LINK} PRIVATE ${A_LINK})
   add_dependencies(${target} etch-headers)
   if(A_MLIR)
@@ -220,9 +226,9 @@ function(etch_add_library name)
     add_library(${shared} SHARED $<TARGET_OBJECTS:${name}>)
     set_target_properties(${shared} PROPERTIES OUTPUT_NAME ${name}
                                                LINKER_LANGUAGE CXX)
-    target_include_directories(${shared} INTERFACE
-      $<TARGET_PROPERTY:${name},INTERFACE_INCLUDE_DIRECTORIES>)
-    target_link_libraries(${shared} PUBLIC ${A_PUBLIC_LINK} PRIVATE ${A_LINK})
+    _etch_include_path(${shared})
+    target_link_libraries(${shared} PRIVATE ${A_PUBLIC_LINK} ${A_LINK})
+    add_dependencies(${shared} etch-headers)
   endif()
   if(shared)
     set_target_properties(${shared} PROPERTIES
@@ -236,15 +242,13 @@ function(etch_add_library name)
       target_link_options(${shared} PRIVATE -Wl,--exclude-libs,ALL)
     endif()
   endif()
-  if(A_INSTALL)
+  if(A_INSTALL AND shared)
     string(REGEX REPLACE "^Etch(.)" "\\1" exported ${name})
-    set_target_properties(${name} PROPERTIES EXPORT_NAME ${exported})
-    add_library(Etch::${exported} ALIAS ${name})
-    set_property(GLOBAL APPEND PROPERTY ETCH_INSTALL_TARGETS ${name})
-    if(A_BOTH)
-      set_target_properties(${shared} PROPERTIES EXPORT_NAME ${exported}-shared)
-      set_property(GLOBAL APPEND PROPERTY ETCH_INSTALL_TARGETS ${shared})
-    endif()
+    set_target_properties(${shared} PROPERTIES EXPORT_NAME ${exported})
+    install(TARGETS ${shared} EXPORT EtchTargets
+            LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+            INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+    set_property(GLOBAL PROPERTY ETCH_HAS_PACKAGE ON)
   endif()
 endfunction()
 
@@ -313,6 +317,61 @@ function(etch_tablegen)
   string(MAKE_C_IDENTIFIER "tablegen-${shown}" id)
   add_custom_target(${id} DEPENDS ${out})
   add_dependencies(etch-headers ${id})
+endfunction()
+
+# --- Package and reference ---------------------------------------------------
+
+# The package: libraries declared with INSTALL, the public headers, EtchConfig.
+function(etch_install_package)
+  foreach(dir runtime/include dialects/Etch/include frontend/include)
+    foreach(root ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+      install(DIRECTORY ${root}/${dir}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+              OPTIONAL FILES_MATCHING PATTERN "*.h" PATTERN "*.inc")
+    endforeach()
+  endforeach()
+  install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+  get_property(has_package GLOBAL PROPERTY ETCH_HAS_PACKAGE)
+  if(NOT has_package)
+    return()
+  endif()
+  include(CMakePackageConfigHelpers)
+  set(dir ${CMAKE_INSTALL_LIBDIR}/cmake/Etch)
+  configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/EtchConfig.cmake.in
+    ${PROJECT_BINARY_DIR}/EtchConfig.cmake INSTALL_DESTINATION ${dir})
+  write_basic_package_version_file(${PROJECT_BINARY_DIR}/EtchConfigVersion.cmake
+    COMPATIBILITY SameMinorVersion)
+  install(FILES ${PROJECT_BINARY_DIR}/EtchConfig.cmake
+                ${PROJECT_BINARY_DIR}/EtchConfigVersion.cmake DESTINATION ${dir})
+  install(EXPORT EtchTargets NAMESPACE Etch:: DESTINATION ${dir})
+endfunction()
+
+# Reference pages: one per EtchOps.td and Passes.td in the tree, from the records.
+function(etch_add_docs)
+  add_custom_target(docs)
+  file(GLOB_RECURSE records CONFIGURE_DEPENDS
+       ${PROJECT_SOURCE_DIR}/dialects/*Ops.td
+       ${PROJECT_SOURCE_DIR}/compiler/*Passes.td)
+  foreach(td ${records})
+    cmake_path(GET td STEM LAST_ONLY stem)
+    cmake_path(GET td PARENT_PATH folder)
+    cmake_path(GET folder FILENAME folder)
+    if(stem MATCHES "Ops$")
+      set(page docs/${stem}.md)
+      set(generator -gen-op-doc)
+    else()
+      set(page docs/${folder}Passes.md)
+      set(generator -gen-pass-doc)
+    endif()
+    add_custom_command(OUTPUT ${PROJECT_BINARY_DIR}/${page}
+      COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/docs
+      COMMAND ${ETCH_LLVM_TOOLS}/mlir-tblgen ${generator} ${td}
+              -I ${PROJECT_SOURCE_DIR} -I ${ETCH_LLVM_ROOT}/include
+              -o ${PROJECT_BINARY_DIR}/${page}
+      DEPENDS ${td} COMMENT "Writing ${page}" VERBATIM)
+    string(MAKE_C_IDENTIFIER ${page} id)
+    add_custom_target(${id} DEPENDS ${PROJECT_BINARY_DIR}/${page})
+    add_dependencies(docs ${id})
+  endforeach()
 endfunction()
 
 # --- Tests ------------------------------------------------------------------
