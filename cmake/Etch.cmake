@@ -145,6 +145,11 @@ function(_etch_sources out)
       list(APPEND files ${found})
     endforeach()
   endforeach()
+  if(NOT files)
+    # A folder without sources still makes a (void) library.
+    set(files ${CMAKE_CURRENT_BINARY_DIR}/void.cpp)
+    file(CONFIGURE OUTPUT ${files} CONTENT "")
+  endif()
   set(${out} ${files} PARENT_SCOPE)
 endfunction()
 
