@@ -1,0 +1,100 @@
+//===- Engine.h - The one door of all operations -----------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Every operation of the front end passes apply(): type inference, then either
+// the recorder of the function being compiled, or eager execution and, where
+// gradients are wanted, an entry of the tape.
+//===----------------------------------------------------------------------===//
+#ifndef ETCH_ENGINE_ENGINE_H
+#define ETCH_ENGINE_ENGINE_H
+
+#include "dialects/Etch/OpTable.h"
+#include "etch/autograd.h"
+#include "etch/config.h"
+#include "etch/function.h"
+#include "etch/operand.h"
+#include "frontend/engine/Node.h"
+
+namespace etch::detail {
+
+/// Runs `op` on operands whose types already fit (no promotion, no
+/// broadcasting). ShapeError and DTypeError name the op, the types and the line.
+Variable apply(OpId op, std::span<const Variable> operands, Attrs attrs,
+               const Location &where);
+inline Variable apply(OpId op, std::initializer_list<Variable> operands,
+                      Attrs attrs, const Location &where) {
+  return apply(op, std::span(operands.begin(), operands.size()),
+               std::move(attrs), where);
+}
+/// The same for a result that is a view: `view` shares x's storage. In a
+/// recording the operation itself is recorded instead.
+Variable apply_view(OpId op, std::span<const Variable> operands, Attrs attrs,
+                    ValueRef view, const Location &where);
+
+/// A pointwise op on operands of any types and shapes: promotes, broadcasts,
+/// casts integers to float64 where the op takes floats only.
+Variable apply_pointwise(OpId op, std::initializer_list<Operand> operands,
+                         Attrs attrs = {});
+
+/// Receives the operations of a function that is being compiled. While one is
+/// active on a thread, apply() calls it instead of executing, and the Variables
+/// it returns have a type but no contents (make_traced). Types are inferred and
+/// checked before; user errors are thrown as in eager mode. Grad mode and test
+/// mode are those of config.h when a hook is called.
+class Recorder {
+public:
+  virtual ~Recorder();
+
+  /// An operation. Operands are values of this trace, or arrays with contents
+  /// (captured ones, literals: see Node::flags), which become inputs. `where` is
+  /// a line of user code.
+  virtual Variable apply(const OpInfo &op, std::span<const Variable> operands,
+                         Attrs &&attrs, const TensorType &result,
+                         const Location &where) = 0;
+  /// y.backward(): gives the leaves on which y depends their gradients, by
+  /// set_grad, adding to those that are there.
+  virtual void backward(const Variable &y, const BackwardOptions &options,
+                        const Location &where) = 0;
+  /// grad(y, xs): an empty Variable where y does not depend on x.
+  virtual Variables grad(const Variable &y, std::span<const Variable> xs,
+                         const GradOptions &options, const Location &where) = 0;
+  /// x.assign(value): types may differ.
+  virtual void assign(const Variable &target, const Variable &value,
+                      const Location &where) = 0;
+  /// A host read (`what` is "item()", "to_vector()", …) of a value of the trace.
+  [[noreturn]] virtual void host_read(const Variable &x, const char *what,
+                                      const Location &where) = 0;
+  /// A host number in an operation: `dtype` is the type that it takes, `shape`
+  /// that of the other operand. Must give a Variable of that type.
+  virtual Variable literal(double value, const TensorType &type,
+                           const Location &where) = 0;
+  /// An array that user code makes while recording: array({1.0, 2.0}), zeros(…),
+  /// random draws. It has contents and stays as it is, or becomes an input.
+  virtual void host_array(const Variable &x, const Location &where) = 0;
+  /// A call of a user's Function: call_forward and call_backward (function.h)
+  /// run its two halves on values of the trace.
+  virtual Variables call(Function &function, std::span<const Variable> inputs,
+                         const Location &where) = 0;
+  /// x.unchain() and, with `all`, x.unchain_backward().
+  virtual void unchain(const Variable &x, bool all, const Location &where) = 0;
+};
+
+/// The recorder of this thread; null while nothing is being compiled.
+Recorder *recorder();
+
+/// Makes `r` this thread's recorder (null: suspends recording) while it lives.
+class RecordingScope {
+public:
+  explicit RecordingScope(Recorder *r);
+  ~RecordingScope();
+  RecordingScope(const RecordingScope &) = delete;
+  RecordingScope &operator=(const RecordingScope &) = delete;
+
+private:
+  Recorder *outer;
+};
+
+} // namespace etch::detail
+
+#endif // ETCH_ENGINE_ENGINE_H
