@@ -117,7 +117,7 @@ lines += [f"  {row['id']} {row['state']}: {row['statement']}"
 missing = [row["id"] for row in report if not row["tests"]]
 if missing:
     lines.append("  without test: " + " ".join(missing))
-lines.append(f"  {os.path.relpath(options.out)}")
+lines.append(f"  {os.path.relpath(options.out, options.source)}")
 summary = "\n".join(lines + unknown) + "\n"
 print(summary, end="")
 os.makedirs(options.results, exist_ok=True)
