@@ -377,6 +377,18 @@ function(etch_add_docs)
     add_custom_target(${id} DEPENDS ${PROJECT_BINARY_DIR}/${page})
     add_dependencies(docs ${id})
   endforeach()
+  find_package(Python3 COMPONENTS Interpreter)
+  if(Python3_FOUND)
+    add_custom_target(docs-api
+      COMMAND ${CMAKE_COMMAND} -E env ETCH_BUILD=${PROJECT_BINARY_DIR}
+              ${Python3_EXECUTABLE}
+              ${PROJECT_SOURCE_DIR}/cmake/checks/api-reference.py
+              ${PROJECT_SOURCE_DIR} ${CMAKE_CXX_COMPILER}
+              ${PROJECT_BINARY_DIR}/docs/api.md
+      COMMENT "Writing docs/api.md" VERBATIM)
+    add_dependencies(docs-api etch-headers)
+    add_dependencies(docs docs-api)
+  endif()
 endfunction()
 
 # --- Tests ------------------------------------------------------------------

@@ -1,0 +1,53 @@
+//===- DeviceDialect.cpp - launches and their verification ----------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/Device/DeviceDialect.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+using namespace mlir;
+using namespace etch::device;
+
+#include "dialects/Device/DeviceDialect.cpp.inc"
+
+#define GET_OP_CLASSES
+#include "dialects/Device/DeviceOps.cpp.inc"
+
+void DeviceDialect::initialize() {
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/Device/DeviceOps.cpp.inc"
+      >();
+}
+
+/// Buffers and tensors agree in element type and, where both know, extents.
+static LogicalResult checkBuffers(LaunchOp op, StringRef what,
+                                  TypeRange buffers, TypeRange tensors) {
+  if (buffers.size() != tensors.size())
+    return op.emitOpError("has ")
+           << buffers.size() << " " << what << ", the kernel "
+           << tensors.size();
+  for (auto [buffer, tensor] : llvm::zip_equal(buffers, tensors)) {
+    auto m = llvm::cast<MemRefType>(buffer);
+    auto t = llvm::cast<RankedTensorType>(tensor);
+    if (m.getElementType() != t.getElementType() ||
+        failed(verifyCompatibleShape(m.getShape(), t.getShape())))
+      return op.emitOpError("passes ") << m << " for " << t;
+  }
+  return success();
+}
+
+LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto kernel =
+      symbols.lookupNearestSymbolFrom<func::FuncOp>(*this, getKernelAttr());
+  if (!kernel)
+    return emitOpError("there is no kernel ") << getKernelAttr();
+  if (failed(checkBuffers(*this, "inputs", getIns().getTypes(),
+                          kernel.getArgumentTypes())))
+    return failure();
+  return checkBuffers(*this, "outputs", getOuts().getTypes(),
+                      kernel.getResultTypes());
+}

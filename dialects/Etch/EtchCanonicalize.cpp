@@ -1,0 +1,187 @@
+//===- EtchCanonicalize.cpp - folds and rewrites that keep every bit ------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// `strict` allows a rewrite only if it is exact for all inputs, signed zeros,
+// infinities and subnormals included (a NaN stays some NaN): so x*1, x/1 and
+// a + (-b) fold; x+0 (wrong for -0) and like terms do not.
+//===----------------------------------------------------------------------===//
+
+#include "dialects/Etch/EtchDialect.h"
+
+#include "mlir/Dialect/CommonFolders.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/IR/PatternMatch.h"
+
+using namespace mlir;
+using namespace etch;
+
+/// Whether x is a constant, possibly spread, whose elements all equal `value`.
+static bool isSplatOf(Value x, double value) {
+  while (auto broadcast = x.getDefiningOp<BroadcastToOp>())
+    x = broadcast.getX();
+  auto constant = x.getDefiningOp<ConstantOp>();
+  if (!constant)
+    return false;
+  auto splat = llvm::dyn_cast<SplatElementsAttr>(constant.getValue());
+  if (!splat)
+    return false;
+  if (llvm::isa<FloatType>(splat.getElementType()))
+    return splat.getSplatValue<APFloat>().isExactlyValue(value);
+  return splat.getSplatValue<APInt>().getSExtValue() == int64_t(value);
+}
+
+template <class OpT>
+static OpFoldResult same(OpT op, Value x) {
+  return x.getType() == op.getType() ? x : Value();
+}
+
+OpFoldResult NegOp::fold(FoldAdaptor adaptor) {
+  if (auto inner = getX().getDefiningOp<NegOp>())
+    return inner.getX();
+  return {};
+}
+
+OpFoldResult MulOp::fold(FoldAdaptor adaptor) {
+  if (isSplatOf(getRhs(), 1))
+    return getLhs();
+  if (isSplatOf(getLhs(), 1))
+    return getRhs();
+  return constFoldBinaryOp<FloatAttr, APFloat, void>(
+      adaptor.getOperands(),
+      [](const APFloat &a, const APFloat &b) { return a * b; });
+}
+
+OpFoldResult DivOp::fold(FoldAdaptor adaptor) {
+  if (isSplatOf(getRhs(), 1))
+    return getLhs();
+  return constFoldBinaryOp<FloatAttr, APFloat, void>(
+      adaptor.getOperands(),
+      [](const APFloat &a, const APFloat &b) { return a / b; });
+}
+
+OpFoldResult PowOp::fold(FoldAdaptor) {
+  return getExponent().isExactlyValue(1.0) ? OpFoldResult(getX())
+                                           : OpFoldResult();
+}
+
+OpFoldResult SelectOp::fold(FoldAdaptor) {
+  return getLhs() == getRhs() ? OpFoldResult(getLhs()) : OpFoldResult();
+}
+
+OpFoldResult CastOp::fold(FoldAdaptor) { return same(*this, getX()); }
+
+OpFoldResult ReshapeOp::fold(FoldAdaptor adaptor) {
+  if (getType().hasStaticShape()) {
+    if (Value x = llvm::dyn_cast_if_present<Value>(same(*this, getX())))
+      return x;
+    if (auto splat = llvm::dyn_cast_or_null<SplatElementsAttr>(adaptor.getX()))
+      return splat.resizeSplat(getType());
+  }
+  if (auto inner = getX().getDefiningOp<ReshapeOp>()) {
+    getXMutable().assign(inner.getX());
+    return getResult();
+  }
+  return {};
+}
+
+OpFoldResult BroadcastToOp::fold(FoldAdaptor adaptor) {
+  if (!getType().hasStaticShape())
+    return {};
+  if (Value x = llvm::dyn_cast_if_present<Value>(same(*this, getX())))
+    return x;
+  if (auto splat = llvm::dyn_cast_or_null<SplatElementsAttr>(adaptor.getX()))
+    return splat.resizeSplat(getType());
+  if (auto inner = getX().getDefiningOp<BroadcastToOp>()) {
+    getXMutable().assign(inner.getX());
+    return getResult();
+  }
+  return {};
+}
+
+OpFoldResult SumToOp::fold(FoldAdaptor) {
+  return getType().hasStaticShape() ? same(*this, getX()) : OpFoldResult();
+}
+
+OpFoldResult TransposeOp::fold(FoldAdaptor adaptor) {
+  auto permutation = getPermutation();
+  if (llvm::equal(permutation, llvm::seq<int64_t>(0, permutation.size())))
+    return same(*this, getX());
+  if (auto splat = llvm::dyn_cast_or_null<SplatElementsAttr>(adaptor.getX()))
+    if (getType().hasStaticShape())
+      return splat.resizeSplat(getType());
+  if (auto inner = getX().getDefiningOp<TransposeOp>()) {
+    SmallVector<int64_t> both;
+    for (int64_t axis : permutation)
+      both.push_back(inner.getPermutation()[size_t(axis)]);
+    getXMutable().assign(inner.getX());
+    setPermutation(both);
+    return getResult();
+  }
+  return {};
+}
+
+//===----------------------------------------------------------------------===//
+// Signs move outwards, where they cancel or turn into a subtraction
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// a + (-b) = a - b and (-a) + b = b - a.
+struct AddOfNeg : OpRewritePattern<AddOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(AddOp op, PatternRewriter &b) const override {
+    Value lhs = op.getLhs(), rhs = op.getRhs();
+    if (!rhs.getDefiningOp<NegOp>())
+      std::swap(lhs, rhs);
+    auto neg = rhs.getDefiningOp<NegOp>();
+    if (!neg)
+      return failure();
+    b.replaceOpWithNewOp<SubOp>(op, op.getType(), lhs, neg.getX());
+    return success();
+  }
+};
+
+/// a - (-b) = a + b.
+struct SubOfNeg : OpRewritePattern<SubOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(SubOp op, PatternRewriter &b) const override {
+    auto neg = op.getRhs().getDefiningOp<NegOp>();
+    if (!neg)
+      return failure();
+    b.replaceOpWithNewOp<AddOp>(op, op.getType(), op.getLhs(), neg.getX());
+    return success();
+  }
+};
+
+/// (-a) * b = -(a * b), also on the right.
+struct MulOfNeg : OpRewritePattern<MulOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(MulOp op, PatternRewriter &b) const override {
+    Value lhs = op.getLhs(), rhs = op.getRhs();
+    if (auto neg = lhs.getDefiningOp<NegOp>())
+      lhs = neg.getX();
+    else if (auto neg = rhs.getDefiningOp<NegOp>())
+      rhs = neg.getX();
+    else
+      return failure();
+    Value product = MulOp::create(b, op.getLoc(), op.getType(), lhs, rhs);
+    b.replaceOpWithNewOp<NegOp>(op, op.getType(), product);
+    return success();
+  }
+};
+} // namespace
+
+void AddOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                        MLIRContext *context) {
+  patterns.add<AddOfNeg>(context);
+}
+
+void SubOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                        MLIRContext *context) {
+  patterns.add<SubOfNeg>(context);
+}
+
+void MulOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                        MLIRContext *context) {
+  patterns.add<MulOfNeg>(context);
+}

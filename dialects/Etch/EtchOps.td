@@ -1,0 +1,307 @@
+//===- EtchOps.td - The ops ----------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Names: operands x, w, lhs, rhs; result y; cotangent of the result gy.
+//===----------------------------------------------------------------------===//
+#ifndef ETCH_OPS
+#define ETCH_OPS
+
+include "dialects/Etch/EtchBase.td"
+include "mlir/IR/BuiltinAttributeInterfaces.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+
+//===----------------------------------------------------------------------===//
+// Arithmetic
+//===----------------------------------------------------------------------===//
+
+def NegOp : Etch_Unary<"neg", [{ -x }], [{ -gy }], NumberElement> {
+  let summary = "Negation.";
+  let hasFolder = 1;
+}
+def AddOp : Etch_Binary<"add", [{ lhs + rhs }], [{ gy, gy }]> {
+  let summary = "Sum of two tensors.";
+  let commutative = 1;
+  let hasCanonicalizer = 1;
+}
+def SubOp : Etch_Binary<"sub", [{ lhs - rhs }], [{ gy, -gy }]> {
+  let summary = "Difference of two tensors.";
+  let hasCanonicalizer = 1;
+}
+def MulOp : Etch_Binary<"mul", [{ lhs * rhs }], [{ gy * rhs, gy * lhs }]> {
+  let summary = "Product of two tensors.";
+  let commutative = 1;
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
+}
+def DivOp : Etch_Binary<"div", [{ lhs / rhs }],
+                        [{ gy / rhs, gy * (-lhs / (rhs * rhs)) }],
+                        FloatElement> {
+  let summary = "Quotient of two tensors (true division).";
+  let hasFolder = 1;
+}
+def PowOp : Etch_Unary<"pow", [{ pow(x, exponent) }],
+                       [{ exponent * pow(x, exponent - 1) * gy }],
+                       FloatElement, (ins F64Attr:$exponent),
+                       "double exponent = getExponent().convertToDouble();"> {
+  let summary = "A constant power of x; the exponent has no gradient.";
+  let hasFolder = 1;
+}
+def MaximumOp
+    : Etch_Binary<"maximum", [{ maximum(lhs, rhs) }],
+                  [{ select(greater(lhs, rhs), gy,
+                            select(equal(lhs, rhs), gy * 0.5,
+                                   splatLike(0, gy))),
+                     select(less(lhs, rhs), gy,
+                            select(equal(lhs, rhs), gy * 0.5,
+                                   splatLike(0, gy))) }]> {
+  let summary = "The larger of two; a NaN wins. Ties share the gradient.";
+  let commutative = 1;
+}
+def MinimumOp
+    : Etch_Binary<"minimum", [{ minimum(lhs, rhs) }],
+                  [{ select(less(lhs, rhs), gy,
+                            select(equal(lhs, rhs), gy * 0.5,
+                                   splatLike(0, gy))),
+                     select(greater(lhs, rhs), gy,
+                            select(equal(lhs, rhs), gy * 0.5,
+                                   splatLike(0, gy))) }]> {
+  let summary = "The smaller of two; a NaN wins. Ties share the gradient.";
+  let commutative = 1;
+}
+def AbsOp : Etch_Unary<"abs", [{ abs(x) }], [{ gy * sign(x) }],
+                       NumberElement> {
+  let summary = "Absolute value; its gradient at 0 is 0.";
+}
+def SignOp : Etch_Unary<"sign", [{ sign(x) }], Inactive, NumberElement> {
+  let summary = "-1, 0 or 1; NaN for NaN.";
+}
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
+
+def ExpOp : Etch_Unary<"exp", [{ exp(x) }], [{ gy * y }]> {
+  let summary = "e to the power of x.";
+}
+def LogOp : Etch_Unary<"log", [{ log(x) }], [{ gy / x }]> {
+  let summary = "Natural logarithm.";
+}
+def SqrtOp : Etch_Unary<"sqrt", [{ sqrt(x) }], [{ gy * 0.5 / y }]> {
+  let summary = "Square root, correctly rounded.";
+}
+def SinOp : Etch_Unary<"sin", [{ sin(x) }], [{ gy * cos(x) }]> {
+  let summary = "Sine of x in radians.";
+}
+def CosOp : Etch_Unary<"cos", [{ cos(x) }], [{ gy * -sin(x) }]> {
+  let summary = "Cosine of x in radians.";
+}
+def TanhOp : Etch_Unary<"tanh", [{ tanh(x) }], [{ gy * (1 - y * y) }]> {
+  let summary = "Hyperbolic tangent.";
+}
+def SigmoidOp
+    : Etch_Unary<"sigmoid", [{ sigmoid(x) }], [{ gy * y * (1 - y) }]> {
+  let summary = "Logistic function 1 / (1 + exp(-x)).";
+}
+def ErfOp : Etch_Unary<"erf", [{ erf(x) }],
+                       [{ gy * (1.1283791670955126 * exp(-(x * x))) }]> {
+  let summary = "Error function; its derivative is 2/sqrt(pi) exp(-x*x).";
+}
+def ReluOp : Etch_Unary<"relu", [{ relu(x) }],
+                        [{ select(greater(y, splatLike(0, y)), gy,
+                                  splatLike(0, gy)) }], NumberElement> {
+  let summary = "max(x, 0); its gradient at 0 is 0.";
+}
+
+//===----------------------------------------------------------------------===//
+// Comparison, choice, conversion
+//===----------------------------------------------------------------------===//
+
+def EqualOp : Etch_Compare<"equal", [{ eq(lhs, rhs) }]> {
+  let summary = "lhs == rhs";
+  let commutative = 1;
+}
+def NotEqualOp : Etch_Compare<"not_equal", [{ ne(lhs, rhs) }]> {
+  let summary = "lhs != rhs; true for NaN.";
+  let commutative = 1;
+}
+def LessOp : Etch_Compare<"less", [{ lt(lhs, rhs) }]> {
+  let summary = "lhs < rhs";
+}
+def LessEqualOp : Etch_Compare<"less_equal", [{ le(lhs, rhs) }]> {
+  let summary = "lhs <= rhs";
+}
+def GreaterOp : Etch_Compare<"greater", [{ gt(lhs, rhs) }]> {
+  let summary = "lhs > rhs";
+}
+def GreaterEqualOp : Etch_Compare<"greater_equal", [{ ge(lhs, rhs) }]> {
+  let summary = "lhs >= rhs";
+}
+def SelectOp
+    : Etch_Pointwise<"select",
+          (ins Etch_Tensor:$condition, Etch_Tensor:$lhs, Etch_Tensor:$rhs),
+          (ins), [{ select(condition, lhs, rhs) }],
+          [{::etch::ScalarExpr condition(b, loc, args[0]),
+                lhs(b, loc, args[1]), rhs(b, loc, args[2]);}]> {
+  let summary = "lhs where the condition holds, else rhs.";
+  let elements = AnyElement;
+  let vjp = [{ {}, select(condition, gy, splatLike(0, gy)),
+               select(condition, splatLike(0, gy), gy) }];
+  let hasFolder = 1;
+}
+def CastOp
+    : Etch_Unary<"cast", [{ cast(x, ::mlir::getElementTypeOrSelf(getY())) }],
+                 [{ castLike(gy, x) }], AnyElement, (ins StrAttr:$to)> {
+  let summary = "Conversion to the element type that `to` names.";
+  let description = [{
+    Floats become integers by truncation, saturating; NaN becomes 0. Anything
+    but zero becomes true.
+  }];
+  let result = "to";
+  let hasFolder = 1;
+}
+def StopGradientOp
+    : Etch_Unary<"stop_gradient", [{ x }], Inactive, AnyElement> {
+  let summary = "x itself, cut off from the gradient.";
+}
+
+//===----------------------------------------------------------------------===//
+// Shapes
+//===----------------------------------------------------------------------===//
+
+def ReshapeOp
+    : Etch_Shaped<"reshape", "view", (ins Etch_Tensor:$x)> {
+  let summary = "The same elements in row-major order under another shape.";
+  let vjp = [{ reshapeLike(gy, x) }];
+  let hasFolder = 1;
+}
+def BroadcastToOp
+    : Etch_Shaped<"broadcast_to", "view", (ins Etch_Tensor:$x)> {
+  let summary = "Repeats x along new leading axes and axes of extent 1.";
+  let vjp = [{ sumTo(gy, extentsOf(x)) }];
+  let hasFolder = 1;
+}
+def SumToOp : Etch_Shaped<"sum_to", "reduction", (ins Etch_Tensor:$x)> {
+  let summary = "Sums over the axes that broadcast_to would repeat.";
+  let vjp = [{ broadcastTo(gy, extentsOf(x)) }];
+  let expands = 1;
+  let hasFolder = 1;
+}
+def TransposeOp : Etch_Structured<"transpose", "view"> {
+  let summary = "Permutes the axes: axis i of y is axis permutation[i] of x.";
+  let arguments = (ins Etch_Tensor:$x, DenseI64ArrayAttr:$permutation);
+  let hasFolder = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Reductions
+//===----------------------------------------------------------------------===//
+
+class Etch_Reduction<string mnemonic> : Etch_Structured<mnemonic, "reduction"> {
+  let arguments = (ins Etch_Tensor:$x, DenseI64ArrayAttr:$axes,
+                       BoolAttr:$keepdims);
+  let expands = 1;
+}
+def SumOp : Etch_Reduction<"sum"> {
+  let summary = "Sum over the axes, as a fixed tree.";
+}
+def MeanOp : Etch_Reduction<"mean"> {
+  let summary = "Mean over the axes: the sum divided by the count.";
+}
+def MaxOp : Etch_Reduction<"max"> {
+  let summary = "Largest element over the axes; every tie has the gradient.";
+}
+def MinOp : Etch_Reduction<"min"> {
+  let summary = "Smallest element over the axes; every tie has the gradient.";
+}
+def ArgmaxOp : Etch_Structured<"argmax", "reduction"> {
+  let summary = "Index of the first largest element along one axis, int64.";
+  let arguments = (ins Etch_Tensor:$x, I64Attr:$axis);
+  let vjp = Inactive;
+  let expands = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Contraction, indexing
+//===----------------------------------------------------------------------===//
+
+def MatmulOp : Etch_Structured<"matmul", "contraction"> {
+  let summary = "Matrix product of (…, M, K) and (…, K, N).";
+  let description = [{
+    Both have the same leading axes. Each element is a chain of fused
+    multiply-adds in ascending k, in blocks of 256 whose sums add in order; a
+    product of one row and one column is summed as a reduction is.
+  }];
+  let arguments = (ins Etch_Tensor:$x, Etch_Tensor:$w);
+  let expands = 1;
+}
+def GatherOp : Etch_Structured<"gather", "indexed"> {
+  let summary = "y[b, j, i] = x[b, index[b, j], i]";
+  let description = [{
+    x is (B, A, I), index (B, J) int64, y (B, J, I). A negative index counts
+    from the end; one that is out of range is an error of the run.
+  }];
+  let arguments = (ins Etch_Tensor:$x, Etch_Tensor:$index);
+}
+def ScatterAddOp
+    : Etch_Shaped<"scatter_add", "indexed",
+                  (ins Etch_Tensor:$x, Etch_Tensor:$index)> {
+  let summary = "y[b, index[b, j], i] += x[b, j, i], in ascending j, from 0.";
+  let description = "The adjoint of gather: x is (B, J, I), y (B, A, I).";
+}
+
+//===----------------------------------------------------------------------===//
+// Compiler's own: not in the table, never made by the front end's functions
+//===----------------------------------------------------------------------===//
+
+def ConstantOp : Op<Etch_Dialect, "constant", [Pure, ConstantLike,
+                                               AllTypesMatch<["value", "y"]>]> {
+  let summary = "A tensor known at compile time.";
+  let arguments = (ins ElementsAttr:$value);
+  let results = (outs Etch_Tensor:$y);
+  let assemblyFormat = "attr-dict $value";
+  let hasFolder = 1;
+}
+
+def GradientOp : Op<Etch_Dialect, "gradient", [Pure]> {
+  let summary = "Gradients of y with respect to xs, seeded by gy.";
+  let description = [{
+    What `y.backward()` leaves in a trace. The phase `differentiate` replaces it
+    by the ops of the rules, visited in reverse order. A value of xs on which y
+    does not depend has a gradient of zero.
+  }];
+  let arguments = (ins Etch_Tensor:$y, Etch_Tensor:$gy,
+                       Variadic<Etch_Tensor>:$xs);
+  let results = (outs Variadic<Etch_Tensor>:$gxs);
+  let assemblyFormat = [{
+    $y `by` $gy `wrt` $xs attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+def CustomVjpOp
+    : Op<Etch_Dialect, "custom_vjp", [Pure, AttrSizedOperandSegments,
+                       SingleBlockImplicitTerminator<"YieldOp">]> {
+  let summary = "Gives values the gradient rule of a user's Function.";
+  let description = [{
+    The results are the values `outputs`, computed by the Function's forward. In
+    the backward sweep, their cotangents become the region's arguments and what
+    it yields the cotangents of `inputs`; none reaches `outputs`.
+  }];
+  let arguments = (ins Variadic<Etch_Tensor>:$inputs,
+                       Variadic<Etch_Tensor>:$outputs);
+  let results = (outs Variadic<Etch_Tensor>:$ys);
+  let regions = (region SizedRegion<1>:$rule);
+  let hasVerifier = 1;
+  let hasCustomAssemblyFormat = 1;
+}
+
+def YieldOp : Op<Etch_Dialect, "yield", [Pure, Terminator, ReturnLike,
+                                         ParentOneOf<["CustomVjpOp"]>]> {
+  let summary = "Ends a region.";
+  let arguments = (ins Variadic<Etch_Tensor>:$values);
+  let assemblyFormat = "($values^ `:` type($values))? attr-dict";
+  let builders = [OpBuilder<(ins), [{}]>];
+}
+
+#endif // ETCH_OPS
