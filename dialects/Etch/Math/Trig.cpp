@@ -1,0 +1,278 @@
+//===- Trig.cpp - sin and cos ---------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "dialects/Etch/Math/Detail.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/BuiltinTypes.h"
+
+using namespace mlir;
+
+namespace etch {
+using namespace detail;
+
+// (sin(r) - r) / r^3 in r^2, |r| <= pi/2, relative to sin: 2^-27.3.
+static constexpr double sinRest32[] = {
+    -0.16666659712791443, 0.008333069272339344, -0.00019809776858892292,
+    2.606095677037956e-06};
+// The same for |r| <= pi/4: 2^-57.9.
+static constexpr double sinRest64[] = {
+    -0x1.5555555555548p-3,  0x1.111111110f730p-7,   -0x1.a01a019be9217p-13,
+    0x1.71de355532320p-19,  -0x1.ae5e4b9120e6dp-26, 0x1.5d8b5bddf1ad4p-33};
+// (cos(r) - 1 + r^2/2) / r^4 in r^2, |r| <= pi/4, relative to cos: 2^-61.6.
+static constexpr double cosRest64[] = {
+    0x1.555555555554bp-5,   -0x1.6c16c16c14701p-10, 0x1.a01a019b1f6f0p-16,
+    -0x1.27e4f6a58233fp-22, 0x1.1ee8dbb175e63p-29,  -0x1.8f171dbc88973p-37};
+
+// Below these |x| the reduction by three parts of pi holds: the parts' last
+// error, n * 2^-76 and n * 2^-164, is lost in the smallest remainder possible.
+static constexpr double largeF32 = 0x1p15;
+static constexpr double largeF64 = 0x1p28;
+
+// The bits of 1 / (2 pi) after a word of zeros, to where the product with the
+// largest double has 2^-128 as its last place.
+static constexpr uint64_t inverseTwoPi[] = {
+    0x0000000000000000, 0x28be60db9391054a, 0x7f09d5f47d4d3770,
+    0x36d8a5664f10e410, 0x7f9458eaf7aef158, 0x6dc91b8e909374b8,
+    0x01924bba82746487, 0x3f877ac72c4a69cf, 0xba208d7d4baed121,
+    0x3a671c09ad17df90, 0x4e64758e60d4ce7d, 0x272117e2ef7e4a0e,
+    0xc7fe25fff7816603, 0xfbcbc462d6829b47, 0xdb4d9fb3c9f2c26d,
+    0xd3d18fd9a797fa8b, 0x5d49eeb1faf97c5e, 0xcf41ce7de294a4ba,
+    0x9afed7ec47e35742, 0x1580cc11bf1edaea};
+
+namespace {
+/// x = n * step + r.hi + r.lo, |r| <= step / 2, step pi in f32 and pi/2 in f64;
+/// only the low two bits of the integer n count. For the cosine in f32, n + 1/2
+/// stands in the place of n.
+struct TrigArgument {
+  ScalarExpr n;
+  Pair r;
+};
+} // namespace
+
+/// Any finite x, one f64 lane, in integer arithmetic. `halfTurns`: step pi.
+static TrigArgument reduceLargeLane(ScalarExpr x, bool halfTurns,
+                                    bool cosine) {
+  OpBuilder &b = *x.b;
+  Location loc = x.loc;
+  Type i64 = b.getI64Type(), i128 = b.getIntegerType(128);
+  auto widen = [&](ScalarExpr v) {
+    return v.make<arith::ExtUIOp>(i128, v.v);
+  };
+  auto narrow = [&](ScalarExpr v) {
+    return v.make<arith::TruncIOp>(i64, v.v);
+  };
+
+  // |x| = mantissa * 2^e.
+  ScalarExpr bits = bitsOf(abs(x));
+  ScalarExpr fraction =
+      bitAnd(bits, integerLike(bits, (int64_t(1) << 52) - 1));
+  ScalarExpr mantissa = fraction + integerLike(bits, int64_t(1) << 52);
+  ScalarExpr e = shiftRight(bits, 52) - integerLike(bits, 1075);
+
+  // Turns are x / (2 pi), of which only the fraction counts: drop the bits
+  // whose product with 2^e is whole, take the next 192. The table starts 64
+  // places early, for e < 0; lanes that are not large may ask for less.
+  ScalarExpr start = maximum(e + integerLike(e, 64), integerLike(e, 0));
+  ScalarExpr shift = bitAnd(start, integerLike(start, 63));
+  ScalarExpr back = integerLike(start, 63) - shift;
+  ScalarExpr word = shiftRight(start, 6);
+  auto tableType = VectorType::get(std::size(inverseTwoPi), i64);
+  SmallVector<APInt> words;
+  for (uint64_t w : inverseTwoPi)
+    words.push_back(APInt(64, w));
+  Value table = arith::ConstantOp::create(
+      b, loc, DenseElementsAttr::get(tableType, words));
+  auto load = [&](int64_t offset) {
+    ScalarExpr position = word + integerLike(word, offset);
+    Value index =
+        arith::IndexCastOp::create(b, loc, b.getIndexType(), position.v);
+    return x.make<vector::ExtractOp>(table, OpFoldResult(index));
+  };
+  ScalarExpr w[] = {load(0), load(1), load(2), load(3)};
+  auto window = [&](int i) {
+    ScalarExpr high = w[i].make<arith::ShLIOp>(w[i].v, shift.v);
+    ScalarExpr next = shiftRight(w[i + 1], 1);
+    return high + next.make<arith::ShRUIOp>(next.v, back.v);
+  };
+  ScalarExpr m = widen(mantissa);
+  ScalarExpr turns = shiftLeft(m * widen(window(0)), 64) +
+                     m * widen(window(1)) +
+                     shiftRight(m * widen(window(2)), 64);
+
+  // To the nearest step; the rest as a signed number of 2^-128 turns.
+  ScalarExpr one = integerLike(turns, 1);
+  if (cosine && halfTurns)
+    turns = turns - shiftLeft(one, 126);
+  unsigned stepBits = halfTurns ? 127 : 126;
+  ScalarExpr n = shiftRight(turns + shiftLeft(one, stepBits - 1), stepBits);
+  ScalarExpr rest = turns - shiftLeft(n, stepBits);
+
+  // Into floats piecewise, in units of 2^-64 turns, then into radians.
+  ScalarExpr high = narrow(shiftRight(rest, 64)), low = narrow(rest);
+  auto toFloat = [&](ScalarExpr v) { return cast(v, b.getF64Type()); };
+  ScalarExpr top =
+      high.make<arith::ShRSIOp>(high.v, integerLike(high, 32).v);
+  Pair r = fastTwoSum(
+      toFloat(top) * 0x1p32,
+      toFloat(bitAnd(high, integerLike(high, 0xffffffff))));
+  r.lo = fma(toFloat(shiftRight(low, 32)), 0x1p-32, r.lo);
+  r = fastTwoSum(r.hi, r.lo);
+  Pair radians =
+      twoProduct(r.hi, constantLike(x, 0x1.921fb54442d18p-62));
+  radians.lo = fma(r.hi, 0x1.1a62633145c07p-116, radians.lo);
+  radians.lo = fma(r.lo, 0x1.921fb54442d18p-62, radians.lo);
+
+  // x - x makes a NaN of an infinity.
+  radians.hi = radians.hi + (x - x);
+  ScalarExpr step = narrow(n);
+  if (cosine && halfTurns)
+    return {step, radians};
+  ScalarExpr negative = lt(x, 0);
+  return {select(negative, -step, step),
+          {select(negative, -radians.hi, radians.hi),
+           select(negative, -radians.lo, radians.lo)}};
+}
+
+/// The same for every lane of x (of any type), one after the other.
+static TrigArgument reduceLarge(ScalarExpr x, const TrigArgument &like,
+                                bool cosine) {
+  OpBuilder &b = *x.b;
+  Location loc = x.loc;
+  bool single = x.isF32();
+  auto lane = [&](ScalarExpr v) {
+    TrigArgument a =
+        reduceLargeLane(cast(v, b.getF64Type()), single, cosine);
+    if (single) {
+      a.n = cast(a.n, b.getI32Type());
+      a.r = {cast(a.r.hi, b.getF32Type()), constantLike(v, 0)};
+    }
+    return a;
+  };
+  auto type = dyn_cast<VectorType>(x.v.getType());
+  if (!type)
+    return lane(x);
+  Value zero = arith::ConstantIndexOp::create(b, loc, 0);
+  Value one = arith::ConstantIndexOp::create(b, loc, 1);
+  Value end = arith::ConstantIndexOp::create(b, loc, type.getNumElements());
+  auto loop = scf::ForOp::create(
+      b, loc, zero, end, one,
+      ValueRange{like.n.v, like.r.hi.v, like.r.lo.v});
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  OpFoldResult i = loop.getInductionVar();
+  TrigArgument a = lane(x.make<vector::ExtractOp>(x.v, i));
+  Value updated[] = {a.n, a.r.hi, a.r.lo};
+  for (auto [value, into] : llvm::zip(updated, loop.getRegionIterArgs()))
+    value = vector::InsertOp::create(b, loc, value, into, i);
+  scf::YieldOp::create(b, loc, updated);
+  auto result = [&](unsigned k) {
+    return ScalarExpr(b, loc, loop.getResult(k));
+  };
+  return {result(0), {result(1), result(2)}};
+}
+
+static TrigArgument reduceTrig(ScalarExpr x, bool cosine) {
+  double magic = roundingMagic(x);
+  ScalarExpr n = x, hi = x, lo = x;
+  if (x.isF32()) {
+    // By pi in three parts. The first fma is exact, as in reduceExp.
+    ScalarExpr shifted =
+        cosine ? fma(x, 0x1.45f306p-2, -0.5) + magic
+               : fma(x, 0x1.45f306p-2, magic);
+    ScalarExpr nf = shifted - magic;
+    if (cosine)
+      nf = nf + 0.5;
+    n = bitsOf(shifted);
+    hi = fma(nf, -0x1.921fb6p+1, x);
+    hi = fma(nf, 0x1.777a5cp-24, hi);
+    hi = fma(nf, 0x1.ee59dap-49, hi);
+    lo = constantLike(x, 0);
+  } else {
+    // By pi/2 in three parts; the product with the second one is a pair.
+    ScalarExpr shifted = fma(x, 0x1.45f306dc9c883p-1, magic);
+    ScalarExpr nf = shifted - magic;
+    n = bitsOf(shifted);
+    ScalarExpr head = fma(nf, -0x1.921fb54442d18p+0, x);
+    Pair second =
+        twoProduct(nf, constantLike(x, -0x1.1a62633145c07p-54));
+    Pair sum = twoSum(head, second.hi);
+    hi = sum.hi;
+    lo = fma(nf, 0x1.f1976b7ed8fbcp-110, sum.lo + second.lo);
+  }
+
+  // Lanes beyond are rare: a branch, taken if there is one. Which of the two
+  // reductions a lane gets depends on that lane alone.
+  OpBuilder &b = *x.b;
+  Location loc = x.loc;
+  ScalarExpr large = gt(abs(x), x.isF32() ? largeF32 : largeF64);
+  Value any = large.v;
+  if (isa<VectorType>(any.getType()))
+    any = vector::ReductionOp::create(b, loc, vector::CombiningKind::OR, any);
+  Type types[] = {n.v.getType(), hi.v.getType(), lo.v.getType()};
+  auto branch = scf::IfOp::create(b, loc, types, any, /*withElseRegion=*/true);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(&branch.getThenRegion().front());
+    TrigArgument slow = reduceLarge(x, {n, {hi, lo}}, cosine);
+    Value merged[] = {select(large, slow.n, n), select(large, slow.r.hi, hi),
+                      select(large, slow.r.lo, lo)};
+    scf::YieldOp::create(b, loc, merged);
+    b.setInsertionPointToStart(&branch.getElseRegion().front());
+    scf::YieldOp::create(b, loc, ValueRange{n.v, hi.v, lo.v});
+  }
+  auto result = [&](unsigned k) {
+    return ScalarExpr(b, loc, branch.getResult(k));
+  };
+  return {result(0), {result(1), result(2)}};
+}
+
+/// x with the sign turned if the given bit of n is set.
+static ScalarExpr turnSign(ScalarExpr x, ScalarExpr n, unsigned bit) {
+  unsigned width = x.isF32() ? 32 : 64;
+  ScalarExpr sign = shiftLeft(shiftRight(n, bit), width - 1);
+  return fromBits(bitXor(bitsOf(x), sign), x);
+}
+
+/// sin(r) of one f32 step.
+static ScalarExpr sin32(ScalarExpr r) {
+  ScalarExpr square = r * r;
+  return fma(r * square, polynomial(square, sinRest32), r);
+}
+
+/// sin(n pi/2 + r) in f64.
+static ScalarExpr sin64(ScalarExpr n, const Pair &r) {
+  ScalarExpr square = r.hi * r.hi;
+  ScalarExpr half = square * 0.5;
+  // sin: hi + (lo (1 - hi^2/2) + hi^3 s)
+  ScalarExpr low = fma(-half, r.lo, r.lo);
+  ScalarExpr sine =
+      r.hi + fma(r.hi * square, polynomial(square, sinRest64), low);
+  // cos: 1 - hi^2/2 as a pair, then (hi^4 c - hi lo)
+  ScalarExpr head = 1 - half;
+  ScalarExpr tail = (1 - head) - half;
+  low = fma(-r.hi, r.lo, tail);
+  ScalarExpr cosine =
+      head + fma(square * square, polynomial(square, cosRest64), low);
+  ScalarExpr even = eq(bitAnd(n, integerLike(n, 1)), integerLike(n, 0));
+  return turnSign(select(even, sine, cosine), n, 1);
+}
+
+ScalarExpr sin(ScalarExpr x) {
+  TrigArgument a = reduceTrig(x, /*cosine=*/false);
+  ScalarExpr y = x.isF32() ? turnSign(sin32(a.r.hi), a.n, 0)
+                           : sin64(a.n, a.r);
+  return select(eq(x, 0), x, y); // keeps the sign of a zero
+}
+
+ScalarExpr cos(ScalarExpr x) {
+  TrigArgument a = reduceTrig(x, /*cosine=*/true);
+  ScalarExpr next = a.n + integerLike(a.n, 1);
+  // f32: cos((n + 1/2) pi + r) = -(-1)^n sin(r).
+  return x.isF32() ? turnSign(sin32(a.r.hi), next, 0) : sin64(next, a.r);
+}
+
+} // namespace etch
