@@ -19,7 +19,7 @@ PUBLIC = ["runtime/include", "dialects/Etch/include", "frontend/include"]
 
 # The meaning of the ops, shared by compiler and front end, knows no MLIR.
 OPS = ("dialects/Etch/OpTable", "dialects/Etch/Expr.", "dialects/Etch/Shapes",
-       "dialects/Etch/Types", "dialects/Etch/Ops/", "dialects/Etch/include/")
+       "dialects/Etch/Types", "dialects/Etch/Ops/")
 # So do the files that etch-tblgen makes; those of mlir-tblgen start with Etch.
 GENERATED_OPS = re.compile(r"dialects/Etch/(?!Etch)[\w.]+\.inc$")
 

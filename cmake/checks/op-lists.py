@@ -1,8 +1,8 @@
 """Finds lists of ops written by hand: they belong into .td files.
 
-A source file that names more than LIMIT different ops as data (by class name
-`FooOp`, by "etch.foo" or by "foo") holds such a list. Code that must visit all
-ops goes through an op interface or a generated table.
+Where LINES lines of a source file name more than LIMIT different ops (by class
+name `FooOp`, by "etch.foo" or by "foo"), there is such a list, whatever its form.
+Code that must visit all ops goes through an op interface or a generated table.
 """
 
 import re
@@ -11,7 +11,7 @@ import sys
 import tree
 
 ROOT = sys.argv[1]
-LIMIT = 12
+LINES, LIMIT = 30, 10
 FOLDERS = ("compiler/", "dialects/", "frontend/", "runtime/", "cmake/")
 
 names = tree.ops(ROOT)
@@ -26,15 +26,19 @@ for path in tree.files(ROOT, ".h", ".hpp", ".c", ".cpp", ".inc", ".def", ".py",
         continue
     seen += 1
     source = tree.without_comments(tree.text(ROOT, path))
-    named = {by_class[w] for w in re.findall(r"\b[A-Z]\w*Op\b", source)
-             if w in by_class}
-    named |= {by_mnemonic[w] for w in re.findall(r'"([a-z0-9_.]+)"', source)
-              if w in by_mnemonic}
-    # An enumeration is a list, however it is spelt: kOps.tanh, OpId::tanh, ...
-    named |= {by_mnemonic[w] for w in re.findall(r"\bOpId::(\w+)", source)
-              if w in by_mnemonic}
-    if len(named) > LIMIT:
-        problems.append(f"{path}: names {len(named)} ops ({', '.join(sorted(named)[:6])}"
-                        f", ...); at most {LIMIT}, or go through the generated table")
+    # (line, op) wherever one is named; a sliding window over them.
+    named = []
+    for number, line in enumerate(source.split("\n"), 1):
+        words = re.findall(r"\b[A-Z]\w*Op\b", line)
+        named += [(number, by_class[w]) for w in words if w in by_class]
+        words = re.findall(r'"([a-z0-9_.]+)"|\bOpId::(\w+)', line)
+        named += [(number, by_mnemonic[w]) for pair in words for w in pair
+                  if w in by_mnemonic]
+    for first, _ in named:
+        near = {op for line, op in named if first <= line < first + LINES}
+        if len(near) > LIMIT:
+            problems.append(f"{path}:{first}: {len(near)} ops within {LINES} lines "
+                            f"({', '.join(sorted(near)[:5])}, ...): a list")
+            break
 
 tree.finish("op-lists", problems, f"{seen} files, {len(names)} ops")

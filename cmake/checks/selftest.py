@@ -27,6 +27,8 @@ CASES = [
                                     '#include <etch/etch.h>\n'
                                     '// #include "mlir/IR/Builders.h"\n'}, True),
     ("layering", {"frontend/a.cpp": '#include "compiler/Driver/Driver.h"\n'}, False),
+    ("layering", {"frontend/include/etch/a.h": '#include "etch/types.h"\n',
+                  "dialects/Etch/include/etch/types.h": ""}, True),
     ("layering", {"frontend/include/etch/a.h": '#include "frontend/core/Node.h"\n'},
      False),
     ("layering", {"compiler/Buffer/a.cpp": '#include "compiler/Transforms/Fuse.h"\n'},
@@ -50,6 +52,9 @@ CASES = [
                   ", ".join(f'"etch.a{i}"' for i in range(13))}, False),
     ("op-lists", {TD: DIALECT + TWENTY,
                   "compiler/a.cpp": "isa<A1Op, A2Op>(op)"}, True),
+    ("op-lists", {TD: DIALECT + TWENTY,  # far apart: a pattern for each
+                  "compiler/a.cpp": "\n\n\n\n".join(f"A{i}Op" for i in range(20))},
+     True),
     ("op-tests", {TD: DIALECT + ONE}, False),
     ("op-tests", {TD: DIALECT + ONE, "test/dialects/Etch/dynamic/tanh.mlir":
                   "%0 = etch.tanh %x : tensor<2xf32>\n%1 = a.b %x : tensor<?xf32>\n"},
