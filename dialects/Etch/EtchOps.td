@@ -301,7 +301,7 @@ def YieldOp : Op<Etch_Dialect, "yield", [Pure, Terminator, ReturnLike,
   let summary = "Ends a region.";
   let arguments = (ins Variadic<Etch_Tensor>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";
-  let builders = [OpBuilder<(ins), [{}]>];
+  let builders = [OpBuilder<(ins), [{ (void)$_state; }]>];
 }
 
 #endif // ETCH_OPS
