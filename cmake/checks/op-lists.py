@@ -14,7 +14,7 @@ ROOT = sys.argv[1]
 LINES, LIMIT = 30, 10
 FOLDERS = ("compiler/", "dialects/", "frontend/", "runtime/", "cmake/")
 
-names = tree.ops(ROOT)
+names, _ = tree.ops(ROOT)
 by_class = {record: record for record in names}
 by_mnemonic = {mnemonic: record for record, mnemonic in names.items()}
 by_mnemonic.update({f"etch.{m}": r for m, r in list(by_mnemonic.items())})

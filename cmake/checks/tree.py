@@ -28,22 +28,25 @@ def text(root, path):
 
 
 def ops(root):
-    """{record name: mnemonic} of the ops of dialect `etch`, read by TableGen."""
+    """{record name: mnemonic} of the ops of dialect `etch`, read by TableGen;
+    and the names of those that are constants."""
     td = os.path.join(root, "dialects/Etch/EtchOps.td")
     if not os.path.exists(td):
-        return {}
+        return {}, set()
     dump = subprocess.run(
         [os.path.join(LLVM_BIN, "llvm-tblgen"), "--dump-json", "-I", root,
          "-I", os.path.join(os.path.dirname(LLVM_BIN), "include"), td],
         check=True, capture_output=True, text=True)
     records = json.loads(dump.stdout)
-    found = {}
+    found, constants = {}, set()
     for name in records["!instanceof"].get("Op", []):
         record = records[name]
         dialect = records[record["opDialect"]["def"]]
         if dialect["name"] == "etch":
             found[name] = record["opName"]
-    return found
+            if any(trait["def"] == "ConstantLike" for trait in record["traits"]):
+                constants.add(name)
+    return found, constants
 
 
 def finish(check, problems, seen):
