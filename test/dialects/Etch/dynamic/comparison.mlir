@@ -52,9 +52,9 @@ func.func @select(%c: tensor<?xi1>, %lhs: tensor<?xf64>, %rhs: tensor<?xf64>) ->
 }
 
 // CHECK-LABEL: func @cast
-// CHECK: etch.cast %{{.*}} {to = "float64"} : (tensor<?xi32>) -> tensor<?xf64>
+// CHECK: etch.cast %{{.*}} {to = "f64"} : (tensor<?xi32>) -> tensor<?xf64>
 func.func @cast(%x: tensor<?xi32>) -> tensor<?xf64> {
-  %y = etch.cast %x {to = "float64"} : (tensor<?xi32>) -> tensor<?xf64>
+  %y = etch.cast %x {to = "f64"} : (tensor<?xi32>) -> tensor<?xf64>
   return %y : tensor<?xf64>
 }
 
