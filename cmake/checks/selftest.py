@@ -1,5 +1,7 @@
-"""Shows that each check objects to a tree that breaks its rule, and only then."""
+"""Shows that each check objects to a tree that breaks its rule, and only then;
+and that the report over capabilities says what happened."""
 
+import json
 import os
 import subprocess
 import sys
@@ -78,5 +80,59 @@ for check, content, good in CASES:
             failures += 1
             print(f"{check}: {list(content)} should {'pass' if good else 'fail'}\n"
                   f"{run.stdout}{run.stderr}")
+
+
+def capabilities(root):
+    """What capabilities.py makes of results of every kind."""
+    def write(path, content):
+        path = os.path.join(root, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(content if isinstance(content, str) else json.dumps(content))
+
+    def run(script, *arguments):
+        return subprocess.run([sys.executable, os.path.join(HERE, script), *arguments],
+                              capture_output=True, text=True, cwd=root)
+
+    ids = [f"C{i:03}" for i in range(1, 10)]
+    write("rows.json", [{"id": i, "statement": i, "check": ""} for i in ids])
+    write("results/a.gtest.json", {"testsuites": [{"name": "C001_Suite", "testsuite": [
+        {"name": "good_C002/0", "status": "RUN", "result": "COMPLETED"},
+        {"name": "bad_C003", "status": "RUN", "result": "COMPLETED",
+         "failures": [{"failure": "1 is not 2"}]},
+        {"name": "unready_C004", "status": "RUN", "result": "SKIPPED"},
+        {"name": "AC1234", "status": "RUN", "result": "COMPLETED",
+         "capability": "C005"}]}]})
+    write("test/x.mlir", "// CAPABILITY: C006\n")
+    write("results/lit.json", {"tests": [{"name": "Etch :: x.mlir", "code": "FAIL"}]})
+    run("record.py", "plain", "results", "C007", "--", "true")
+    run("record.py", "later", "results", "C008", "--", "sh", "-c", "exit 77")
+    # A GoogleTest program that crashes, after it could name its tests.
+    write("crash", "#!/bin/sh\nif [ \"$1\" = --gtest_list_tests ]; then\n"
+                   "  printf 'S.\\n  C009\\n'\nelse kill -9 $$; fi\n")
+    os.chmod(os.path.join(root, "crash"), 0o755)
+    crashed = run("record.py", "c", "results", "", "--", os.path.join(root, "crash"),
+                  "--gtest_output=json:results/c.gtest.json")
+    options = ("--rows", "rows.json", "--source", ".", "--results", "results",
+               "--out", "out.json")
+    report = run("capabilities.py", *options)
+    with open(os.path.join(root, "out.json"), encoding="utf-8") as f:
+        states = {row["id"]: row["state"] for row in json.load(f)}
+    expected = dict(zip(ids, ["failed", "passed", "failed", "skipped", "passed",
+                              "failed", "passed", "skipped", "failed"]))
+    problems = [f"{i} is {states.get(i)}, not {state}"
+                for i, state in expected.items() if states.get(i) != state]
+    if crashed.returncode == 0 or report.returncode != 0:
+        problems.append(f"status {crashed.returncode}, {report.returncode}")
+    write("test/x.mlir", "// CAPABILITY: C999\n")
+    if run("capabilities.py", *options).returncode == 0:
+        problems.append("C999 is no row")
+    return problems
+
+
+with tempfile.TemporaryDirectory() as root:
+    for problem in capabilities(root):
+        failures += 1
+        print(f"capabilities: {problem}")
 print(f"selftest: {len(CASES)} cases, {failures} failed")
 sys.exit(1 if failures else 0)
