@@ -1,0 +1,232 @@
+//===- Object.cpp - LLVM IR to object bytes -------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/Driver/Object.h"
+
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/IR/DiagnosticInfo.h"
+#include "llvm/IR/DiagnosticPrinter.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/IR/Verifier.h"
+#include "llvm/MC/MCSubtargetInfo.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Support/raw_ostream.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/TargetParser/Host.h"
+
+#include <mutex>
+
+using namespace llvm;
+using etch::driver::TargetInfo;
+
+namespace {
+
+Error textError(const Twine &text) {
+  return createStringError(text);
+}
+
+// Kernels arrive as loops that are already tiled and vectorised: what pays is
+// cleaning up addresses and moving invariants.
+constexpr StringLiteral quickPipeline =
+    "function(sroa<modify-cfg>,early-cse<memssa>,instcombine<no-verify-fixpoint>"
+    ",simplifycfg)";
+constexpr StringLiteral fullPipeline =
+    "function(sroa<modify-cfg>,early-cse<memssa>,simplifycfg,"
+    "instcombine<no-verify-fixpoint>,loop-mssa(loop-rotate,licm),"
+    "loop(indvars,loop-deletion),gvn<no-memdep>,"
+    "instcombine<no-verify-fixpoint>,loop-mssa(licm),dse,adce,simplifycfg),"
+    "globaldce";
+
+const Target *findTarget(const Triple &triple, std::string &error) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    InitializeNativeTarget();
+    InitializeNativeTargetAsmPrinter();
+  });
+  return TargetRegistry::lookupTarget(triple, error);
+}
+
+std::unique_ptr<TargetMachine> makeMachine(const TargetInfo &target,
+                                           bool quick) {
+  std::string error;
+  Triple triple(target.triple);
+  const Target *backend = findTarget(triple, error);
+  if (!backend)
+    return nullptr;
+  TargetOptions options;
+  options.AllowFPOpFusion = FPOpFusion::Strict;
+  return std::unique_ptr<TargetMachine>(backend->createTargetMachine(
+      triple, target.cpu, target.features, options, Reloc::PIC_, std::nullopt,
+      quick ? CodeGenOptLevel::Less : CodeGenOptLevel::Default));
+}
+
+/// Target machines take a millisecond to make and serve one thread at a time:
+/// they are lent and given back.
+class Machines {
+public:
+  std::unique_ptr<TargetMachine> take(const std::string &key) {
+    std::lock_guard lock(mutex);
+    auto &free = idle[key];
+    return free.empty() ? nullptr : free.pop_back_val();
+  }
+  void give(const std::string &key, std::unique_ptr<TargetMachine> machine) {
+    std::lock_guard lock(mutex);
+    idle[key].push_back(std::move(machine));
+  }
+
+private:
+  std::mutex mutex;
+  StringMap<SmallVector<std::unique_ptr<TargetMachine>, 1>> idle;
+};
+
+Machines &machines() {
+  static Machines &all = *new Machines;
+  return all;
+}
+
+/// LLVM's default reaction to an error is to end the process.
+struct CollectErrors : DiagnosticHandler {
+  explicit CollectErrors(std::string &text) : text(text) {}
+  bool handleDiagnostics(const DiagnosticInfo &info) override {
+    if (info.getSeverity() == DS_Error) {
+      raw_string_ostream stream(text);
+      DiagnosticPrinterRawOStream printer(stream);
+      info.print(printer);
+    }
+    return true;
+  }
+  std::string &text;
+};
+
+void setAttributes(Module &module, const TargetInfo &target) {
+  for (Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    function.addFnAttr("target-cpu", target.cpu);
+    if (!target.features.empty())
+      function.addFnAttr("target-features", target.features);
+    function.addFnAttr("prefer-vector-width",
+                       std::to_string(target.vectorBits));
+    function.addFnAttr(Attribute::NoUnwind);
+  }
+}
+
+Error optimise(Module &module, TargetMachine &machine,
+               const TargetLibraryInfoImpl &library, bool quick) {
+  LoopAnalysisManager loops;
+  FunctionAnalysisManager functions;
+  CGSCCAnalysisManager graphs;
+  ModuleAnalysisManager modules;
+  PassBuilder builder(&machine);
+  functions.registerPass([&] { return TargetLibraryAnalysis(library); });
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(graphs);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, graphs, modules);
+  ModulePassManager passes;
+  if (Error error = builder.parsePassPipeline(
+          passes, quick ? quickPipeline : fullPipeline))
+    return error;
+  passes.run(module, modules);
+  return Error::success();
+}
+
+Error emit(Module &module, TargetMachine &machine,
+           const TargetLibraryInfoImpl &library, SmallVectorImpl<char> &out) {
+  raw_svector_ostream stream(out);
+  legacy::PassManager passes;
+  passes.add(new TargetLibraryInfoWrapperPass(library));
+  if (machine.addPassesToEmitFile(passes, stream, nullptr,
+                                  CodeGenFileType::ObjectFile,
+                                  /*DisableVerify=*/true))
+    return textError("the target emits no object files");
+  passes.run(module);
+  return Error::success();
+}
+
+Error produce(Module &module, TargetMachine &machine, bool quick,
+              SmallVectorImpl<char> &out) {
+  std::string text;
+  raw_string_ostream stream(text);
+  if (verifyModule(module, &stream))
+    return textError("malformed LLVM IR: " + Twine(text));
+  // Nothing is known by its name, so nothing becomes a call of libm.
+  TargetLibraryInfoImpl library(module.getTargetTriple());
+  library.disableAllFunctions();
+  if (Error error = optimise(module, machine, library, quick))
+    return error;
+  return emit(module, machine, library, out);
+}
+
+} // namespace
+
+std::string TargetInfo::text() const {
+  return features.empty() ? triple + " " + cpu
+                          : triple + " " + cpu + " " + features;
+}
+
+Expected<TargetInfo> etch::driver::resolveTarget(StringRef mcpu) {
+  TargetInfo target;
+  target.triple = sys::getDefaultTargetTriple();
+  std::string error;
+  Triple triple(target.triple);
+  const Target *backend = findTarget(triple, error);
+  if (!backend)
+    return textError("no code generator for " + target.triple + ": " + error);
+  target.cpu = mcpu.str();
+  if (mcpu == "native") {
+    target.cpu = sys::getHostCPUName().str();
+    SmallVector<std::string> words;
+    for (const auto &[name, on] : sys::getHostCPUFeatures())
+      words.push_back((on ? "+" : "-") + name.str());
+    sort(words); // a hash table has no order
+    target.features = join(words, ",");
+  }
+  // Asked with the name itself, LLVM complains to the terminal.
+  std::unique_ptr<MCSubtargetInfo> subtarget(
+      backend->createMCSubtargetInfo(triple, "", ""));
+  if (!subtarget || !subtarget->isCPUStringValid(target.cpu))
+    return textError("unknown processor '" + mcpu + "' for " + target.triple);
+  subtarget.reset(backend->createMCSubtargetInfo(triple, target.cpu,
+                                                 target.features));
+  if (triple.isX86()) {
+    target.fma = subtarget->checkFeatures("+fma") ||
+                 subtarget->checkFeatures("+avx512f");
+    target.vectorBits = subtarget->checkFeatures("+avx512f") ? 512
+                        : subtarget->checkFeatures("+avx")   ? 256
+                                                             : 128;
+  } else {
+    target.fma = triple.isAArch64();
+  }
+  return target;
+}
+
+Error etch::driver::emitObject(Module &module, const TargetInfo &target,
+                               bool quick, SmallVectorImpl<char> &out) {
+  std::string key = target.text() + (quick ? " quick" : " full");
+  std::unique_ptr<TargetMachine> machine = machines().take(key);
+  if (!machine)
+    machine = makeMachine(target, quick);
+  if (!machine)
+    return textError("no code generator for " + target.triple);
+
+  std::string errors;
+  LLVMContext &context = module.getContext();
+  auto previous = context.getDiagnosticHandler();
+  context.setDiagnosticHandler(std::make_unique<CollectErrors>(errors));
+  module.setTargetTriple(Triple(target.triple));
+  module.setDataLayout(machine->createDataLayout());
+  setAttributes(module, target);
+  Error result = produce(module, *machine, quick, out);
+  if (!result && !errors.empty())
+    result = textError("code generation: " + Twine(errors));
+  context.setDiagnosticHandler(std::move(previous));
+  machines().give(key, std::move(machine));
+  return result;
+}
