@@ -24,13 +24,15 @@ template <typename T>
 Array arrayOf(etch_dtype_t dtype, std::vector<int64_t> shape,
               std::vector<T> values) {
   Array array = Array::make(dtype, std::move(shape));
-  memcpy(array.data.get(), values.data(), values.size() * sizeof(T));
+  if (!values.empty())
+    memcpy(array.data.get(), values.data(), values.size() * sizeof(T));
   return array;
 }
 
 template <typename T> std::vector<T> valuesOf(const Array &array) {
   std::vector<T> values(size_t(array.size()));
-  memcpy(values.data(), array.data.get(), array.bytes());
+  if (!values.empty())
+    memcpy(values.data(), array.data.get(), array.bytes());
   return values;
 }
 
