@@ -421,6 +421,13 @@ function(etch_add_test name)
     set(program $<TARGET_FILE:${program}>)
   endif()
   list(JOIN A_CAPABILITIES "," rows)
+  if(ETCH_SANITIZE)
+    # The meaning of the ops is in the compiler's library and in the front end's:
+    # twice in a process, on purpose. libMLIR keeps some memory until the end.
+    list(APPEND A_ENVIRONMENT ASAN_OPTIONS=detect_odr_violation=0
+         LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/cmake/leaks.txt:print_suppressions=0
+         UBSAN_OPTIONS=print_stacktrace=1)
+  endif()
   add_test(NAME ${name}
     COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/cmake/checks/record.py
             ${name} ${ETCH_TEST_RESULTS} "${rows}" -- ${program} ${A_COMMAND})
