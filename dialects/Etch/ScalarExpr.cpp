@@ -225,8 +225,7 @@ ScalarExpr cast(ScalarExpr x, Type element) {
   double bound = std::ldexp(1.0, width - 1);
   ScalarExpr below = lt(x, -bound), above = ge(x, bound);
   ScalarExpr inside = logicalAnd(ge(x, -bound), lt(x, bound));
-  ScalarExpr result =
-      x.make<arith::FPToSIOp>(to, select(inside, x, 0).v);
+  ScalarExpr result = x.make<arith::FPToSIOp>(to, select(inside, x, 0).v);
   auto limit = [&](APInt value) {
     TypedAttr attr = IntegerAttr::get(element, value);
     if (auto vector = dyn_cast<VectorType>(to))

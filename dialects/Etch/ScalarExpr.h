@@ -47,8 +47,7 @@ struct ScalarExpr {
   bool isBool() const { return elementType().isInteger(1); }
 
   /// Emits one op and wraps its only result.
-  template <class Op, class... Args>
-  ScalarExpr make(Args &&...args) const {
+  template <class Op, class... Args> ScalarExpr make(Args &&...args) const {
     return {*b, loc, Op::create(*b, loc, std::forward<Args>(args)...)};
   }
 };

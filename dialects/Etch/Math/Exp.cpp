@@ -92,6 +92,17 @@ ScalarExpr exp(ScalarExpr x) {
   return scale(p.hi + p.lo, a.n);
 }
 
+/// (hi + lo) / d, by one division.
+static ScalarExpr quotient(ScalarExpr hi, std::optional<ScalarExpr> lo,
+                           const Pair &d) {
+  ScalarExpr reciprocal = 1 / d.hi;
+  ScalarExpr q = hi * reciprocal;
+  ScalarExpr rest = fma(-q, d.lo, fma(-q, d.hi, hi));
+  if (lo)
+    rest = rest + *lo;
+  return fma(rest, reciprocal, q);
+}
+
 // With t = expm1(-2|x|), in (-1, 0], tanh |x| = -t / (2 + t): nothing cancels,
 // nothing overflows.
 ScalarExpr tanh(ScalarExpr x) {
@@ -102,45 +113,45 @@ ScalarExpr tanh(ScalarExpr x) {
   ScalarExpr rest = expm1Rest(a.r);
   ScalarExpr power = powerOfTwo(a.n, x);
   // t = 2^n (r + rest) + (2^n - 1)
+  ScalarExpr two = constantLike(x, 2);
   if (x.isF32()) {
-    ScalarExpr t = fma(power, a.r.hi + rest, power - 1);
-    return copysign(t / (t + 2), x);
+    ScalarExpr m = a.r.hi + rest, offset = power - 1;
+    ScalarExpr t = fma(power, m, offset);
+    ScalarExpr low = fma(power, m, offset - t);
+    Pair d = fastTwoSum(two, t);
+    return copysign(quotient(t, low, {d.hi, d.lo + low}), x);
   }
   // In pairs: 2^n - 1 is zero or at least 1/2, larger than 2^n r.
   Pair m = fastTwoSum(a.r.hi, rest);
   Pair offset = fastTwoSum(constantLike(x, -1), power);
   Pair t = fastTwoSum(offset.hi, power * m.hi);
   t = fastTwoSum(t.hi, t.lo + fma(power, m.lo, offset.lo));
-  Pair d = fastTwoSum(constantLike(x, 2), t.hi);
+  Pair d = fastTwoSum(two, t.hi);
   d.lo = d.lo + t.lo;
-  ScalarExpr reciprocal = 1 / d.hi;
-  ScalarExpr quotient = t.hi * reciprocal;
-  ScalarExpr error = fma(-quotient, d.hi, t.hi) + fma(-quotient, d.lo, t.lo);
-  return copysign(fma(error, reciprocal, quotient), x);
+  return copysign(quotient(t.hi, t.lo, d), x);
 }
 
-// With e = exp(-|x|): 1 / (1 + e) for x >= 0, e / (1 + e) below.
+// With e = exp(-|x|) = 2^n p: 1 / (1 + e) for x >= 0, e / (1 + e) below.
 ScalarExpr sigmoid(ScalarExpr x) {
   ScalarExpr negative = lt(x, 0);
   ExpArgument a = reduceExp(clampExp(-abs(x)));
+  // In the denominator e below 2^-100 is nothing: n stays far from subnormals.
+  ScalarExpr lowest = integerLike(a.n, -100);
+  ScalarExpr power = powerOfTwo(maximum(a.n, lowest), x);
+  ScalarExpr q = x;
   if (x.isF32()) {
-    ScalarExpr e = scale(1 + (a.r.hi + expm1Rest(a.r)), a.n);
-    return select(negative, e, 1) / (1 + e);
+    ScalarExpr p = 1 + (a.r.hi + expm1Rest(a.r));
+    ScalarExpr d = fma(p, power, 1);
+    q = quotient(select(negative, p, 1), {}, {d, fma(p, power, 1 - d)});
+  } else {
+    Pair p = expPair(a.r);
+    p = fastTwoSum(p.hi, p.lo);
+    Pair d = fastTwoSum(constantLike(x, 1), p.hi * power);
+    d.lo = fma(p.lo, power, d.lo);
+    q = quotient(select(negative, p.hi, 1), select(negative, p.lo, 0), d);
   }
-  Pair p = expPair(a.r);
-  p = fastTwoSum(p.hi, p.lo);
-  // In the denominator e below 2^-200 is nothing: n stays far from subnormals.
-  ScalarExpr floorN = integerLike(a.n, -200);
-  ScalarExpr power = powerOfTwo(maximum(a.n, floorN), x);
-  Pair d = fastTwoSum(constantLike(x, 1), p.hi * power);
-  d.lo = fma(p.lo, power, d.lo);
-  ScalarExpr hi = select(negative, p.hi, 1), lo = select(negative, p.lo, 0);
-  ScalarExpr reciprocal = 1 / d.hi;
-  ScalarExpr quotient = hi * reciprocal;
-  ScalarExpr error = fma(-quotient, d.hi, hi) + fma(-quotient, d.lo, lo);
-  quotient = fma(error, reciprocal, quotient);
   // The factor 2^n comes last, so that a subnormal result is rounded once.
-  return scale(quotient, select(negative, a.n, integerLike(a.n, 0)));
+  return scale(q, select(negative, a.n, integerLike(a.n, 0)));
 }
 
 } // namespace etch

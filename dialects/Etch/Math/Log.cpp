@@ -12,9 +12,9 @@ namespace detail {
 // (log(1 + f) - f + f^2/2) / f^3 on [sqrt(1/2) - 1, sqrt(2) - 1], the error
 // relative to log(1 + f): 2^-27.3 in f32, 2^-56.6 in f64.
 static constexpr double logRest32[] = {
-    0.3333333134651184,  -0.2500082552433014,  0.20001265406608582,
+    0.3333333134651184,   -0.2500082552433014, 0.20001265406608582,
     -0.16623234748840332, 0.14200885593891144, -0.1316056102514267,
-    0.12767209112644196, -0.07639766484498978};
+    0.12767209112644196,  -0.07639766484498978};
 static constexpr double logRest64[] = {
     0x1.5555555555533p-2,  -0x1.fffffffffeefap-3, 0x1.999999999f7bfp-3,
     -0x1.555555566cac4p-3, 0x1.24924922a27d2p-3,  -0x1.ffffff2b05b14p-4,
@@ -50,20 +50,16 @@ static LogArgument reduceLog(ScalarExpr x) {
   int64_t rootHalf = single ? 0x3f3504f3 : 0x3fe6a09e667f3bcd;
   int64_t bias = exponentBias(x) + 1;
   ScalarExpr bits = bitsOf(x);
-  ScalarExpr biased =
-      shiftRight(bits + integerLike(bits, (bias << fraction) - rootHalf),
-                 fraction);
-  ScalarExpr exponent =
-      shiftLeft(biased - integerLike(bits, bias), fraction);
+  ScalarExpr biased = shiftRight(
+      bits + integerLike(bits, (bias << fraction) - rootHalf), fraction);
+  ScalarExpr exponent = shiftLeft(biased - integerLike(bits, bias), fraction);
   ScalarExpr f = fromBits(bits - exponent, x) - 1;
   // An integer added to the bits of the rounding constant is added to its
   // value: a conversion that every machine has.
   double magic = roundingMagic(x);
-  ScalarExpr shifted =
-      fromBits(biased + bitsOf(constantLike(x, magic)), x);
-  ScalarExpr k =
-      shifted - select(subnormal, magic + bias + (single ? 24 : 54),
-                       constantLike(x, magic + bias));
+  ScalarExpr shifted = fromBits(biased + bitsOf(constantLike(x, magic)), x);
+  ScalarExpr k = shifted - select(subnormal, magic + bias + (single ? 24 : 54),
+                                  constantLike(x, magic + bias));
   return {k, f};
 }
 

@@ -14,21 +14,23 @@ using namespace mlir;
 namespace etch {
 using namespace detail;
 
-// (sin(r) - r) / r^3 in r^2, |r| <= pi/2, relative to sin: 2^-27.3.
+// (sin(r) - r) / r^3 in r^2, |r| <= pi/4, the error relative to sin: 2^-27.9 in
+// f32, 2^-57.9 in f64.
 static constexpr double sinRest32[] = {
-    -0.16666659712791443, 0.008333069272339344, -0.00019809776858892292,
-    2.606095677037956e-06};
-// The same for |r| <= pi/4: 2^-57.9.
+    -0.16666655242443085, 0.008332189172506332, -0.00019518293265718967};
 static constexpr double sinRest64[] = {
-    -0x1.5555555555548p-3,  0x1.111111110f730p-7,   -0x1.a01a019be9217p-13,
-    0x1.71de355532320p-19,  -0x1.ae5e4b9120e6dp-26, 0x1.5d8b5bddf1ad4p-33};
-// (cos(r) - 1 + r^2/2) / r^4 in r^2, |r| <= pi/4, relative to cos: 2^-61.6.
+    -0x1.5555555555548p-3, 0x1.111111110f730p-7,   -0x1.a01a019be9217p-13,
+    0x1.71de355532320p-19, -0x1.ae5e4b9120e6dp-26, 0x1.5d8b5bddf1ad4p-33};
+// (cos(r) - 1 + r^2/2) / r^4 in r^2, |r| <= pi/4, relative to cos: 2^-32.3
+// and 2^-61.6.
+static constexpr double cosRest32[] = {
+    0.041666653007268906, -0.0013887612149119377, 2.446220605634153e-05};
 static constexpr double cosRest64[] = {
     0x1.555555555554bp-5,   -0x1.6c16c16c14701p-10, 0x1.a01a019b1f6f0p-16,
     -0x1.27e4f6a58233fp-22, 0x1.1ee8dbb175e63p-29,  -0x1.8f171dbc88973p-37};
 
 // Below these |x| the reduction by three parts of pi holds: the parts' last
-// error, n * 2^-76 and n * 2^-164, is lost in the smallest remainder possible.
+// error, n * 2^-77 and n * 2^-164, is lost in the smallest remainder possible.
 static constexpr double largeF32 = 0x1p15;
 static constexpr double largeF64 = 0x1p28;
 
@@ -44,32 +46,25 @@ static constexpr uint64_t inverseTwoPi[] = {
     0x9afed7ec47e35742, 0x1580cc11bf1edaea};
 
 namespace {
-/// x = n * step + r.hi + r.lo, |r| <= step / 2, step pi in f32 and pi/2 in f64;
-/// only the low two bits of the integer n count. For the cosine in f32, n + 1/2
-/// stands in the place of n.
+/// x = n pi/2 + r.hi + r.lo, |r| <= pi/4; only the low two bits of the integer
+/// n count. f32 has r.lo = 0.
 struct TrigArgument {
   ScalarExpr n;
   Pair r;
 };
 } // namespace
 
-/// Any finite x, one f64 lane, in integer arithmetic. `halfTurns`: step pi.
-static TrigArgument reduceLargeLane(ScalarExpr x, bool halfTurns,
-                                    bool cosine) {
+/// Any finite x, one f64 lane, in integer arithmetic.
+static TrigArgument reduceLargeLane(ScalarExpr x) {
   OpBuilder &b = *x.b;
   Location loc = x.loc;
   Type i64 = b.getI64Type(), i128 = b.getIntegerType(128);
-  auto widen = [&](ScalarExpr v) {
-    return v.make<arith::ExtUIOp>(i128, v.v);
-  };
-  auto narrow = [&](ScalarExpr v) {
-    return v.make<arith::TruncIOp>(i64, v.v);
-  };
+  auto widen = [&](ScalarExpr v) { return v.make<arith::ExtUIOp>(i128, v.v); };
+  auto narrow = [&](ScalarExpr v) { return v.make<arith::TruncIOp>(i64, v.v); };
 
   // |x| = mantissa * 2^e.
   ScalarExpr bits = bitsOf(abs(x));
-  ScalarExpr fraction =
-      bitAnd(bits, integerLike(bits, (int64_t(1) << 52) - 1));
+  ScalarExpr fraction = bitAnd(bits, integerLike(bits, (int64_t(1) << 52) - 1));
   ScalarExpr mantissa = fraction + integerLike(bits, int64_t(1) << 52);
   ScalarExpr e = shiftRight(bits, 52) - integerLike(bits, 1075);
 
@@ -103,34 +98,29 @@ static TrigArgument reduceLargeLane(ScalarExpr x, bool halfTurns,
                      m * widen(window(1)) +
                      shiftRight(m * widen(window(2)), 64);
 
-  // To the nearest step; the rest as a signed number of 2^-128 turns.
-  ScalarExpr one = integerLike(turns, 1);
-  if (cosine && halfTurns)
-    turns = turns - shiftLeft(one, 126);
-  unsigned stepBits = halfTurns ? 127 : 126;
-  ScalarExpr n = shiftRight(turns + shiftLeft(one, stepBits - 1), stepBits);
-  ScalarExpr rest = turns - shiftLeft(n, stepBits);
+  // To the nearest quarter; the rest as a signed number of 2^-128 turns.
+  ScalarExpr eighth = shiftLeft(integerLike(turns, 1), 125);
+  ScalarExpr n = shiftRight(turns + eighth, 126);
+  ScalarExpr rest = turns - shiftLeft(n, 126);
 
-  // Into floats piecewise, in units of 2^-64 turns, then into radians.
+  // Into floats piecewise, in units of 2^-64 turns, then into radians. The
+  // leading pieces may be zero: every bit counts.
   ScalarExpr high = narrow(shiftRight(rest, 64)), low = narrow(rest);
   auto toFloat = [&](ScalarExpr v) { return cast(v, b.getF64Type()); };
-  ScalarExpr top =
-      high.make<arith::ShRSIOp>(high.v, integerLike(high, 32).v);
-  Pair r = fastTwoSum(
-      toFloat(top) * 0x1p32,
-      toFloat(bitAnd(high, integerLike(high, 0xffffffff))));
-  r.lo = fma(toFloat(shiftRight(low, 32)), 0x1p-32, r.lo);
-  r = fastTwoSum(r.hi, r.lo);
-  Pair radians =
-      twoProduct(r.hi, constantLike(x, 0x1.921fb54442d18p-62));
+  auto lowHalf = [&](ScalarExpr v) {
+    return toFloat(bitAnd(v, integerLike(v, 0xffffffff)));
+  };
+  ScalarExpr top = high.make<arith::ShRSIOp>(high.v, integerLike(high, 32).v);
+  Pair r = fastTwoSum(toFloat(top) * 0x1p32, lowHalf(high));
+  Pair s = fastTwoSum(r.hi, toFloat(shiftRight(low, 32)) * 0x1p-32);
+  r = fastTwoSum(s.hi, r.lo + fma(lowHalf(low), 0x1p-64, s.lo));
+  Pair radians = twoProduct(r.hi, constantLike(x, 0x1.921fb54442d18p-62));
   radians.lo = fma(r.hi, 0x1.1a62633145c07p-116, radians.lo);
   radians.lo = fma(r.lo, 0x1.921fb54442d18p-62, radians.lo);
 
   // x - x makes a NaN of an infinity.
   radians.hi = radians.hi + (x - x);
   ScalarExpr step = narrow(n);
-  if (cosine && halfTurns)
-    return {step, radians};
   ScalarExpr negative = lt(x, 0);
   return {select(negative, -step, step),
           {select(negative, -radians.hi, radians.hi),
@@ -138,14 +128,12 @@ static TrigArgument reduceLargeLane(ScalarExpr x, bool halfTurns,
 }
 
 /// The same for every lane of x (of any type), one after the other.
-static TrigArgument reduceLarge(ScalarExpr x, const TrigArgument &like,
-                                bool cosine) {
+static TrigArgument reduceLarge(ScalarExpr x, const TrigArgument &like) {
   OpBuilder &b = *x.b;
   Location loc = x.loc;
   bool single = x.isF32();
   auto lane = [&](ScalarExpr v) {
-    TrigArgument a =
-        reduceLargeLane(cast(v, b.getF64Type()), single, cosine);
+    TrigArgument a = reduceLargeLane(cast(v, b.getF64Type()));
     if (single) {
       a.n = cast(a.n, b.getI32Type());
       a.r = {cast(a.r.hi, b.getF32Type()), constantLike(v, 0)};
@@ -159,8 +147,7 @@ static TrigArgument reduceLarge(ScalarExpr x, const TrigArgument &like,
   Value one = arith::ConstantIndexOp::create(b, loc, 1);
   Value end = arith::ConstantIndexOp::create(b, loc, type.getNumElements());
   auto loop = scf::ForOp::create(
-      b, loc, zero, end, one,
-      ValueRange{like.n.v, like.r.hi.v, like.r.lo.v});
+      b, loc, zero, end, one, ValueRange{like.n.v, like.r.hi.v, like.r.lo.v});
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   OpFoldResult i = loop.getInductionVar();
@@ -175,30 +162,22 @@ static TrigArgument reduceLarge(ScalarExpr x, const TrigArgument &like,
   return {result(0), {result(1), result(2)}};
 }
 
-static TrigArgument reduceTrig(ScalarExpr x, bool cosine) {
+static TrigArgument reduceTrig(ScalarExpr x) {
+  // n = 2 x / pi to the nearest, by the rounding of an addition; pi/2 in three
+  // parts. The first fma is exact, as in reduceExp.
   double magic = roundingMagic(x);
-  ScalarExpr n = x, hi = x, lo = x;
+  ScalarExpr shifted = fma(x, 0x1.45f306dc9c883p-1, magic);
+  ScalarExpr nf = shifted - magic;
+  ScalarExpr n = bitsOf(shifted), hi = x, lo = x;
   if (x.isF32()) {
-    // By pi in three parts. The first fma is exact, as in reduceExp.
-    ScalarExpr shifted =
-        cosine ? fma(x, 0x1.45f306p-2, -0.5) + magic
-               : fma(x, 0x1.45f306p-2, magic);
-    ScalarExpr nf = shifted - magic;
-    if (cosine)
-      nf = nf + 0.5;
-    n = bitsOf(shifted);
-    hi = fma(nf, -0x1.921fb6p+1, x);
-    hi = fma(nf, 0x1.777a5cp-24, hi);
-    hi = fma(nf, 0x1.ee59dap-49, hi);
+    hi = fma(nf, -0x1.921fb6p+0, x);
+    hi = fma(nf, 0x1.777a5cp-25, hi);
+    hi = fma(nf, 0x1.ee59dap-50, hi);
     lo = constantLike(x, 0);
   } else {
-    // By pi/2 in three parts; the product with the second one is a pair.
-    ScalarExpr shifted = fma(x, 0x1.45f306dc9c883p-1, magic);
-    ScalarExpr nf = shifted - magic;
-    n = bitsOf(shifted);
+    // The product with the second part is a pair, and so is the result.
     ScalarExpr head = fma(nf, -0x1.921fb54442d18p+0, x);
-    Pair second =
-        twoProduct(nf, constantLike(x, -0x1.1a62633145c07p-54));
+    Pair second = twoProduct(nf, constantLike(x, -0x1.1a62633145c07p-54));
     Pair sum = twoSum(head, second.hi);
     hi = sum.hi;
     lo = fma(nf, 0x1.f1976b7ed8fbcp-110, sum.lo + second.lo);
@@ -217,7 +196,7 @@ static TrigArgument reduceTrig(ScalarExpr x, bool cosine) {
   {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(&branch.getThenRegion().front());
-    TrigArgument slow = reduceLarge(x, {n, {hi, lo}}, cosine);
+    TrigArgument slow = reduceLarge(x, {n, {hi, lo}});
     Value merged[] = {select(large, slow.n, n), select(large, slow.r.hi, hi),
                       select(large, slow.r.lo, lo)};
     scf::YieldOp::create(b, loc, merged);
@@ -230,49 +209,37 @@ static TrigArgument reduceTrig(ScalarExpr x, bool cosine) {
   return {result(0), {result(1), result(2)}};
 }
 
-/// x with the sign turned if the given bit of n is set.
-static ScalarExpr turnSign(ScalarExpr x, ScalarExpr n, unsigned bit) {
-  unsigned width = x.isF32() ? 32 : 64;
-  ScalarExpr sign = shiftLeft(shiftRight(n, bit), width - 1);
-  return fromBits(bitXor(bitsOf(x), sign), x);
-}
-
-/// sin(r) of one f32 step.
-static ScalarExpr sin32(ScalarExpr r) {
-  ScalarExpr square = r * r;
-  return fma(r * square, polynomial(square, sinRest32), r);
-}
-
-/// sin(n pi/2 + r) in f64.
-static ScalarExpr sin64(ScalarExpr n, const Pair &r) {
-  ScalarExpr square = r.hi * r.hi;
-  ScalarExpr half = square * 0.5;
-  // sin: hi + (lo (1 - hi^2/2) + hi^3 s)
-  ScalarExpr low = fma(-half, r.lo, r.lo);
-  ScalarExpr sine =
-      r.hi + fma(r.hi * square, polynomial(square, sinRest64), low);
-  // cos: 1 - hi^2/2 as a pair, then (hi^4 c - hi lo)
-  ScalarExpr head = 1 - half;
-  ScalarExpr tail = (1 - head) - half;
-  low = fma(-r.hi, r.lo, tail);
-  ScalarExpr cosine =
-      head + fma(square * square, polynomial(square, cosRest64), low);
+/// sin(n pi/2 + r).
+static ScalarExpr sinOf(ScalarExpr n, const Pair &r) {
+  ScalarExpr x = r.hi, square = x * x, sine = x, cosine = x;
+  if (x.isF32()) {
+    sine = fma(x * square, polynomial(square, sinRest32), x);
+    cosine = fma(square, polynomial(square, cosRest32), -0.5);
+    cosine = fma(square, cosine, 1);
+  } else {
+    ScalarExpr half = square * 0.5;
+    // sin: x + (lo (1 - x^2/2) + x^3 s)
+    ScalarExpr low = fma(-half, r.lo, r.lo);
+    sine = x + fma(x * square, polynomial(square, sinRest64), low);
+    // cos: 1 - x^2/2 as a pair, then x^4 c - x lo
+    ScalarExpr head = 1 - half;
+    low = fma(-x, r.lo, (1 - head) - half);
+    cosine = head + fma(square * square, polynomial(square, cosRest64), low);
+  }
   ScalarExpr even = eq(bitAnd(n, integerLike(n, 1)), integerLike(n, 0));
-  return turnSign(select(even, sine, cosine), n, 1);
+  // The second bit of n turns the sign.
+  ScalarExpr sign = shiftLeft(shiftRight(n, 1), x.isF32() ? 31 : 63);
+  return fromBits(bitXor(bitsOf(select(even, sine, cosine)), sign), x);
 }
 
 ScalarExpr sin(ScalarExpr x) {
-  TrigArgument a = reduceTrig(x, /*cosine=*/false);
-  ScalarExpr y = x.isF32() ? turnSign(sin32(a.r.hi), a.n, 0)
-                           : sin64(a.n, a.r);
-  return select(eq(x, 0), x, y); // keeps the sign of a zero
+  TrigArgument a = reduceTrig(x);
+  return select(eq(x, 0), x, sinOf(a.n, a.r)); // keeps the sign of a zero
 }
 
 ScalarExpr cos(ScalarExpr x) {
-  TrigArgument a = reduceTrig(x, /*cosine=*/true);
-  ScalarExpr next = a.n + integerLike(a.n, 1);
-  // f32: cos((n + 1/2) pi + r) = -(-1)^n sin(r).
-  return x.isF32() ? turnSign(sin32(a.r.hi), next, 0) : sin64(next, a.r);
+  TrigArgument a = reduceTrig(x);
+  return sinOf(a.n + integerLike(a.n, 1), a.r);
 }
 
 } // namespace etch
