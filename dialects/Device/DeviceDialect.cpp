@@ -31,9 +31,11 @@ static LogicalResult checkBuffers(LaunchOp op, StringRef what,
            << buffers.size() << " " << what << ", the kernel "
            << tensors.size();
   for (auto [buffer, tensor] : llvm::zip_equal(buffers, tensors)) {
-    auto m = llvm::cast<MemRefType>(buffer);
-    auto t = llvm::cast<RankedTensorType>(tensor);
-    if (m.getElementType() != t.getElementType() ||
+    auto m = llvm::dyn_cast<MemRefType>(buffer);
+    auto t = llvm::dyn_cast<RankedTensorType>(tensor);
+    if (!m && buffer == tensor)
+      continue; // an index
+    if (!m || !t || m.getElementType() != t.getElementType() ||
         failed(verifyCompatibleShape(m.getShape(), t.getShape())))
       return op.emitOpError("passes ") << m << " for " << t;
   }

@@ -25,12 +25,14 @@ def Device_LaunchOp
   let description = [{
     The kernel is a function of tensors; `ins` are the buffers of its arguments,
     `outs` those that receive its results, all dense in row-major order unless
-    the kernel's argument says otherwise (`etch.strided`). A buffer may stand on
+    the kernel's argument says otherwise (`etch.strided`). Symbolic extents that a
+    kernel needs are arguments of type index. A buffer may stand on
     both sides when each element is read before it is written and by the same
     iteration.
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel,
-                       Arg<Variadic<AnyMemRef>, "", [MemRead]>:$ins,
+                       Arg<Variadic<AnyTypeOf<[AnyMemRef, Index]>>, "",
+                           [MemRead]>:$ins,
                        Arg<Variadic<AnyMemRef>, "", [MemWrite]>:$outs);
   let assemblyFormat = [{
     $kernel `ins` `(` ($ins^ `:` type($ins))? `)`

@@ -62,6 +62,9 @@ inline constexpr llvm::StringLiteral kUpdateAttr = "etch.update";
 inline constexpr llvm::StringLiteral kNameAttr = "etch.name";
 inline constexpr llvm::StringLiteral kStridedAttr = "etch.strided";
 inline constexpr llvm::StringLiteral kKernelAttr = "etch.kernel";
+inline constexpr llvm::StringLiteral kBackwardAttr = "etch.backward";
+inline constexpr llvm::StringLiteral kResultAttr = "etch.result";
+inline constexpr llvm::StringLiteral kArenaAttr = "etch.arena";
 
 } // namespace etch
 

@@ -1,0 +1,459 @@
+//===- Bufferize.cpp - tensors become planned memory -----------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// 1. Storage says which value lives where, Plan where in the arena.
+// 2. A new main is written: arithmetic on extents, the offsets that depend on
+//    them, then launches and copies over views.
+// 3. That arithmetic, up to the size of the arena, is also `arena_bytes`.
+//
+// Slots of symbolic size lie behind the planned part, one after the other; one
+// whose size is the same as that of a dead one takes its place.
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Buffer/Passes.h"
+#include "compiler/Buffer/Plan.h"
+#include "compiler/Buffer/Storage.h"
+
+#include "dialects/Device/DeviceDialect.h"
+#include "dialects/Etch/EtchDialect.h"
+#include "dialects/Etch/Extents.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+using namespace etch;
+
+namespace etch {
+#define GEN_PASS_DEF_BUFFERIZE
+#include "compiler/Buffer/Passes.h.inc"
+} // namespace etch
+
+static int64_t elementBytes(Type tensor) {
+  return (getElementTypeOrSelf(tensor).getIntOrFloatBitWidth() + 7) / 8;
+}
+
+/// The memory of an argument: dense, or strided as `etch.strided` says.
+static MemRefType argumentType(RankedTensorType type, Attribute strided) {
+  if (!strided)
+    return MemRefType::get(type.getShape(), type.getElementType());
+  SmallVector<int64_t> strides(size_t(type.getRank()), ShapedType::kDynamic);
+  std::optional<int64_t> innermost;
+  if (auto array = llvm::dyn_cast<ArrayAttr>(strided); array && !array.empty())
+    innermost = llvm::cast<IntegerAttr>(array[0]).getInt();
+  else if (auto array = llvm::dyn_cast<DenseI64ArrayAttr>(strided);
+           array && !array.empty())
+    innermost = array[0];
+  if (!strides.empty() && innermost && *innermost >= 0)
+    strides.back() = *innermost;
+  return MemRefType::get(
+      type.getShape(), type.getElementType(),
+      StridedLayoutAttr::get(type.getContext(), /*offset=*/0, strides));
+}
+
+static MemRefType denseType(Type tensor) {
+  auto type = llvm::cast<RankedTensorType>(tensor);
+  return MemRefType::get(type.getShape(), type.getElementType());
+}
+
+namespace {
+class Writer {
+public:
+  explicit Writer(func::FuncOp old)
+      : old(old), storage(old), b(old.getContext()), loc(old.getLoc()) {}
+  LogicalResult run();
+
+private:
+  void declareMain();
+  LogicalResult writeExtents();
+  void planSlots();
+  void writeArenaBytes();
+  void writeSteps();
+  void setModuleAttributes(ArrayRef<Lifetime> lifetimes);
+  LogicalResult findExtents(func::CallOp call);
+
+  Value constant(int64_t n) {
+    return arith::ConstantIndexOp::create(b, loc, n);
+  }
+  /// The symbolic extents of a tensor, in order of axes.
+  ArrayRef<Value> extentsOf(Value tensor) { return extents[tensor]; }
+  Value bytesOf(Value tensor);
+  Value memoryOf(Value tensor);
+  Value viewOf(unsigned slot, Value tensor);
+  Value reshaped(Value memory, Value tensor);
+
+  func::FuncOp old, main;
+  Storage storage;
+  OpBuilder b;
+  Location loc;
+  IRMapping indices;                             // index values, old to new
+  llvm::DenseMap<Value, SmallVector<Value>> extents; // in terms of the new main
+  llvm::DenseMap<Value, Value> memory;           // of tensors, as memrefs
+  SmallVector<Value> results;                    // memrefs of result slots
+  Value arena;
+  ExtentResolver resolver;
+  SymbolTableCollection symbols;
+
+  SmallVector<int64_t> offsets;      // of slots of static size
+  SmallVector<Value> slotOffsets;    // of all slots, as values
+  int64_t staticBytes = 0;
+  Value totalBytes;                  // null: staticBytes
+};
+} // namespace
+
+/// Erases arithmetic without uses.
+static void eraseDead(Block &block) {
+  SmallVector<Operation *> ops =
+      llvm::map_to_vector(block, [](Operation &op) { return &op; });
+  for (Operation *op : llvm::reverse(ops))
+    if (isOpTriviallyDead(op))
+      op->erase();
+}
+
+LogicalResult Writer::run() {
+  declareMain();
+  if (failed(writeExtents()))
+    return failure();
+  planSlots();
+  writeArenaBytes();
+  writeSteps();
+  eraseDead(main.getBody().front());
+  old.erase();
+  main.setName("main");
+  return success();
+}
+
+void Writer::declareMain() {
+  SmallVector<Type> types;
+  SmallVector<DictionaryAttr> attrs;
+  for (BlockArgument x : old.getArguments()) {
+    unsigned i = x.getArgNumber();
+    types.push_back(argumentType(llvm::cast<RankedTensorType>(x.getType()),
+                                 old.getArgAttr(i, kStridedAttr)));
+    attrs.push_back(DictionaryAttr::get(old.getContext(), mlir::function_interface_impl::getArgAttrs(old, i)));
+  }
+  auto with = [&](DictionaryAttr dict, StringRef name, Attribute value) {
+    NamedAttrList list(dict);
+    list.set(name, value);
+    return list.getDictionary(old.getContext());
+  };
+  for (auto [i, type] : llvm::enumerate(old.getResultTypes())) {
+    if (auto k = updatedArgument(old, unsigned(i))) {
+      attrs[*k] = with(attrs[*k], kUpdateAttr, b.getI64IntegerAttr(int64_t(i)));
+      continue;
+    }
+    types.push_back(denseType(type));
+    attrs.push_back(with(
+        DictionaryAttr::get(old.getContext(), mlir::function_interface_impl::getResultAttrs(old, unsigned(i))),
+        kResultAttr, b.getI64IntegerAttr(int64_t(i))));
+  }
+  types.push_back(MemRefType::get({ShapedType::kDynamic}, b.getI8Type()));
+  attrs.push_back(with(b.getDictionaryAttr({}), kArenaAttr, b.getUnitAttr()));
+  b.setInsertionPoint(old);
+  main = func::FuncOp::create(b, loc, "main.buffers",
+                              b.getFunctionType(types, {}));
+  main.setAllArgAttrs(attrs);
+  Block *body = main.addEntryBlock();
+  unsigned n = old.getNumArguments();
+  for (BlockArgument x : old.getArguments())
+    memory[x] = body->getArgument(x.getArgNumber());
+  results.assign(body->args_begin() + n, body->args_end() - 1);
+  arena = body->getArguments().back();
+  b.setInsertionPointToEnd(body);
+}
+
+/// Extents of a call's results, through the kernel's body.
+LogicalResult Writer::findExtents(func::CallOp call) {
+  auto kernel = symbols.lookupNearestSymbolFrom<func::FuncOp>(
+      call, call.getCalleeAttr());
+  Operation *terminator = kernel.getBody().front().getTerminator();
+  for (auto [y, inner] :
+       llvm::zip_equal(call.getResults(), terminator->getOperands())) {
+    auto type = llvm::cast<RankedTensorType>(y.getType());
+    for (int64_t axis = 0; axis < type.getRank(); ++axis) {
+      if (!type.isDynamicDim(unsigned(axis)))
+        continue;
+      ExtentSource source = resolver.resolve(inner, axis);
+      auto argument = llvm::dyn_cast<BlockArgument>(source.value);
+      if (source.axis >= 0) {
+        auto known = llvm::cast<RankedTensorType>(source.value.getType());
+        if (!known.isDynamicDim(unsigned(source.axis))) {
+          extents[y].push_back(constant(known.getDimSize(unsigned(source.axis))));
+          continue;
+        }
+      }
+      if (!argument)
+        return call.emitOpError("axis ") << axis << " of a result has an extent "
+                                         << "that is not known beforehand";
+      Value x = call.getOperand(argument.getArgNumber());
+      if (source.axis < 0) {
+        extents[y].push_back(indices.lookup(x));
+        continue;
+      }
+      auto shape = llvm::cast<RankedTensorType>(x.getType());
+      int64_t before = 0;
+      for (int64_t a = 0; a < source.axis; ++a)
+        before += shape.isDynamicDim(unsigned(a));
+      Value extent = extents[x][size_t(before)];
+      extents[y].push_back(extent);
+    }
+  }
+  return success();
+}
+
+LogicalResult Writer::writeExtents() {
+  for (BlockArgument x : old.getArguments()) {
+    auto type = llvm::cast<RankedTensorType>(x.getType());
+    for (int64_t axis = 0; axis < type.getRank(); ++axis)
+      if (type.isDynamicDim(unsigned(axis)))
+        extents[x].push_back(
+            memref::DimOp::create(b, loc, memory.lookup(x), axis));
+  }
+  for (Operation &op : old.getBody().front()) {
+    if (auto call = llvm::dyn_cast<func::CallOp>(op)) {
+      if (failed(findExtents(call)))
+        return failure();
+    } else if (auto reshape = llvm::dyn_cast<ReshapeOp>(op)) {
+      for (Value extent : reshape.getExtents())
+        extents[reshape.getY()].push_back(indices.lookup(extent));
+    } else if (auto dim = llvm::dyn_cast<tensor::DimOp>(op)) {
+      auto type = llvm::cast<RankedTensorType>(dim.getSource().getType());
+      int64_t axis = *dim.getConstantIndex(), before = 0;
+      for (int64_t a = 0; a < axis; ++a)
+        before += type.isDynamicDim(unsigned(a));
+      indices.map(dim.getResult(),
+                  type.isDynamicDim(unsigned(axis))
+                      ? extents[dim.getSource()][size_t(before)]
+                      : constant(type.getDimSize(unsigned(axis))));
+    } else if (!llvm::isa<ConstantOp, func::ReturnOp>(op)) {
+      b.clone(op, indices);
+    }
+  }
+  return success();
+}
+
+/// Bytes of a tensor with symbolic extents, rounded up to the alignment.
+Value Writer::bytesOf(Value tensor) {
+  auto type = llvm::cast<RankedTensorType>(tensor.getType());
+  int64_t known = elementBytes(type);
+  for (int64_t extent : type.getShape())
+    known *= ShapedType::isDynamic(extent) ? 1 : extent;
+  Value bytes = constant(known);
+  for (Value extent : extentsOf(tensor))
+    bytes = arith::MulIOp::create(b, loc, bytes, extent);
+  Value align = constant(arenaAlignment);
+  Value blocks = arith::CeilDivUIOp::create(b, loc, bytes, align);
+  return arith::MulIOp::create(b, loc, blocks, align);
+}
+
+void Writer::planSlots() {
+  SmallVector<Lifetime> lifetimes;
+  SmallVector<size_t> symbolic;
+  for (auto [i, slot] : llvm::enumerate(storage.slots)) {
+    auto type = llvm::cast<RankedTensorType>(slot.value.getType());
+    if (!type.hasStaticShape())
+      symbolic.push_back(i);
+    lifetimes.push_back({slot.begin, slot.end,
+                         type.hasStaticShape()
+                             ? type.getNumElements() * elementBytes(type)
+                             : 0});
+  }
+  staticBytes = planArena(lifetimes);
+  setModuleAttributes(lifetimes);
+  slotOffsets.resize(storage.slots.size());
+  for (auto [i, l] : llvm::enumerate(lifetimes))
+    offsets.push_back(l.offset);
+  if (symbolic.empty())
+    return;
+
+  Value top = constant(staticBytes);
+  // Slots that are free again, by what their size is made of.
+  struct Free {
+    int64_t from;
+    Value offset;
+  };
+  std::map<std::vector<const void *>, SmallVector<Free>> classes;
+  for (size_t i : symbolic) {
+    const Storage::Slot &slot = storage.slots[i];
+    auto type = llvm::cast<RankedTensorType>(slot.value.getType());
+    int64_t known = elementBytes(type);
+    std::vector<const void *> key;
+    for (int64_t extent : type.getShape())
+      known *= ShapedType::isDynamic(extent) ? 1 : extent;
+    for (Value extent : extentsOf(slot.value))
+      key.push_back(extent.getAsOpaquePointer());
+    llvm::sort(key);
+    key.push_back(reinterpret_cast<const void *>(known));
+    auto &free = classes[key];
+    auto *it = llvm::find_if(free, [&](Free f) { return f.from < slot.begin; });
+    if (it == free.end()) {
+      slotOffsets[i] = top;
+      top = arith::AddIOp::create(b, loc, top, bytesOf(slot.value));
+      free.push_back({slot.end, slotOffsets[i]});
+    } else {
+      slotOffsets[i] = it->offset;
+      it->from = slot.end;
+    }
+  }
+  totalBytes = top;
+}
+
+void Writer::setModuleAttributes(ArrayRef<Lifetime> lifetimes) {
+  auto module = old->getParentOfType<ModuleOp>();
+  auto set = [&](StringRef name, int64_t bytes) {
+    module->setAttr(name, b.getI64IntegerAttr(bytes));
+  };
+  int64_t border = storage.numSteps, saved = 0, step = 0;
+  for (auto call : old.getOps<func::CallOp>()) {
+    if (call->hasAttr(kBackwardAttr)) {
+      border = step;
+      break;
+    }
+    ++step;
+  }
+  if (border < storage.numSteps)
+    for (const Lifetime &l : lifetimes)
+      if (l.begin < border && border <= l.end)
+        saved += alignUp(l.bytes);
+  set("etch.arena_bytes", staticBytes);
+  set("etch.live_bytes", liveBytes(lifetimes));
+  set("etch.saved_bytes", saved);
+}
+
+/// `arena_bytes` takes main's arguments and does what main does so far.
+void Writer::writeArenaBytes() {
+  OpBuilder::InsertionGuard guard(b);
+  unsigned n = old.getNumArguments();
+  auto inputs = main.getArgumentTypes().take_front(n);
+  Block &from = main.getBody().front();
+  b.setInsertionPoint(main);
+  auto function = func::FuncOp::create(
+      b, loc, "arena_bytes", b.getFunctionType(inputs, b.getI64Type()));
+  function.setPrivate();
+  Block *body = function.addEntryBlock();
+  b.setInsertionPointToEnd(body);
+  IRMapping map;
+  map.map(from.getArguments().take_front(n), body->getArguments());
+  Value bytes;
+  if (totalBytes) {
+    for (Operation &op : from)
+      b.clone(op, map);
+    bytes = map.lookup(totalBytes);
+  } else {
+    bytes = constant(staticBytes);
+  }
+  func::ReturnOp::create(
+      b, loc,
+      ValueRange(arith::IndexCastOp::create(b, loc, b.getI64Type(), bytes)));
+  eraseDead(*body);
+}
+
+Value Writer::viewOf(unsigned slot, Value tensor) {
+  Value offset = slotOffsets[slot];
+  Value at = offset ? offset : constant(offsets[slot]);
+  return memref::ViewOp::create(b, loc, denseType(tensor.getType()), arena, at,
+                                extentsOf(tensor));
+}
+
+/// Dense memory under the type of another tensor of as many elements.
+Value Writer::reshaped(Value memory, Value tensor) {
+  MemRefType type = denseType(tensor.getType());
+  if (memory.getType() == type)
+    return memory;
+  SmallVector<OpFoldResult> sizes, strides(size_t(type.getRank()));
+  ArrayRef<Value> dynamic = extentsOf(tensor);
+  for (int64_t extent : type.getShape()) {
+    if (ShapedType::isDynamic(extent)) {
+      sizes.push_back(dynamic.front());
+      dynamic = dynamic.drop_front();
+    } else {
+      sizes.push_back(b.getIndexAttr(extent));
+    }
+  }
+  OpFoldResult stride = b.getIndexAttr(1);
+  for (size_t i = strides.size(); i-- != 0;) {
+    strides[i] = stride;
+    auto a = getConstantIntValue(stride), e = getConstantIntValue(sizes[i]);
+    stride = a && e ? OpFoldResult(b.getIndexAttr(*a * *e))
+                    : OpFoldResult(Value(arith::MulIOp::create(
+                          b, loc, getValueOrCreateConstantIndexOp(b, loc, stride),
+                          getValueOrCreateConstantIndexOp(b, loc, sizes[i]))));
+  }
+  return memref::ReinterpretCastOp::create(b, loc, type, memory,
+                                           b.getIndexAttr(0), sizes, strides);
+}
+
+/// The memory of a tensor of the old main, as its type says.
+Value Writer::memoryOf(Value tensor) {
+  Value &known = memory[tensor];
+  if (known)
+    return known;
+  const Buffer &buffer = storage.buffers[storage.bufferOf.lookup(tensor)];
+  Value result;
+  switch (buffer.place) {
+  case Place::arena:
+    result = viewOf(buffer.number, tensor);
+    break;
+  case Place::argument:
+    result = reshaped(main.getArgument(buffer.number), tensor);
+    break;
+  case Place::result:
+    result = reshaped(results[buffer.number], tensor);
+    break;
+  case Place::constant: {
+    auto value = buffer.value.getDefiningOp<ConstantOp>().getValue();
+    MemRefType type = denseType(buffer.value.getType());
+    std::string name = "c" + std::to_string(buffer.number);
+    if (!SymbolTable::lookupNearestSymbolFrom(main, b.getStringAttr(name))) {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPoint(main);
+      memref::GlobalOp::create(b, loc, name, b.getStringAttr("private"), type,
+                               value, /*constant=*/true, IntegerAttr());
+    }
+    result = reshaped(memref::GetGlobalOp::create(b, loc, type, name), tensor);
+    break;
+  }
+  }
+  return memory[tensor] = result;
+}
+
+void Writer::writeSteps() {
+  for (auto call : old.getOps<func::CallOp>()) {
+    SmallVector<Value> ins, outs;
+    for (Value x : call.getOperands())
+      ins.push_back(llvm::isa<IndexType>(x.getType()) ? indices.lookup(x)
+                                                      : memoryOf(x));
+    for (Value y : call.getResults())
+      outs.push_back(memoryOf(y));
+    device::LaunchOp::create(b, call.getLoc(), call.getCallee(), ins, outs);
+  }
+  auto target = [&](const FinalCopy &copy) {
+    return copy.to == Place::argument ? Value(main.getArgument(copy.number))
+                                      : results[copy.number];
+  };
+  llvm::DenseMap<const FinalCopy *, Value> sources;
+  for (const FinalCopy &copy : storage.copies) {
+    Value value = storage.buffers[copy.from].value;
+    Value &source = sources[&copy];
+    source = memoryOf(value);
+    if (copy.savedIn) {
+      Value saved = viewOf(*copy.savedIn, value);
+      memref::CopyOp::create(b, copy.loc, source, saved);
+      source = saved;
+    }
+  }
+  for (const FinalCopy &copy : storage.copies)
+    memref::CopyOp::create(b, copy.loc, sources.lookup(&copy), target(copy));
+  func::ReturnOp::create(b, loc);
+}
+
+namespace {
+struct Bufferize : etch::impl::BufferizeBase<Bufferize> {
+  void runOnOperation() override {
+    auto main = getOperation().lookupSymbol<func::FuncOp>("main");
+    if (main && failed(Writer(main).run()))
+      signalPassFailure();
+  }
+};
+} // namespace

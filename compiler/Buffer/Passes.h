@@ -1,0 +1,19 @@
+//===- Passes.h - tensors to planned memory ------------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#ifndef ETCH_COMPILER_BUFFER_PASSES_H
+#define ETCH_COMPILER_BUFFER_PASSES_H
+
+#include "mlir/Pass/Pass.h"
+
+namespace etch {
+
+#define GEN_PASS_DECL
+#define GEN_PASS_REGISTRATION
+#include "compiler/Buffer/Passes.h.inc"
+
+} // namespace etch
+
+#endif // ETCH_COMPILER_BUFFER_PASSES_H

@@ -1,0 +1,27 @@
+//===- Passes.td - tensors to planned memory ------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#ifndef ETCH_COMPILER_BUFFER_PASSES
+#define ETCH_COMPILER_BUFFER_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def Bufferize : Pass<"etch-bufferize", "::mlir::ModuleOp"> {
+  let summary = "Gives every tensor of the program a planned place in memory.";
+  let description = [{
+    Before: `main` is what `etch-fuse` leaves. After: `main` takes memrefs: the
+    program's arguments, one for each result that updates no argument, and the
+    arena, and holds device.launch, memref.copy and views. Kernels stay as they
+    are. `arena_bytes`, a function of the arguments' extents, says how large the
+    arena must be; `etch.arena_bytes`, `etch.live_bytes` (the largest set of
+    values alive at once: no plan needs less) and `etch.saved_bytes` (what the
+    forward part keeps for the backward part) say it for static programs.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::etch::device::DeviceDialect"];
+}
+
+#endif // ETCH_COMPILER_BUFFER_PASSES

@@ -1,0 +1,179 @@
+//===- Storage.cpp - which value lives where -------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// 1. Every call gives its results buffers; reshapes alias. A buffer lives until
+//    the last launch, or final copy, that reads it or an alias.
+// 2. A returned value is computed where it is to end up: in the result, or in
+//    the storage of the argument that it updates if nothing reads the old
+//    content later. Otherwise a final copy brings it there. What final copies
+//    read is saved first if another one overwrites it (states that swap).
+// 3. What is left goes to the arena; a result of a pointwise kernel takes the
+//    place of an operand that dies there.
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Buffer/Storage.h"
+
+#include "dialects/Etch/EtchDialect.h"
+
+using namespace mlir;
+using namespace etch;
+
+std::optional<unsigned> etch::updatedArgument(func::FuncOp main, unsigned i) {
+  auto attr = main.getResultAttrOfType<IntegerAttr>(i, kUpdateAttr);
+  return attr ? std::optional<unsigned>(unsigned(attr.getInt())) : std::nullopt;
+}
+
+Storage::Storage(func::FuncOp main) : main(main) {
+  findLifetimes();
+  placeResults();
+  placeOthers();
+}
+
+void Storage::findLifetimes() {
+  auto add = [&](Value x, Place place, unsigned number, int64_t begin) {
+    bufferOf[x] = unsigned(buffers.size());
+    buffers.push_back({x, place, number, begin, begin});
+  };
+  for (BlockArgument x : main.getArguments())
+    add(x, Place::argument, x.getArgNumber(), -1);
+  unsigned constants = 0;
+  for (Operation &op : main.getBody().front()) {
+    if (auto reshape = llvm::dyn_cast<ReshapeOp>(op)) {
+      bufferOf[reshape.getY()] = bufferOf.lookup(reshape.getX());
+    } else if (auto constant = llvm::dyn_cast<ConstantOp>(op)) {
+      add(constant.getY(), Place::constant, constants++, -1);
+    } else if (auto call = llvm::dyn_cast<func::CallOp>(op)) {
+      for (Value x : call.getOperands())
+        if (llvm::isa<RankedTensorType>(x.getType()))
+          buffers[bufferOf.lookup(x)].end = numSteps;
+      for (Value y : call.getResults())
+        add(y, Place::arena, 0, numSteps);
+      calls.push_back(call);
+      ++numSteps;
+    }
+  }
+}
+
+/// Whether the kernel reads this argument element by element, as it writes its
+/// results, so that a result may take its place.
+bool Storage::isPointwiseArgument(func::FuncOp kernel, unsigned argument) {
+  Block &body = kernel.getBody().front();
+  Value x = body.getArgument(argument);
+  auto result = llvm::dyn_cast<RankedTensorType>(kernel.getResultTypes()[0]);
+  if (llvm::cast<RankedTensorType>(x.getType()).getShape() != result.getShape())
+    return false;
+  for (Operation &op : body.without_terminator())
+    if (auto rule = llvm::dyn_cast<DifferentiableOpInterface>(op))
+      if (rule.getInfo().kind != OpKind::pointwise &&
+          rule.getInfo().kind != OpKind::view)
+        return false;
+  return llvm::all_of(x.getUsers(), [](Operation *user) {
+    return llvm::isa<PointwiseOpInterface, func::ReturnOp>(user);
+  });
+}
+
+bool Storage::readInPlace(func::CallOp call, unsigned buffer, Type result) {
+  auto kernel = symbols.lookupNearestSymbolFrom<func::FuncOp>(
+      call, call.getCalleeAttr());
+  auto size = [](Type type) {
+    unsigned bits = getElementTypeOrSelf(type).getIntOrFloatBitWidth();
+    return (bits + 7) / 8;
+  };
+  bool reads = false;
+  for (auto [i, x] : llvm::enumerate(call.getOperands())) {
+    if (!llvm::isa<RankedTensorType>(x.getType()) ||
+        bufferOf.lookup(x) != buffer)
+      continue;
+    reads = true;
+    auto shape = [](Type t) { return llvm::cast<RankedTensorType>(t).getShape(); };
+    if (!isPointwiseArgument(kernel, unsigned(i)) ||
+        size(x.getType()) != size(result) ||
+        shape(x.getType()) != shape(result))
+      return false;
+  }
+  return reads;
+}
+
+/// Whether `by` can be computed right into the memory of a buffer.
+bool Storage::mayOverwrite(unsigned buffer, const Buffer &by) {
+  int64_t lastRead = buffers[buffer].end;
+  if (lastRead != by.begin)
+    return lastRead < by.begin;
+  return readInPlace(calls[size_t(by.begin)], buffer, by.value.getType());
+}
+
+void Storage::placeResults() {
+  auto terminator =
+      llvm::cast<func::ReturnOp>(main.getBody().front().getTerminator());
+  // A value returned anywhere but in its own place is read at the end.
+  SmallVector<unsigned> sources;
+  for (auto [i, value] : llvm::enumerate(terminator.getOperands())) {
+    unsigned from = bufferOf.lookup(value);
+    sources.push_back(from);
+    auto updated = updatedArgument(main, unsigned(i));
+    if (buffers[from].place == Place::argument &&
+        !(updated && buffers[from].number == *updated))
+      buffers[from].end = numSteps;
+  }
+  unsigned results = 0;
+  llvm::DenseSet<unsigned> overwritten; // arguments
+  for (auto [i, from] : llvm::enumerate(sources)) {
+    auto updated = updatedArgument(main, unsigned(i));
+    Buffer &buffer = buffers[from];
+    Place to = updated ? Place::argument : Place::result;
+    unsigned number = updated ? *updated : results++;
+    if (buffer.place == to && buffer.number == number)
+      continue;
+    bool taken = buffer.place != Place::arena;
+    if (!taken && (!updated || mayOverwrite(number, buffer))) {
+      buffer.place = to;
+      buffer.number = number;
+      continue;
+    }
+    copies.push_back({from, to, number, terminator.getLoc()});
+    buffer.end = numSteps;
+    if (updated)
+      overwritten.insert(*updated);
+  }
+  for (FinalCopy &copy : copies) {
+    const Buffer &from = buffers[copy.from];
+    if (from.place == Place::argument && from.begin < 0 &&
+        overwritten.contains(from.number)) {
+      copy.savedIn = unsigned(slots.size());
+      slots.push_back({from.value, numSteps, numSteps});
+    }
+  }
+}
+
+void Storage::placeOthers() {
+  llvm::DenseSet<unsigned> taken;
+  for (auto [step, call] : llvm::enumerate(calls)) {
+    for (Value y : call.getResults()) {
+      unsigned to = bufferOf.lookup(y);
+      Buffer &buffer = buffers[to];
+      if (buffer.place != Place::arena)
+        continue;
+      std::optional<unsigned> reused;
+      for (Value x : call.getOperands()) {
+        if (!llvm::isa<RankedTensorType>(x.getType()))
+          continue;
+        unsigned from = bufferOf.lookup(x);
+        const Buffer &old = buffers[from];
+        if (old.place == Place::arena && old.end == int64_t(step) &&
+            !taken.contains(from) && readInPlace(call, from, y.getType())) {
+          reused = old.number;
+          taken.insert(from);
+          break;
+        }
+      }
+      if (reused) {
+        buffer.number = *reused;
+        slots[*reused].end = buffer.end;
+      } else {
+        buffer.number = unsigned(slots.size());
+        slots.push_back({y, buffer.begin, buffer.end});
+      }
+    }
+  }
+}

@@ -1,0 +1,70 @@
+//===- Storage.h - which value lives where -------------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#ifndef ETCH_COMPILER_BUFFER_STORAGE_H
+#define ETCH_COMPILER_BUFFER_STORAGE_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/SymbolTable.h"
+
+namespace etch {
+
+enum class Place { argument, result, arena, constant };
+
+/// One piece of memory that holds one value from step `begin` (before 0: since
+/// the start) to step `end`. Steps count the launches; copies to results and
+/// states are one step after the last launch.
+struct Buffer {
+  mlir::Value value; ///< the tensor that defines it; others alias it
+  Place place = Place::arena;
+  unsigned number = 0; ///< of the argument, the result or the arena's slot
+  int64_t begin = -1, end = -1;
+};
+
+/// A copy that ends the program: to the storage of an argument or a result.
+struct FinalCopy {
+  unsigned from; ///< index of a buffer
+  Place to;      ///< argument or result
+  unsigned number;
+  mlir::Location loc;
+  /// What `from` holds is overwritten by another copy: saved in this slot first.
+  std::optional<unsigned> savedIn = std::nullopt;
+};
+
+/// Decides, for what `etch-fuse` left, which value lives in which memory.
+class Storage {
+public:
+  explicit Storage(mlir::func::FuncOp main);
+
+  mlir::func::FuncOp main;
+  llvm::SmallVector<Buffer> buffers;
+  llvm::DenseMap<mlir::Value, unsigned> bufferOf;
+  llvm::SmallVector<FinalCopy> copies;
+  /// First and last step and a defining value of each slot of the arena.
+  struct Slot {
+    mlir::Value value;
+    int64_t begin, end;
+  };
+  llvm::SmallVector<Slot> slots;
+  int64_t numSteps = 0;
+
+private:
+  void findLifetimes();
+  void placeResults();
+  void placeOthers();
+  bool mayOverwrite(unsigned buffer, const Buffer &by);
+  bool readInPlace(mlir::func::CallOp call, unsigned buffer, mlir::Type result);
+  bool isPointwiseArgument(mlir::func::FuncOp kernel, unsigned argument);
+
+  llvm::SmallVector<mlir::func::CallOp> calls; // by step
+  mlir::SymbolTableCollection symbols;
+};
+
+/// The number of the argument that result `i` of main updates, if any.
+std::optional<unsigned> updatedArgument(mlir::func::FuncOp main, unsigned i);
+
+} // namespace etch
+
+#endif // ETCH_COMPILER_BUFFER_STORAGE_H

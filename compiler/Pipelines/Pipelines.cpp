@@ -1,0 +1,84 @@
+//===- Pipelines.cpp - which passes make up a phase ------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Pipelines/Pipelines.h"
+
+#include "compiler/Buffer/Passes.h"
+#include "compiler/Transforms/Passes.h"
+
+#include "dialects/Device/DeviceDialect.h"
+#include "dialects/Etch/EtchDialect.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Pass/PassRegistry.h"
+
+using namespace mlir;
+using namespace etch;
+
+// --etch-differentiate-pipeline
+void etch::buildDifferentiatePipeline(OpPassManager &pm,
+                                      const PipelineOptions &) {}
+
+// --etch-simplify-pipeline
+void etch::buildSimplifyPipeline(OpPassManager &pm, const PipelineOptions &) {}
+
+// --etch-fuse-pipeline
+void etch::buildFusePipeline(OpPassManager &pm, const PipelineOptions &) {
+  pm.addPass(createFuse());
+}
+
+// --etch-bufferize-pipeline
+void etch::buildBufferizePipeline(OpPassManager &pm, const PipelineOptions &) {
+  pm.addPass(createBufferize());
+}
+
+void etch::buildPhasePipeline(OpPassManager &pm, const PipelineOptions &options,
+                              Phase phase) {
+  switch (phase) {
+  case Phase::differentiate:
+    return buildDifferentiatePipeline(pm, options);
+  case Phase::simplify:
+    return buildSimplifyPipeline(pm, options);
+  case Phase::fuse:
+    return buildFusePipeline(pm, options);
+  case Phase::bufferize:
+    return buildBufferizePipeline(pm, options);
+  case Phase::trace:
+  case Phase::codegen:
+  case Phase::object:
+    return;
+  }
+}
+
+void etch::buildPipeline(OpPassManager &pm, const PipelineOptions &options,
+                         Phase upTo) {
+  for (const PhaseInfo &info : allPhases())
+    if (info.phase <= upTo)
+      buildPhasePipeline(pm, options, info.phase);
+}
+
+void etch::registerEtchPasses() {
+  registerEtchTransformsPasses();
+  registerEtchBufferPasses();
+  for (const PhaseInfo &info : allPhases()) {
+    if (info.phase == Phase::trace || info.phase > Phase::bufferize)
+      continue;
+    Phase phase = info.phase;
+    PassPipelineRegistration<>("etch-" + std::string(info.name) + "-pipeline",
+                               info.description, [phase](OpPassManager &pm) {
+                                 buildPhasePipeline(pm, {}, phase);
+                               });
+  }
+}
+
+void etch::registerEtchDialects(DialectRegistry &registry) {
+  registry.insert<EtchDialect, device::DeviceDialect, arith::ArithDialect,
+                  func::FuncDialect, memref::MemRefDialect,
+                  tensor::TensorDialect>();
+}

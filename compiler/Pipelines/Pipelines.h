@@ -1,0 +1,45 @@
+//===- Pipelines.h - which passes make up a phase ------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#ifndef ETCH_COMPILER_PIPELINES_PIPELINES_H
+#define ETCH_COMPILER_PIPELINES_PIPELINES_H
+
+#include "compiler/Pipelines/Phases.h"
+
+#include "mlir/Pass/PassManager.h"
+
+#include <functional>
+
+namespace etch {
+
+/// What of the compiler's options the target-independent phases depend on.
+struct PipelineOptions {
+  /// Bytes that the arena may take; 0 is no limit.
+  int64_t memoryBudget = 0;
+};
+
+void buildDifferentiatePipeline(mlir::OpPassManager &pm,
+                                const PipelineOptions &options);
+void buildSimplifyPipeline(mlir::OpPassManager &pm,
+                           const PipelineOptions &options);
+void buildFusePipeline(mlir::OpPassManager &pm, const PipelineOptions &options);
+void buildBufferizePipeline(mlir::OpPassManager &pm,
+                            const PipelineOptions &options);
+
+/// The passes of one phase; none for `trace` and for those of a target.
+void buildPhasePipeline(mlir::OpPassManager &pm, const PipelineOptions &options,
+                        Phase phase);
+/// All phases up to and including `upTo`, at most to `bufferize`.
+void buildPipeline(mlir::OpPassManager &pm, const PipelineOptions &options,
+                   Phase upTo);
+
+/// Registers passes and pipelines (`--etch-<phase>-pipeline`) for tools.
+void registerEtchPasses();
+/// The dialects that programs and the passes above use.
+void registerEtchDialects(mlir::DialectRegistry &registry);
+
+} // namespace etch
+
+#endif // ETCH_COMPILER_PIPELINES_PIPELINES_H

@@ -1,0 +1,106 @@
+//===- Extents.cpp - where the extents of results come from ---------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// No op says where its extents come from; its type inference is asked instead:
+// with one extent of one operand marked by a number that occurs nowhere else
+// and all others symbolic, the mark shows up where that extent goes.
+//===----------------------------------------------------------------------===//
+
+#include "dialects/Etch/Extents.h"
+
+#include "dialects/Etch/EtchDialect.h"
+
+using namespace mlir;
+using namespace etch;
+
+static constexpr int64_t mark = 1000003;
+
+/// Operand and axis that go to `axis` of the result, by inference.
+static std::optional<ExtentSource> sourceByInference(Operation *op,
+                                                     const OpInfo &info,
+                                                     int64_t axis) {
+  auto operands = op->getOperands().take_front(size_t(info.numOperands));
+  SmallVector<etch::TensorType> types;
+  for (Value x : operands) {
+    etch::TensorType type = toTensorType(x.getType());
+    for (int i = 0; i < type.shape.rank(); ++i)
+      type.shape[i] = dynamic_extent;
+    types.push_back(type);
+  }
+  Attrs attrs = attrsOf(info, op->getAttrDictionary());
+  std::optional<ExtentSource> found;
+  for (auto [x, type] : llvm::zip_equal(operands, types)) {
+    for (int i = 0; i < type.shape.rank(); ++i) {
+      type.shape[i] = mark;
+      std::string error;
+      auto result = info.infer(types, attrs, error);
+      type.shape[i] = dynamic_extent;
+      if (!result || result->shape[int(axis)] != mark)
+        continue;
+      // An operand that knows the extent statically ends the search.
+      bool isStatic =
+          !llvm::cast<RankedTensorType>(x.getType()).isDynamicDim(unsigned(i));
+      if (!found || isStatic)
+        found = ExtentSource{x, i};
+      if (isStatic)
+        return found;
+    }
+  }
+  return found;
+}
+
+std::optional<ExtentSource> etch::sourceOfExtent(Value result, int64_t axis) {
+  Operation *op = result.getDefiningOp();
+  if (auto gradient = llvm::dyn_cast_or_null<GradientOp>(op)) {
+    unsigned i = llvm::cast<OpResult>(result).getResultNumber();
+    return ExtentSource{gradient.getXs()[i], axis};
+  }
+  if (auto custom = llvm::dyn_cast_or_null<CustomVjpOp>(op)) {
+    unsigned i = llvm::cast<OpResult>(result).getResultNumber();
+    return ExtentSource{custom.getOutputs()[i], axis};
+  }
+  if (!op || !llvm::isa<DifferentiableOpInterface>(op))
+    return std::nullopt;
+  const OpInfo &info = infoOf(op);
+  if (!info.shaped)
+    return sourceByInference(op, info, axis);
+  ArrayRef<int64_t> shape =
+      op->getAttrOfType<DenseI64ArrayAttr>("shape").asArrayRef();
+  if (!ShapedType::isDynamic(shape[size_t(axis)]))
+    return std::nullopt;
+  auto before = llvm::count(shape.take_front(size_t(axis)), dynamic_extent);
+  return ExtentSource{op->getOperand(unsigned(info.numOperands + before)), -1};
+}
+
+ExtentSource ExtentResolver::resolve(Value value, int64_t axis) {
+  SmallVector<std::pair<Value, int64_t>> way;
+  ExtentSource end = {value, axis};
+  while (end.axis >= 0) {
+    auto it = known.find({end.value, end.axis});
+    if (it != known.end()) {
+      end = it->second;
+      break;
+    }
+    auto type = llvm::cast<RankedTensorType>(end.value.getType());
+    if (!type.isDynamicDim(unsigned(end.axis)))
+      break;
+    way.push_back({end.value, end.axis});
+    auto next = sourceOfExtent(end.value, end.axis);
+    if (!next)
+      break;
+    end = *next;
+    // An index that is itself an extent leads on.
+    while (end.axis < 0) {
+      auto dim = end.value.getDefiningOp<tensor::DimOp>();
+      std::optional<int64_t> constant = dim ? dim.getConstantIndex()
+                                            : std::nullopt;
+      if (!constant)
+        break;
+      end = {dim.getSource(), *constant};
+    }
+  }
+  for (auto &step : way)
+    known[step] = end;
+  return end;
+}

@@ -1,0 +1,40 @@
+//===- Extents.h - where the extents of results come from --------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#ifndef ETCH_DIALECTS_ETCH_EXTENTS_H
+#define ETCH_DIALECTS_ETCH_EXTENTS_H
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/Value.h"
+
+#include <optional>
+
+namespace etch {
+
+/// One extent in terms of an op's operands: axis `axis` of the tensor `value`,
+/// or the index `value` itself when `axis` is -1.
+struct ExtentSource {
+  mlir::Value value;
+  int64_t axis;
+};
+
+/// Which extent of an operand axis `axis` of this result equals. Nothing when
+/// the value is no result of an op of the dialect or its extents are computed.
+std::optional<ExtentSource> sourceOfExtent(mlir::Value result, int64_t axis);
+
+/// Follows sourceOfExtent as far as it leads and remembers the way, so that
+/// asking for all extents of a program takes linear time.
+class ExtentResolver {
+public:
+  /// The end of the way: a tensor's axis that no op explains, or an index.
+  ExtentSource resolve(mlir::Value value, int64_t axis);
+
+private:
+  llvm::DenseMap<std::pair<mlir::Value, int64_t>, ExtentSource> known;
+};
+
+} // namespace etch
+
+#endif // ETCH_DIALECTS_ETCH_EXTENTS_H
