@@ -57,6 +57,10 @@ std::string artifactHeader(const ArtifactSignature &signature,
 llvm::Error linkArtifact(llvm::StringRef object, llvm::StringRef name,
                          llvm::SmallVectorImpl<char> &out);
 
+/// Writes both files (`headerPath` may be empty): both or none.
+llvm::Error writeArtifact(llvm::StringRef libraryPath, llvm::StringRef library,
+                          llvm::StringRef headerPath, llvm::StringRef header);
+
 } // namespace etch::driver
 
 #endif // ETCH_DRIVER_ARTIFACT_H

@@ -1,0 +1,313 @@
+//===- Compiler.cpp - Program text to code --------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// 1. Parse into a context of its own.
+// 2. Run the phases; with ETCH_DUMP, write the program down after each.
+// 3. Translate to LLVM IR, optimise, emit an object.
+// 4. Link it, for this process or as an exported library.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Driver/Compiler.h"
+
+#include "compiler/Driver/Diagnostics.h"
+#include "compiler/Driver/Dump.h"
+#include "compiler/Driver/Link.h"
+#include "compiler/Driver/Object.h"
+#include "compiler/Pipelines/Pipelines.h"
+#include "compiler/Target/CPU/CodegenCPU.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/Pass.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/SourceMgr.h"
+
+using namespace mlir;
+using namespace etch;
+using namespace etch::driver;
+
+namespace {
+
+/// Everything about one compilation, from text to object.
+class Compilation {
+public:
+  explicit Compilation(const Request &request)
+      : request(request), quick(request.options.effort == Effort::quick),
+        context(registry(), MLIRContext::Threading::DISABLED),
+        diagnostics(&context) {}
+
+  bool parse();
+  bool runPhases(Phase upTo);
+  bool readSignature();
+  bool translate();
+  /// `name` empty: only the query function is visible; else the entry points of
+  /// an exported library are added.
+  bool emit(StringRef name);
+
+  void print(raw_ostream &os) { module->print(os); }
+  void printLLVM(raw_ostream &os) { llvmModule->print(os, nullptr); }
+
+  const Request &request;
+  const bool quick;
+  ArtifactSignature signature;
+  SmallVector<char> object;
+
+private:
+  static const DialectRegistry &registry() {
+    static const DialectRegistry &all = *[] {
+      auto *registry = new DialectRegistry;
+      registerCompilerDialects(*registry);
+      return registry;
+    }();
+    return all;
+  }
+  bool runPhase(Phase phase, const PipelineOptions &options);
+  bool internalError(const llvm::Twine &what);
+
+  MLIRContext context;
+  // Declared after the context: handlers go first.
+public:
+  DiagnosticCollector diagnostics;
+
+private:
+  OwningOpRef<ModuleOp> module;
+  llvm::LLVMContext llvmContext;
+  std::unique_ptr<llvm::Module> llvmModule;
+  TargetInfo target;
+};
+
+bool Compilation::internalError(const llvm::Twine &what) {
+  if (!diagnostics.hasErrors())
+    diagnostics.error("internal error: " + what);
+  return false;
+}
+
+bool Compilation::parse() {
+  if (llvm::Error error = applyEtchFlags()) {
+    diagnostics.error(std::move(error));
+    return false;
+  }
+  llvm::Expected<TargetInfo> resolved = resolveTarget(request.options.mcpu);
+  if (!resolved) {
+    diagnostics.error(resolved.takeError());
+    return false;
+  }
+  target = std::move(*resolved);
+  llvm::SourceMgr sources;
+  // The parser wants text that ends with a NUL.
+  sources.AddNewSourceBuffer(
+      llvm::MemoryBuffer::getMemBufferCopy(request.text, request.fileName),
+      llvm::SMLoc());
+  module = parseSourceFile<ModuleOp>(sources, &context);
+  if (!module)
+    return internalError("the program cannot be parsed");
+  if (!module->lookupSymbol<func::FuncOp>("main")) {
+    diagnostics.error("the program has no function 'main'");
+    return false;
+  }
+  return true;
+}
+
+bool Compilation::runPhase(Phase phase, const PipelineOptions &options) {
+  PassManager passes(&context, ModuleOp::getOperationName());
+  passes.enableVerifier(!quick);
+  if (phase == Phase::codegen) {
+    cpu::CodegenOptions codegen;
+    codegen.vectorBits = target.vectorBits;
+    codegen.query = queryName.str();
+    codegen.name = request.options.name;
+    codegen.target = target.text();
+    codegen.programHash = request.programHash;
+    passes.addPass(cpu::createCodegenPass(codegen));
+  } else {
+    buildPhasePipeline(passes, options, phase);
+  }
+  if (passes.empty())
+    return true;
+  if (failed(prepare(passes)) || failed(passes.run(*module)))
+    return internalError(llvm::Twine("phase ") + phaseInfo(phase).name +
+                         " failed");
+  return true;
+}
+
+bool Compilation::runPhases(Phase upTo) {
+  PipelineOptions options;
+  options.memoryBudget = request.options.memoryBudget;
+  for (const PhaseInfo &info : allPhases()) {
+    if (info.phase > upTo || info.phase == Phase::object)
+      break;
+    if (!runPhase(info.phase, options))
+      return false;
+    Dump dump(request.options.name, request.programHash, info.phase);
+    if (dump)
+      print(dump.open("mlir"));
+  }
+  return true;
+}
+
+/// The dtype of an element type; 0 for others.
+int dtypeOf(Type type) {
+  if (type.isInteger(1))
+    return ETCH_BOOL;
+  if (type.isInteger(32))
+    return ETCH_I32;
+  if (type.isInteger(64))
+    return ETCH_I64;
+  if (type.isF32())
+    return ETCH_F32;
+  return type.isF64() ? int(ETCH_F64) : 0;
+}
+
+bool describe(Type type, DictionaryAttr attributes, ArtifactParam &param) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  int dtype = tensor ? dtypeOf(tensor.getElementType()) : 0;
+  if (!dtype)
+    return false;
+  param.dtype = etch_dtype_t(dtype);
+  for (int64_t extent : tensor.getShape())
+    param.extents.push_back(ShapedType::isDynamic(extent) ? ETCH_DYNAMIC
+                                                          : extent);
+  if (!attributes)
+    return true;
+  if (auto name = attributes.getAs<StringAttr>("etch.name"))
+    param.name = name.str();
+  if (attributes.contains("etch.state"))
+    param.role = ETCH_STATE;
+  else if (attributes.contains("etch.literal"))
+    param.role = ETCH_LITERAL;
+  return true;
+}
+
+bool Compilation::readSignature() {
+  auto main = module->lookupSymbol<func::FuncOp>("main");
+  for (auto [i, type] : llvm::enumerate(main.getArgumentTypes())) {
+    ArtifactParam param;
+    if (!describe(type, main.getArgAttrDict(unsigned(i)), param))
+      return internalError("argument " + llvm::Twine(i) +
+                           " is no tensor of a known element type");
+    signature.args.push_back(std::move(param));
+  }
+  for (auto [i, type] : llvm::enumerate(main.getResultTypes())) {
+    DictionaryAttr attributes = main.getResultAttrDict(unsigned(i));
+    if (attributes && attributes.contains("etch.update"))
+      continue;
+    ArtifactParam param;
+    if (!describe(type, attributes, param))
+      return internalError("result " + llvm::Twine(i) +
+                           " is no tensor of a known element type");
+    param.role = ETCH_RESULT;
+    signature.results.push_back(std::move(param));
+  }
+  return true;
+}
+
+bool Compilation::translate() {
+  llvmModule = translateModuleToLLVMIR(*module, llvmContext);
+  if (!llvmModule)
+    return internalError("the program cannot be translated to LLVM IR");
+  if (Dump dump(request.options.name, request.programHash, Phase::codegen);
+      dump)
+    printLLVM(dump.open("ll"));
+  return true;
+}
+
+bool Compilation::emit(StringRef name) {
+  llvm::Error error = name.empty() ? hideAllButQuery(*llvmModule)
+                                   : addArtifactEntryPoints(*llvmModule, name);
+  if (!error)
+    error = emitObject(*llvmModule, target, quick, object);
+  if (error)
+    return internalError(llvm::toString(std::move(error)));
+  if (Dump dump(request.options.name, request.programHash, Phase::object);
+      dump) {
+    printLLVM(dump.open("ll"));
+    Dump bytes(request.options.name, request.programHash, Phase::object);
+    bytes.open("o").write(object.data(), object.size());
+  }
+  return true;
+}
+
+StringRef bytesOf(const SmallVectorImpl<char> &bytes) {
+  return StringRef(bytes.data(), bytes.size());
+}
+
+} // namespace
+
+void etch::driver::registerCompilerDialects(DialectRegistry &registry) {
+  registerEtchDialects(registry);
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+}
+
+bool etch::driver::compileLibrary(
+    const Request &request, SmallVectorImpl<char> &out,
+    std::vector<etch::driver::Diagnostic> &diagnostics) {
+  Compilation compilation(request);
+  bool good = compilation.parse() && compilation.runPhases(Phase::codegen) &&
+              compilation.translate() && compilation.emit("");
+  if (good)
+    if (llvm::Error error =
+            linkSharedObject(bytesOf(compilation.object), {}, out)) {
+      compilation.diagnostics.error(std::move(error));
+      good = false;
+    }
+  diagnostics = compilation.diagnostics.take();
+  return good;
+}
+
+bool etch::driver::compileToPhase(
+    const Request &request, Phase upTo, SmallVectorImpl<char> &out,
+    std::vector<etch::driver::Diagnostic> &diagnostics) {
+  Compilation compilation(request);
+  bool good = compilation.parse() && compilation.runPhases(upTo);
+  llvm::raw_svector_ostream os(out);
+  if (good && upTo < Phase::codegen)
+    compilation.print(os);
+  if (good && upTo >= Phase::codegen)
+    good = compilation.translate();
+  if (good && upTo == Phase::codegen)
+    compilation.printLLVM(os);
+  if (good && upTo == Phase::object) {
+    good = compilation.emit("");
+    os << bytesOf(compilation.object);
+  }
+  diagnostics = compilation.diagnostics.take();
+  return good;
+}
+
+bool etch::driver::exportFiles(
+    const Request &request, StringRef libraryPath, StringRef headerPath,
+    std::vector<etch::driver::Diagnostic> &diagnostics) {
+  Compilation compilation(request);
+  auto finish = [&](llvm::Error error) {
+    bool good = !error;
+    if (error)
+      compilation.diagnostics.error(std::move(error));
+    diagnostics = compilation.diagnostics.take();
+    return good;
+  };
+  const std::string &name = request.options.name;
+  if (llvm::Error error = checkArtifactName(name))
+    return finish(std::move(error));
+  if (!compilation.parse() || !compilation.readSignature() ||
+      !compilation.runPhases(Phase::codegen) || !compilation.translate() ||
+      !compilation.emit(name)) {
+    diagnostics = compilation.diagnostics.take();
+    return false;
+  }
+  SmallVector<char> library;
+  if (llvm::Error error =
+          linkArtifact(bytesOf(compilation.object), name, library))
+    return finish(std::move(error));
+  return finish(writeArtifact(libraryPath, bytesOf(library), headerPath,
+                              artifactHeader(compilation.signature, name)));
+}

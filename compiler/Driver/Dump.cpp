@@ -1,0 +1,93 @@
+//===- Dump.cpp - What the environment asks to see ------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/Driver/Compiler.h"
+#include "compiler/Driver/Dump.h"
+
+#include "mlir/IR/AsmState.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Support/Timing.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/StringSaver.h"
+
+#include <mutex>
+
+using namespace etch;
+using namespace etch::driver;
+
+static std::string dumpFolder() {
+  const char *folder = getenv("ETCH_DUMP");
+  return folder ? folder : "";
+}
+
+Dump::Dump(const std::string &name, uint64_t hash, Phase phase) {
+  std::string folder = dumpFolder();
+  if (folder.empty())
+    return;
+  llvm::raw_string_ostream os(stem);
+  os << folder << "/" << name << "-" << llvm::format_hex_no_prefix(hash, 16)
+     << "-" << llvm::format("%02d", int(phase)) << "-"
+     << phaseInfo(phase).name;
+}
+
+llvm::raw_ostream &Dump::open(llvm::StringRef suffix) {
+  std::string path = (stem + "." + suffix).str();
+  std::error_code error = llvm::sys::fs::create_directories(dumpFolder());
+  auto file = std::make_unique<llvm::raw_fd_ostream>(path, error);
+  if (error) {
+    llvm::errs() << "warning: ETCH_DUMP: '" << path << "': " << error.message()
+                 << "\n";
+    stream = std::make_unique<llvm::raw_null_ostream>();
+  } else {
+    stream = std::move(file);
+  }
+  return *stream;
+}
+
+namespace {
+
+/// Parses the flags when it is made; its text is what was wrong.
+struct Flags {
+  std::string error;
+
+  Flags() {
+    const char *text = getenv("ETCH_FLAGS");
+    if (!text || !*text)
+      return;
+    mlir::registerAsmPrinterCLOptions();
+    mlir::registerMLIRContextCLOptions();
+    mlir::registerPassManagerCLOptions();
+    mlir::registerDefaultTimingManagerCLOptions();
+    llvm::BumpPtrAllocator memory;
+    llvm::StringSaver saver(memory);
+    llvm::SmallVector<const char *> words = {"ETCH_FLAGS"};
+    llvm::cl::TokenizeGNUCommandLine(text, saver, words);
+    llvm::raw_string_ostream os(error);
+    llvm::cl::ParseCommandLineOptions(int(words.size()), words.data(), "", &os);
+  }
+};
+
+} // namespace
+
+llvm::Error etch::driver::applyEtchFlags() {
+  static const Flags flags;
+  if (flags.error.empty())
+    return llvm::Error::success();
+  return llvm::createStringError(llvm::StringRef(flags.error).trim());
+}
+
+llvm::LogicalResult etch::driver::prepare(mlir::PassManager &passes) {
+  std::string folder = dumpFolder();
+  if (!folder.empty() && !llvm::sys::fs::create_directories(folder))
+    passes.enableCrashReproducerGeneration(folder + "/reproducer.mlir");
+  const char *text = getenv("ETCH_FLAGS");
+  if (!text || !*text)
+    return mlir::success();
+  mlir::applyDefaultTimingPassManagerCLOptions(passes);
+  return mlir::applyPassManagerCLOptions(passes);
+}

@@ -1,0 +1,41 @@
+//===- Dump.h - What the environment asks to see ----------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef ETCH_DRIVER_DUMP_H
+#define ETCH_DRIVER_DUMP_H
+
+#include "compiler/Pipelines/Phases.h"
+
+#include "mlir/Support/LLVM.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <memory>
+#include <string>
+
+namespace mlir {
+class PassManager;
+}
+
+namespace etch::driver {
+
+/// A file `<ETCH_DUMP>/<name>-<hash>-<NN>-<phase>.<suffix>`; false when
+/// ETCH_DUMP is not set.
+class Dump {
+public:
+  Dump(const std::string &name, uint64_t hash, Phase phase);
+  explicit operator bool() const { return !stem.empty(); }
+  /// The stream; what cannot be written is dropped, with one warning.
+  llvm::raw_ostream &open(llvm::StringRef suffix);
+
+private:
+  std::string stem;
+  std::unique_ptr<llvm::raw_ostream> stream;
+};
+
+/// Applies what ETCH_FLAGS asks of a pass manager, and with ETCH_DUMP writes a
+/// reproducer should a pass crash.
+llvm::LogicalResult prepare(mlir::PassManager &passes);
+
+} // namespace etch::driver
+
+#endif // ETCH_DRIVER_DUMP_H
