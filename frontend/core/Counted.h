@@ -1,4 +1,5 @@
-//===- Counted.h - Objects with a reference count ----------------*- C++ -*-===//
+//===- Counted.h - Objects with a reference count ----------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//

@@ -1,4 +1,5 @@
-//===- Engine.h - The one door of all operations -----------------*- C++ -*-===//
+//===- Engine.h - The one door of all operations -----------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -19,7 +20,8 @@
 namespace etch::detail {
 
 /// Runs `op` on operands whose types already fit (no promotion, no
-/// broadcasting). ShapeError and DTypeError name the op, the types and the line.
+/// broadcasting). ShapeError and DTypeError name the op, the types and the
+/// line.
 Variable apply(OpId op, std::span<const Variable> operands, Attrs attrs,
                const Location &where);
 inline Variable apply(OpId op, std::initializer_list<Variable> operands,
@@ -32,10 +34,28 @@ inline Variable apply(OpId op, std::initializer_list<Variable> operands,
 Variable apply_view(OpId op, std::span<const Variable> operands, Attrs attrs,
                     ValueRef view, const Location &where);
 
+/// A tensor of this type with all elements equal to `value`: a host number in
+/// an operation. No gradient flows to it.
+Variable make_literal(double value, const TensorType &type,
+                      const Location &where);
+/// Whether there are elements to read (not so: values of a trace).
+inline bool has_contents(const Variable &x) {
+  return x.defined() && x.node()->value->storage;
+}
+/// For host reads: throws if x is empty or a value of a trace.
+const ValueRef &contents(const Variable &x, const char *what,
+                         const Location &where);
+
 /// A pointwise op on operands of any types and shapes: promotes, broadcasts,
 /// casts integers to float64 where the op takes floats only.
 Variable apply_pointwise(OpId op, std::initializer_list<Operand> operands,
                          Attrs attrs = {});
+
+/// The two halves of a user's Function: the first without a graph, the second
+/// with what inputs() and outputs() shall be.
+Variables call_forward(Function &f, const Variables &xs);
+Variables call_backward(Function &f, const Variables &xs, const Variables &ys,
+                        const Variables &gys);
 
 /// Receives the operations of a function that is being compiled. While one is
 /// active on a thread, apply() calls it instead of executing, and the Variables
@@ -47,8 +67,8 @@ public:
   virtual ~Recorder();
 
   /// An operation. Operands are values of this trace, or arrays with contents
-  /// (captured ones, literals: see Node::flags), which become inputs. `where` is
-  /// a line of user code.
+  /// (captured ones, literals: see Node::flags), which become inputs. `where`
+  /// is a line of user code.
   virtual Variable apply(const OpInfo &op, std::span<const Variable> operands,
                          Attrs &&attrs, const TensorType &result,
                          const Location &where) = 0;
@@ -62,18 +82,20 @@ public:
   /// x.assign(value): types may differ.
   virtual void assign(const Variable &target, const Variable &value,
                       const Location &where) = 0;
-  /// A host read (`what` is "item()", "to_vector()", …) of a value of the trace.
+  /// A host read (`what` is "item()", "to_vector()", …) of a value of the
+  /// trace.
   [[noreturn]] virtual void host_read(const Variable &x, const char *what,
                                       const Location &where) = 0;
   /// A host number in an operation: `dtype` is the type that it takes, `shape`
   /// that of the other operand. Must give a Variable of that type.
   virtual Variable literal(double value, const TensorType &type,
                            const Location &where) = 0;
-  /// An array that user code makes while recording: array({1.0, 2.0}), zeros(…),
-  /// random draws. It has contents and stays as it is, or becomes an input.
+  /// An array that user code makes while recording: array({1.0, 2.0}),
+  /// zeros(…), random draws. It has contents and stays as it is, or becomes an
+  /// input.
   virtual void host_array(const Variable &x, const Location &where) = 0;
-  /// A call of a user's Function: call_forward and call_backward (function.h)
-  /// run its two halves on values of the trace.
+  /// A call of a user's Function: call_forward and call_backward run
+  /// its two halves on values of the trace.
   virtual Variables call(Function &function, std::span<const Variable> inputs,
                          const Location &where) = 0;
   /// x.unchain() and, with `all`, x.unchain_backward().

@@ -1,4 +1,5 @@
-//===- autograd.h - Gradients as functions -----------------------*- C++ -*-===//
+//===- autograd.h - Gradients as functions -----------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
@@ -25,9 +26,8 @@ Variables grad(const Variable &y, const Variables &xs,
 class FunctionRef {
 public:
   template <class F>
-    requires(!std::same_as<std::remove_cvref_t<F>, FunctionRef> &&
-             std::is_invocable_v<F &, const Variable &>)
-  FunctionRef(F &&f)
+  requires(!std::same_as<std::remove_cvref_t<F>, FunctionRef> &&
+           std::is_invocable_v<F &, const Variable &>) FunctionRef(F &&f)
       : object((void *)&f), call([](void *o, const Variable &x) -> Variable {
           return (*static_cast<std::remove_reference_t<F> *>(o))(x);
         }) {}
@@ -54,7 +54,8 @@ struct Tolerance {
 };
 /// Whether |a - b| <= atol + rtol * |b| everywhere; shapes must be equal.
 bool allclose(const Variable &a, const Variable &b, Tolerance tolerance = {});
-/// Whether the gradient of sum(f(x)) by backward() is close to the numerical one.
+/// Whether the gradient of sum(f(x)) by backward() is close to the numerical
+/// one.
 bool gradient_check(FunctionRef f, const Variable &x, Tolerance tolerance = {},
                     double eps = 1e-4);
 
@@ -69,7 +70,8 @@ Variable hessian(FunctionRef f, const Variable &x);
 
 /// x -> (f(x), gradient of the scalar f(x)).
 template <class F> auto value_and_grad(F f) {
-  return [f](const Variable &x) mutable { return detail::value_and_grad(f, x); };
+  return
+      [f](const Variable &x) mutable { return detail::value_and_grad(f, x); };
 }
 /// x -> matrix of d f(x)[i] / d x[j], i and j over all elements: (n, m).
 template <class F> auto jacobian(F f) {

@@ -1,4 +1,5 @@
-//===- error.h - The exceptions that Etch throws -----------------*- C++ -*-===//
+//===- error.h - The exceptions that Etch throws -----------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -31,23 +32,41 @@ private:
 };
 
 /// The program asks for something that has no meaning.
-struct UserError : Error { using Error::Error; };
+struct UserError : Error {
+  using Error::Error;
+};
 /// Shapes do not fit.
-struct ShapeError : UserError { using UserError::UserError; };
+struct ShapeError : UserError {
+  using UserError::UserError;
+};
 /// An operation does not take these element types.
-struct DTypeError : UserError { using UserError::UserError; };
+struct DTypeError : UserError {
+  using UserError::UserError;
+};
 /// Something that a compiled function cannot do while it is recorded.
-struct TraceError : UserError { using UserError::UserError; };
+struct TraceError : UserError {
+  using UserError::UserError;
+};
 /// A value is out of range, or missing.
-struct ValueError : UserError { using UserError::UserError; };
+struct ValueError : UserError {
+  using UserError::UserError;
+};
 /// The compiler rejects a program.
-struct CompileError : Error { using Error::Error; };
+struct CompileError : Error {
+  using Error::Error;
+};
 /// A compiled program fails while it runs.
-struct RuntimeError : Error { using Error::Error; };
+struct RuntimeError : Error {
+  using Error::Error;
+};
 /// A file cannot be read or written, or is malformed.
-struct IOError : Error { using Error::Error; };
+struct IOError : Error {
+  using Error::Error;
+};
 /// A fault of Etch itself.
-struct InternalError : Error { using Error::Error; };
+struct InternalError : Error {
+  using Error::Error;
+};
 
 } // namespace etch
 

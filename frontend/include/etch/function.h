@@ -1,4 +1,5 @@
-//===- function.h - Operations that users write ------------------*- C++ -*-===//
+//===- function.h - Operations that users write ------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -19,6 +20,10 @@
 #include "etch/operand.h"
 
 namespace etch {
+
+namespace detail {
+struct FunctionLife;
+}
 
 /// What a Function's call gives: the one result, or all of them.
 class Outputs : public Variable {
@@ -67,8 +72,7 @@ protected:
 private:
   friend struct FunctionAccess;
   const Variables *in = nullptr, *out = nullptr;
-  struct Life;
-  Life *life = nullptr; ///< tells tapes that the object is gone
+  detail::FunctionLife *life = nullptr; ///< tells graphs that it is gone
 };
 
 } // namespace etch

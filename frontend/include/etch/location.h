@@ -1,11 +1,12 @@
-//===- location.h - Where in the user's source an operation stands -*- C++ -*-===//
+//===- location.h - Where in the user's source an operation stands -*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Every operation knows the line of user code that asked for it; errors and
-// profiles name that line. Functions made of several operations push the line of
-// their caller on a per-thread stack, so that what they do inside is reported at
-// the first frame outside Etch.
+// profiles name that line. Functions made of several operations push the line
+// of their caller on a per-thread stack, so that what they do inside is
+// reported at the first frame outside Etch.
 //===----------------------------------------------------------------------===//
 #ifndef ETCH_LOCATION_H
 #define ETCH_LOCATION_H
@@ -37,8 +38,8 @@ struct Location {
 /// "train.cpp:41", without the folder; "" for an unknown location.
 std::string to_string(const Location &location);
 
-/// Pushes a frame while it lives. Composites, layers and compiled calls open one
-/// with their caller's line.
+/// Pushes a frame while it lives. Composites, layers and compiled calls open
+/// one with their caller's line.
 class LocationScope {
 public:
   explicit LocationScope(const Location &location) noexcept;

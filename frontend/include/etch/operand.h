@@ -12,8 +12,8 @@
 namespace etch {
 
 /// What an operation takes: a Variable or a number, with the user's line. A
-/// number is weak: it takes the element type of the other operand, except that a
-/// float makes float64 of integers.
+/// number is weak: it takes the element type of the other operand, except that
+/// a float makes float64 of integers.
 class Operand {
 public:
   Operand(const Variable &x, SourceLocation l = SourceLocation::current())

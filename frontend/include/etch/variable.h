@@ -1,4 +1,5 @@
-//===- variable.h - Arrays that remember how they were made ------*- C++ -*-===//
+//===- variable.h - Arrays that remember how they were made ------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -95,10 +96,11 @@ public:
   /// A scalar of shape (): float64, float32, int64 or boolean as the literal.
   template <detail::Literal T>
   Variable(T value)
-      : Variable(std::is_same_v<T, bool>      ? from_scalar(value, boolean)
-                 : std::is_integral_v<T>      ? from_scalar(int64_t(value))
-                 : std::is_same_v<T, float>   ? from_scalar(value, f32)
-                                              : from_scalar(double(value), f64)) {}
+      : Variable(std::is_same_v<T, bool>    ? from_scalar(value, boolean)
+                 : std::is_integral_v<T>    ? from_scalar(int64_t(value))
+                 : std::is_same_v<T, float> ? from_scalar(value, f32)
+                                            : from_scalar(double(value), f64)) {
+  }
   template <detail::Unsupported T> Variable(const T &) {
     static_assert(detail::always_false<T>,
                   "this type is not supported: a Variable is made of a number, "
@@ -143,8 +145,8 @@ public:
   /// All elements in row-major order, converted to T.
   template <class T = double>
   std::vector<T> to_vector(SourceLocation l = SourceLocation::current()) const;
-  /// The elements themselves, row-major. T must be the element type (DTypeError);
-  /// `const T` to read; writing is for dense arrays (ValueError for views).
+  /// The elements themselves, row-major. T must be the element type
+  /// (DTypeError); `const T` to read. What is written shows in this array only.
   template <class T>
   std::span<T> span(SourceLocation l = SourceLocation::current()) const;
 

@@ -1,0 +1,197 @@
+//===- Pool.cpp - the caching allocator -----------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Small blocks: a list per size and thread. Large blocks: one list for all
+// threads, searched for the tightest fit; a fresh large block costs a page
+// fault per 4 KiB, which is more than most operations on it.
+//===----------------------------------------------------------------------===//
+
+#include "frontend/core/Pool.h"
+#include "etch/memory.h"
+
+#include <bit>
+#include <cstdint>
+#include <cstdlib>
+#include <mutex>
+#include <sys/mman.h>
+#include <vector>
+
+using namespace etch;
+using namespace etch::detail;
+
+namespace {
+
+struct FreeBlock {
+  FreeBlock *next;
+};
+
+constexpr size_t small_limit = 64 << 10;
+/// 64, 128, … 2048, then four sizes per power of two up to small_limit.
+constexpr unsigned num_classes = 32 + 4 * 5;
+
+unsigned class_of(size_t bytes) {
+  if (bytes <= 2048)
+    return bytes ? unsigned((bytes - 1) / 64) : 0;
+  unsigned log = unsigned(std::bit_width(bytes - 1)) - 1; // 11 … 15
+  return 32 + (log - 11) * 4 + unsigned(((bytes - 1) >> (log - 2)) & 3);
+}
+
+size_t bytes_of(unsigned c) {
+  if (c < 32)
+    return (size_t(c) + 1) * 64;
+  unsigned log = 11 + (c - 32) / 4;
+  return (size_t(1) << log) + ((size_t((c - 32) % 4) + 1) << (log - 2));
+}
+
+/// Trivially destructible, so that it outlives every static Variable.
+struct ThreadCache {
+  FreeBlock *free[num_classes];
+  uint32_t count[num_classes];
+  int64_t cached;
+  bool closed, guarded;
+
+  void drain() {
+    for (unsigned c = 0; c < num_classes; ++c) {
+      while (FreeBlock *block = free[c]) {
+        free[c] = block->next;
+        std::free(block);
+      }
+      count[c] = 0;
+    }
+    cached = 0;
+  }
+};
+constinit thread_local ThreadCache cache{};
+
+struct CloseAtThreadExit {
+  ~CloseAtThreadExit() {
+    cache.drain();
+    cache.closed = true;
+  }
+  void arm() { cache.guarded = true; }
+};
+thread_local CloseAtThreadExit closer;
+
+/// The blocks above small_limit that are free, for all threads.
+struct LargeCache {
+  struct Block {
+    void *data;
+    size_t bytes;
+  };
+  std::mutex mutex;
+  std::vector<Block> blocks; ///< oldest first
+  size_t bytes = 0;
+  static constexpr size_t max_bytes = size_t(1) << 30;
+  static constexpr size_t max_blocks = 256;
+
+  void *take(size_t size) {
+    std::lock_guard lock(mutex);
+    size_t best = blocks.size();
+    for (size_t i = 0; i < blocks.size(); ++i)
+      if (blocks[i].bytes == size) {
+        best = i;
+        break;
+      }
+    if (best == blocks.size())
+      return nullptr;
+    void *data = blocks[best].data;
+    bytes -= blocks[best].bytes;
+    blocks[best] = blocks.back();
+    blocks.pop_back();
+    return data;
+  }
+  void give(void *data, size_t size) {
+    std::unique_lock lock(mutex);
+    blocks.push_back({data, size});
+    bytes += size;
+    while (bytes > max_bytes || blocks.size() > max_blocks) {
+      Block oldest = blocks.front();
+      blocks.erase(blocks.begin());
+      bytes -= oldest.bytes;
+      std::free(oldest.data);
+    }
+  }
+  void drain() {
+    std::lock_guard lock(mutex);
+    for (Block &block : blocks)
+      std::free(block.data);
+    blocks.clear();
+    bytes = 0;
+  }
+};
+/// Never destroyed: static Variables are freed after main.
+LargeCache &large_cache() {
+  static LargeCache &instance = *new LargeCache;
+  return instance;
+}
+
+/// Large sizes in steps of an eighth, so that nearly equal arrays share blocks.
+size_t large_size(size_t bytes) {
+  size_t step = std::max<size_t>(4096, std::bit_floor(bytes) / 8);
+  return (bytes + step - 1) / step * step;
+}
+
+void *fresh(size_t bytes) {
+  constexpr size_t huge_page = size_t(2) << 20;
+  bool huge = bytes >= 2 * huge_page;
+  void *block = std::aligned_alloc(
+      huge ? huge_page : 64,
+      huge ? (bytes + huge_page - 1) / huge_page * huge_page : bytes);
+  if (!block)
+    throw std::bad_alloc();
+  if (huge)
+    madvise(block, bytes, MADV_HUGEPAGE);
+  return block;
+}
+
+} // namespace
+
+void *detail::pool_allocate(size_t bytes) {
+  if (bytes > PTRDIFF_MAX)
+    throw std::bad_alloc();
+  if (bytes > small_limit) {
+    size_t size = large_size(bytes);
+    void *block = large_cache().take(size);
+    return block ? block : fresh(size);
+  }
+  unsigned c = class_of(bytes);
+  if (FreeBlock *block = cache.free[c]) {
+    cache.free[c] = block->next;
+    --cache.count[c];
+    cache.cached -= int64_t(bytes_of(c));
+    return block;
+  }
+  return fresh(bytes_of(c));
+}
+
+void detail::pool_free(void *block, size_t bytes) noexcept {
+  if (bytes > small_limit)
+    return large_cache().give(block, large_size(bytes));
+  unsigned c = class_of(bytes);
+  size_t size = bytes_of(c);
+  if (cache.closed || cache.count[c] * size > (size_t(4) << 20)) {
+    std::free(block);
+    return;
+  }
+  if (!cache.guarded)
+    closer.arm();
+  auto *entry = static_cast<FreeBlock *>(block);
+  entry->next = cache.free[c];
+  cache.free[c] = entry;
+  ++cache.count[c];
+  cache.cached += int64_t(size);
+}
+
+void etch::release_cached_memory() {
+  cache.drain();
+  large_cache().drain();
+}
+
+namespace etch::detail {
+int64_t cached_bytes() {
+  LargeCache &large = large_cache();
+  std::lock_guard lock(large.mutex);
+  return cache.cached + int64_t(large.bytes);
+}
+} // namespace etch::detail

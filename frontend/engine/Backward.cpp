@@ -1,0 +1,299 @@
+//===- Backward.cpp - the reverse sweep -----------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A heap of entries, the newest first: when an entry is taken, all that uses
+// its results was newer and has been. No recursion, whatever the depth.
+// Cotangents of one value are added left to right in the order in which they
+// arrive, by a fresh addition each (a buffer may be shared, so none is ever
+// added into).
+//===----------------------------------------------------------------------===//
+
+#include "frontend/engine/Backward.h"
+#include "frontend/core/ThreadState.h"
+#include "frontend/engine/Engine.h"
+#include "frontend/engine/Tape.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+using namespace etch;
+using namespace etch::detail;
+
+namespace {
+
+/// An entry that waits for its turn, with the cotangents that have arrived.
+struct Pending {
+  Ref<Entry> entry;
+  Variables cotangents; ///< by output
+};
+
+class Sweep {
+public:
+  Sweep(const BackwardOptions &options, const std::vector<Variable> *targets,
+        const Location &where)
+      : options(options), targets(targets), where(where) {}
+
+  Variables run(const Variable &y, const Variable &seed);
+
+private:
+  void add(Variable &sum, const Variable &term);
+  void deliver_to_leaf(Node *leaf, const Variable &cotangent);
+  Variable &cotangent_of(Entry *entry, int output);
+  void deliver(Edge &edge, const Variable &cotangent);
+  void process(Pending &pending);
+  void find_useful(Entry *root);
+
+  const BackwardOptions &options;
+  const std::vector<Variable> *targets;
+  const Location where;
+
+  std::vector<Entry *> heap;
+  std::unordered_map<Entry *, Pending> pending;
+  /// Leaves in the order of first arrival, with their sums.
+  std::vector<std::pair<NodeRef, Variable>> leaves;
+  std::unordered_map<Node *, size_t> leaf_index;
+  /// With targets: the entries that lead to one. Other work is left undone.
+  std::unordered_set<Entry *> useful;
+  /// Gradients of targets that are not leaves.
+  std::unordered_map<Node *, Variable> found;
+};
+
+bool older(const Entry *a, const Entry *b) { return a->order < b->order; }
+
+} // namespace
+
+void Sweep::add(Variable &sum, const Variable &term) {
+  sum = sum.defined() ? apply(OpId::Add, {sum, term}, {}, where) : term;
+}
+
+void Sweep::deliver_to_leaf(Node *leaf, const Variable &cotangent) {
+  auto [it, fresh] = leaf_index.emplace(leaf, leaves.size());
+  if (fresh)
+    leaves.emplace_back(NodeRef(leaf), cotangent);
+  else
+    add(leaves[it->second].second, cotangent);
+}
+
+Variable &Sweep::cotangent_of(Entry *entry, int output) {
+  Pending &p = pending[entry];
+  if (!p.entry) {
+    p.entry = Ref<Entry>(entry);
+    p.cotangents.resize(entry->outputs().size());
+    heap.push_back(entry);
+    std::push_heap(heap.begin(), heap.end(), older);
+  }
+  return p.cotangents[size_t(output)];
+}
+
+void Sweep::deliver(Edge &edge, const Variable &cotangent) {
+  if (edge.leaf)
+    return deliver_to_leaf(edge.leaf.get(), cotangent);
+  if (!edge.producer)
+    return;
+  Output &o = edge.producer->outputs()[edge.output];
+  if (!o.cut)
+    add(cotangent_of(edge.producer.get(), edge.output), cotangent);
+  else if (o.node)
+    deliver_to_leaf(o.node, cotangent);
+}
+
+/// Whether the edge leads to a leaf of which somebody wants the gradient, or
+/// on.
+static bool leads_on(const Edge &edge) {
+  return edge.wanted && (edge.leaf || edge.producer);
+}
+
+void Sweep::process(Pending &p) {
+  Entry &entry = *p.entry;
+  std::span<Output> outputs = entry.outputs();
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    Node *n = outputs[i].node;
+    if (!n || !p.cotangents[i].defined())
+      continue;
+    if (targets)
+      for (const Variable &t : *targets)
+        if (t.node() == n)
+          found[n] = p.cotangents[i];
+    if (!targets && options.retain_grad)
+      add(n->grad, p.cotangents[i]);
+  }
+  std::span<Edge> inputs = entry.inputs();
+  bool few[8], any = false;
+  std::vector<char> many(inputs.size() > 8 ? inputs.size() : 0);
+  bool *wanted =
+      inputs.size() > 8 ? reinterpret_cast<bool *>(many.data()) : few;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Edge &e = inputs[i];
+    wanted[i] = leads_on(e);
+    if (targets && wanted[i])
+      wanted[i] = e.leaf ? std::any_of(targets->begin(), targets->end(),
+                                       [&](const Variable &t) {
+                                         return t.node() == e.leaf.get();
+                                       })
+                         : useful.count(e.producer.get()) != 0;
+    any |= wanted[i];
+  }
+  if (!any)
+    return;
+  LocationScope scope(entry.where);
+  Variables gxs = entry.backward(p.cotangents, {wanted, inputs.size()},
+                                 options.create_graph);
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (wanted[i] && gxs[i].defined())
+      deliver(inputs[i], gxs[i]);
+}
+
+void Sweep::find_useful(Entry *root) {
+  std::vector<Entry *> all, stack{root};
+  std::unordered_set<Entry *> seen{root};
+  while (!stack.empty()) {
+    Entry *e = stack.back();
+    stack.pop_back();
+    all.push_back(e);
+    for (const Edge &edge : e->inputs())
+      if (edge.wanted && edge.producer &&
+          seen.insert(edge.producer.get()).second)
+        stack.push_back(edge.producer.get());
+  }
+  std::sort(all.begin(), all.end(), older);
+  auto is_target = [&](const Node *n) {
+    return n && std::any_of(targets->begin(), targets->end(),
+                            [&](const Variable &t) { return t.node() == n; });
+  };
+  for (Entry *e : all) {
+    bool leads = false;
+    for (const Output &o : e->outputs())
+      leads |= is_target(o.node);
+    for (const Edge &edge : e->inputs())
+      leads |= edge.wanted && (edge.leaf ? is_target(edge.leaf.get())
+                                         : useful.count(edge.producer.get()));
+    if (leads)
+      useful.insert(e);
+  }
+}
+
+Variables Sweep::run(const Variable &y, const Variable &seed) {
+  Node &root = *y.node();
+  if (root.is_leaf()) {
+    if (targets || !root.grad.defined())
+      deliver_to_leaf(&root, seed);
+  } else {
+    if (targets)
+      find_useful(root.creator.get());
+    cotangent_of(root.creator.get(), root.output) = seed;
+  }
+  while (!heap.empty()) {
+    std::pop_heap(heap.begin(), heap.end(), older);
+    Entry *entry = heap.back();
+    heap.pop_back();
+    Pending p = std::move(pending[entry]);
+    pending.erase(entry);
+    process(p);
+  }
+  if (!targets) {
+    for (auto &[leaf, sum] : leaves)
+      add(leaf->grad, sum);
+    return {};
+  }
+  Variables result;
+  for (const Variable &t : *targets) {
+    auto leaf = leaf_index.find(t.node());
+    auto inner = found.find(t.node());
+    result.push_back(leaf != leaf_index.end() ? leaves[leaf->second].second
+                     : inner != found.end()   ? inner->second
+                                              : Variable());
+  }
+  return result;
+}
+
+Variables detail::sweep(const Variable &y, const Variable &seed,
+                        const BackwardOptions &options,
+                        const std::vector<Variable> *targets,
+                        const Location &where) {
+  const char *name = targets ? "grad" : "backward";
+  auto fail = [&](const std::string &why) {
+    std::string who = y.defined() && !y.name().empty() ? y.name() : "y";
+    throw UserError(std::string(name) + ": " + who + " " + why, where);
+  };
+  if (!y.defined())
+    fail("is empty");
+  const Node &n = *y.node();
+  if (n.is_leaf() && (n.flags & Node::untracked))
+    fail("has no graph: it was computed in a NoGrad scope");
+  if (!is_floating(y.dtype()))
+    fail(std::string("is ") + name_of(y.dtype()) +
+         ": only floats have gradients");
+  if (n.is_leaf() && (n.flags & Node::constant))
+    fail("has no graph: no gradient flows to what it was computed from");
+  Variable start = seed;
+  if (!start.defined()) {
+    start = make_variable(make_splat(1, y.dtype(), y.shape()), Node::constant);
+  } else if (start.type() != y.type()) {
+    fail("is " + to_string(y.type()) + " but its gradient is " +
+         to_string(start.type()));
+  }
+  UsingConfig mode(&Config::enable_backprop, options.create_graph);
+  return Sweep(options, targets, where).run(y, start);
+}
+
+//===----------------------------------------------------------------------===//
+// The Variable's side
+//===----------------------------------------------------------------------===//
+
+void Variable::backward(BackwardOptions options, SourceLocation l) const {
+  if (defined())
+    if (Recorder *r = recorder())
+      return r->backward(*this, options, Location(l).in_user_code());
+  Variable seed = grad();
+  detail::sweep(*this, seed, options, nullptr, l);
+  // Only leaves keep their gradient.
+  if (!node_->is_leaf())
+    node_->grad = options.retain_grad && !seed.defined() ? node_->grad
+                  : options.retain_grad                  ? seed
+                                                         : Variable();
+}
+
+Variables etch::grad(const Variable &y, const Variables &xs,
+                     const GradOptions &options, SourceLocation l) {
+  if (y.defined())
+    if (Recorder *r = recorder())
+      return r->grad(y, xs, options, Location(l).in_user_code());
+  return detail::sweep(
+      y, options.seed,
+      {.retain_grad = false, .create_graph = options.create_graph}, &xs, l);
+}
+
+void Variable::unchain(SourceLocation l) const {
+  if (!defined())
+    return;
+  if (Recorder *r = recorder())
+    return r->unchain(*this, false, Location(l).in_user_code());
+  if (!node_->is_leaf())
+    node_->creator->cut(node_->output);
+}
+
+void Variable::unchain_backward(SourceLocation l) const {
+  if (!defined())
+    return;
+  if (Recorder *r = recorder())
+    return r->unchain(*this, true, Location(l).in_user_code());
+  if (node_->is_leaf())
+    return;
+  std::vector<Ref<Entry>> found;
+  std::unordered_set<Entry *> seen;
+  auto visit = [&](Entry &e) {
+    for (const Edge &edge : e.inputs())
+      if (edge.producer && seen.insert(edge.producer.get()).second)
+        found.push_back(edge.producer);
+  };
+  visit(*node_->creator);
+  for (size_t i = 0; i < found.size(); ++i) {
+    Ref<Entry> e = found[i]; // the vector grows
+    visit(*e);
+  }
+  for (const Ref<Entry> &e : found)
+    for (int i = 0; i < int(e->outputs().size()); ++i)
+      e->cut(i);
+}

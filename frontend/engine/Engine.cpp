@@ -1,0 +1,162 @@
+//===- Engine.cpp - the one door of all operations ------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "frontend/engine/Engine.h"
+#include "frontend/core/ThreadState.h"
+#include "frontend/engine/Kernels.h"
+#include "frontend/engine/Rules.h"
+#include "frontend/engine/Tape.h"
+
+using namespace etch;
+using namespace etch::detail;
+
+Recorder::~Recorder() = default;
+
+Recorder *detail::recorder() { return thread_state().recorder; }
+
+RecordingScope::RecordingScope(Recorder *r) : outer(thread_state().recorder) {
+  thread_state().recorder = r;
+}
+RecordingScope::~RecordingScope() { thread_state().recorder = outer; }
+
+//===----------------------------------------------------------------------===//
+// Types
+//===----------------------------------------------------------------------===//
+
+/// The same words for every op; the rule's own reason comes first where it is
+/// about shapes.
+[[noreturn]] static void reject(const OpInfo &op, std::span<const Variable> xs,
+                                const std::string &error,
+                                const Location &where) {
+  std::string message = std::string(op.name) + ": " + error;
+  for (const Variable &x : xs)
+    if (x.dtype() != xs[0].dtype() && op.kind != OpKind::indexed)
+      throw DTypeError(message, where);
+  // A rule that holds for floats was broken by the element type.
+  if (!xs.empty() && !is_floating(xs[0].dtype()) &&
+      error.find("not defined for") != error.npos)
+    throw DTypeError(message, where);
+  throw ShapeError(message, where);
+}
+
+static TensorType infer(const OpInfo &op, std::span<const Variable> xs,
+                        const Attrs &attrs, const Location &where) {
+  TensorType types[3];
+  for (size_t i = 0; i < xs.size(); ++i) {
+    if (!xs[i].defined())
+      throw ValueError(std::string(op.name) + ": operand " + std::to_string(i) +
+                           " is empty",
+                       where);
+    types[i] = xs[i].node()->value->type();
+  }
+  std::string error;
+  auto type = op.infer({types, xs.size()}, attrs, error);
+  if (!type)
+    reject(op, xs, error, where);
+  return *type;
+}
+
+//===----------------------------------------------------------------------===//
+// Execution
+//===----------------------------------------------------------------------===//
+
+/// Gives contents their place in the graph.
+static Variable finish(const OpInfo &op, std::span<const Variable> xs,
+                       Attrs &&attrs, ValueRef value, const Location &where) {
+  Variable y = make_variable(std::move(value));
+  if (thread_state().config.enable_backprop)
+    record_on_tape(op, xs, std::move(attrs), y, where.in_user_code());
+  else
+    y.node()->flags |= Node::untracked;
+  return y;
+}
+
+/// apply() when the result's type is known.
+static Variable apply_typed(const OpInfo &op, std::span<const Variable> xs,
+                            Attrs &&attrs, const TensorType &type,
+                            const Location &where) {
+  if (Recorder *r = thread_state().recorder)
+    return r->apply(op, xs, std::move(attrs), type, where.in_user_code());
+  ValueRef value = execute(op, xs, attrs, type, where);
+  return finish(op, xs, std::move(attrs), std::move(value), where);
+}
+
+Variable detail::apply(OpId id, std::span<const Variable> xs, Attrs attrs,
+                       const Location &where) {
+  const OpInfo &op = opInfo(id);
+  TensorType type = infer(op, xs, attrs, where);
+  return apply_typed(op, xs, std::move(attrs), type, where);
+}
+
+Variable detail::apply_view(OpId id, std::span<const Variable> xs, Attrs attrs,
+                            ValueRef view, const Location &where) {
+  const OpInfo &op = opInfo(id);
+  if (thread_state().recorder)
+    return apply(id, xs, std::move(attrs), where);
+  return finish(op, xs, std::move(attrs), std::move(view), where);
+}
+
+Variable detail::make_literal(double value, const TensorType &type,
+                              const Location &where) {
+  if (Recorder *r = thread_state().recorder)
+    return r->literal(value, type, where.in_user_code());
+  return make_variable(make_splat(value, type.dtype, type.shape),
+                       Node::constant | Node::literal);
+}
+
+const ValueRef &detail::contents(const Variable &x, const char *what,
+                                 const Location &where) {
+  if (!x.defined())
+    throw ValueError(std::string(what) + ": the Variable is empty", where);
+  const ValueRef &v = x.node()->value;
+  if (!v->storage) {
+    if (Recorder *r = thread_state().recorder)
+      r->host_read(x, what, where.in_user_code());
+    throw ValueError(std::string(what) +
+                         ": the contents are not there: this Variable is a "
+                         "value of a compiled function, or was released",
+                     where);
+  }
+  return v;
+}
+
+ValueRef detail::execute(const OpInfo &op, std::span<const Variable> xs,
+                         const Attrs &attrs, const TensorType &type,
+                         const Location &where) {
+  const ValueRef &x = contents(xs[0], op.name, where);
+  switch (op.id) {
+  case OpId::StopGradient:
+    return x;
+  case OpId::Transpose:
+    return view_transpose(*x, std::get<std::vector<int64_t>>(attrs[0]));
+  case OpId::BroadcastTo:
+    return view_broadcast(*x, type.shape);
+  case OpId::Reshape: {
+    if (ValueRef view = view_reshape(*x, type.shape))
+      return view;
+    const Value *from = x.get();
+    ValueRef dense = run_kernel(opInfo(OpId::StopGradient), {&from, 1}, {},
+                                x->type(), where);
+    return view_reshape(*dense, type.shape);
+  }
+  default:
+    break;
+  }
+  if (op.expand) {
+    RuleRunner runner(where);
+    GraphBuilder::Handle handles[3];
+    for (size_t i = 0; i < xs.size(); ++i)
+      handles[i] = runner.source(xs[i].node()->value->type(), xs[i]);
+    if (Expr y = op.expand({&runner, {handles, xs.size()}, {}, {}, attrs})) {
+      NoGrad scope;
+      return runner.evaluate(y.handle()).node()->value;
+    }
+  }
+  const Value *values[3];
+  for (size_t i = 0; i < xs.size(); ++i)
+    values[i] = contents(xs[i], op.name, where).get();
+  return run_kernel(op, {values, xs.size()}, attrs, type, where);
+}

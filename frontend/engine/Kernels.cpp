@@ -1,0 +1,293 @@
+//===- Kernels.cpp - one-operation programs -------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A kernel is found by what its program's text depends on: operation, scalar
+// attributes, element types, rank after merging axes, and what is known of the
+// innermost strides. Extents, strides and indices are read at run time.
+//===----------------------------------------------------------------------===//
+
+#include "frontend/engine/Kernels.h"
+#include "compiler/Driver/Client/Client.h"
+#include "etch/error.h"
+#include "etch/host.h"
+#include "frontend/engine/KernelText.h"
+
+#include <algorithm>
+#include <bit>
+#include <mutex>
+#include <unordered_map>
+
+using namespace etch;
+using namespace etch::detail;
+
+//===----------------------------------------------------------------------===//
+// Finding the kernel
+//===----------------------------------------------------------------------===//
+
+namespace {
+struct KeyHash {
+  size_t operator()(const KernelKey &k) const {
+    return size_t((k.shape * 0x9e3779b97f4a7c15u) ^ (k.attribute >> 7) ^
+                  k.attribute * 31);
+  }
+};
+} // namespace
+
+[[noreturn]] static void report(const driver::CompileResult &result,
+                                const OpInfo &op, const Location &where) {
+  std::string message = std::string(op.name) + ": ";
+  for (const driver::Diagnostic &d : result.diagnostics)
+    if (d.severity == driver::Severity::error)
+      throw CompileError(message + d.message, where);
+  throw CompileError(message + "it cannot be compiled", where);
+}
+
+static const etch_module_t *compile_kernel(const KernelKey &key,
+                                           const KernelSpec &spec,
+                                           const Location &where) {
+  static std::mutex mutex;
+  static auto &kernels =
+      *new std::unordered_map<KernelKey,
+                              std::shared_ptr<const driver::LoadedModule>,
+                              KeyHash>; // never unloaded
+  {
+    std::lock_guard lock(mutex);
+    auto found = kernels.find(key);
+    if (found != kernels.end())
+      return &found->second->module();
+  }
+  driver::CompileOptions options;
+  options.effort = driver::Effort::quick;
+  driver::CompileResult result = driver::compile(kernel_text(spec), options);
+  if (!result)
+    report(result, *spec.op, where);
+  std::lock_guard lock(mutex);
+  return &kernels.emplace(key, std::move(result.module))
+              .first->second->module();
+}
+
+/// The kernel for `key`; `spec` describes it should it have to be compiled.
+static const etch_module_t *find_kernel(const KernelKey &key,
+                                        const KernelSpec &spec,
+                                        const Location &where) {
+  struct Slot {
+    KernelKey key;
+    const etch_module_t *module;
+  };
+  static constexpr size_t size = 512;
+  static constinit thread_local Slot recent[size]{};
+  Slot &slot = recent[KeyHash()(key) >> 9 & (size - 1)];
+  if (!slot.module || !(slot.key == key))
+    slot = {key, compile_kernel(key, spec, where)};
+  return slot.module;
+}
+
+static uint64_t attribute_bits(const Attrs &attrs) {
+  if (attrs.empty())
+    return 0;
+  if (auto *d = std::get_if<double>(&attrs[0]))
+    return std::bit_cast<uint64_t>(*d);
+  if (auto *s = std::get_if<std::string>(&attrs[0]))
+    return uint64_t(*dtypeOf(*s));
+  return 0; // shapes and axes of canonical forms: not in the text
+}
+
+//===----------------------------------------------------------------------===//
+// Running it
+//===----------------------------------------------------------------------===//
+
+/// Work below which waking another thread does not pay.
+static constexpr int64_t serial_limit = 1 << 14;
+
+static void run(const etch_module_t *module, const OpInfo &op,
+                std::span<const etch_tensor_t> args,
+                const etch_tensor_t &result, int64_t work,
+                const Location &where) {
+  etch_call_t call = {};
+  call.args = args.data();
+  call.num_args = int32_t(args.size());
+  call.results = &result;
+  call.num_results = 1;
+  call.host = work < serial_limit ? etch_serial_host() : etch_default_host();
+  StorageRef arena;
+  if (uint64_t bytes = module->arena_bytes(&call)) {
+    arena = allocate(bytes);
+    call.arena = arena->data;
+    call.arena_bytes = bytes;
+  }
+  etch_status_t status = module->run(&call);
+  if (status == ETCH_OK)
+    return;
+  if (status == ETCH_ERROR_INDEX)
+    throw ValueError(
+        std::string(op.name) + ": index " + std::to_string(call.error.value) +
+            " is out of range for extent " + std::to_string(call.error.extent),
+        where);
+  throw RuntimeError(std::string(op.name) + ": " + etch_status_name(status),
+                     where);
+}
+
+static etch_tensor_t tensor_of(const Value &v, const int64_t *extents,
+                               const int64_t *strides, int rank) {
+  return {v.data, extents, strides, int32_t(v.dtype), rank};
+}
+
+/// What is known of the innermost stride when a kernel is compiled.
+static Inner inner_of(int64_t extent, int64_t stride) {
+  return extent == 1 || stride == 1 ? Inner::contiguous
+         : stride == 0              ? Inner::repeated
+                                    : Inner::unknown;
+}
+
+/// Operands of a pointwise kernel with as few axes as they allow.
+namespace {
+struct Collapsed {
+  int rank = 0;
+  int64_t extents[Shape::max_rank];
+  int64_t strides[4][Shape::max_rank]; ///< by operand; the result's come last
+};
+} // namespace
+
+static void collapse(std::span<const Value *const> xs, const Shape &shape,
+                     Collapsed &c) {
+  size_t n = xs.size();
+  for (int d = 0; d < shape.rank(); ++d) {
+    int64_t extent = shape[d];
+    if (extent == 1)
+      continue;
+    // Joins the axis before when stepping over that one equals walking to the
+    // end of this one, in all operands.
+    bool joins = c.rank != 0;
+    for (size_t i = 0; i < n && joins; ++i)
+      joins = c.strides[i][c.rank - 1] == xs[i]->strides[d] * extent;
+    int at = joins ? c.rank - 1 : c.rank++;
+    c.extents[at] = joins ? c.extents[at] * extent : extent;
+    for (size_t i = 0; i < n; ++i)
+      c.strides[i][at] = xs[i]->strides[d];
+  }
+  if (c.rank == 0) {
+    c.rank = 1;
+    c.extents[0] = 1;
+    for (size_t i = 0; i < n; ++i)
+      c.strides[i][0] = 1;
+  }
+  int64_t stride = 1;
+  for (int d = c.rank; d-- > 0;) {
+    c.strides[n][d] = stride;
+    stride *= c.extents[d];
+  }
+}
+
+static ValueRef run_pointwise(const OpInfo &op,
+                              std::span<const Value *const> xs,
+                              const Attrs &attrs, const TensorType &type,
+                              const Location &where) {
+  ValueRef y = make_dense(type.dtype, type.shape);
+  int64_t count = type.shape.elements();
+  if (count == 0)
+    return y;
+  Collapsed c;
+  collapse(xs, type.shape, c);
+  KernelSpec spec{&op, &attrs};
+  etch_tensor_t args[3];
+  for (size_t i = 0; i < xs.size(); ++i) {
+    args[i] = tensor_of(*xs[i], c.extents, c.strides[i], c.rank);
+    spec.args[i] = {xs[i]->dtype, c.rank,
+                    inner_of(c.extents[c.rank - 1], c.strides[i][c.rank - 1])};
+  }
+  spec.num_args = int(xs.size());
+  spec.result = {type.dtype, c.rank, Inner::dense};
+  const etch_module_t *module =
+      find_kernel(spec.key(attribute_bits(attrs)), spec, where);
+  run(module, op, {args, xs.size()},
+      tensor_of(*y, c.extents, c.strides[xs.size()], c.rank), count, where);
+  return y;
+}
+
+static ValueRef dense(const Value *x, const Location &where) {
+  if (x->is_dense())
+    return ValueRef(const_cast<Value *>(x));
+  return run_pointwise(opInfo(OpId::StopGradient), {&x, 1}, {}, x->type(),
+                       where);
+}
+
+/// Reductions, gather, scatter_add: dense operands of the canonical rank.
+static ValueRef run_canonical(const OpInfo &op,
+                              std::span<const Value *const> xs,
+                              const Attrs &attrs, const TensorType &type,
+                              const Location &where) {
+  ValueRef y = make_dense(type.dtype, type.shape);
+  if (type.shape.elements() == 0)
+    return y;
+  KernelSpec spec{&op, &attrs};
+  ValueRef operands[4];
+  etch_tensor_t args[4];
+  int n = 0;
+  auto add = [&](ValueRef x, Inner inner) {
+    args[n] = tensor_of(*x, x->shape.data(), x->strides, x->shape.rank());
+    spec.args[n] = {x->dtype, x->shape.rank(), inner};
+    operands[n++] = std::move(x);
+  };
+  // Strides of axes of extent 1 mean nothing, but a kernel may look at them.
+  for (const Value *x : xs) {
+    ValueRef d = dense(x, where);
+    ValueRef plain = make_view(*d, d->shape, d->strides);
+    dense_strides(d->shape, plain->strides);
+    add(std::move(plain), Inner::dense);
+  }
+  spec.unit_inner = op.kind == OpKind::reduction && xs[0]->shape.back() == 1;
+  if (op.shaped) // carries the result's extents
+    add(make_splat(0, type.dtype, type.shape), Inner::repeated);
+  spec.num_args = n;
+  spec.result = {type.dtype, type.shape.rank(), Inner::dense};
+  const etch_module_t *module =
+      find_kernel(spec.key(attribute_bits(attrs)), spec, where);
+  run(module, op, {args, size_t(n)},
+      tensor_of(*y, y->shape.data(), y->strides, y->shape.rank()),
+      std::max(xs[0]->shape.elements(), type.shape.elements()), where);
+  return y;
+}
+
+static ValueRef run_matmul(const OpInfo &op, std::span<const Value *const> xs,
+                           const Attrs &attrs, const TensorType &type,
+                           const Location &where) {
+  ValueRef y = make_dense(type.dtype, type.shape);
+  if (type.shape.elements() == 0)
+    return y;
+  KernelSpec spec{&op, &attrs};
+  etch_tensor_t args[2];
+  int rank = type.shape.rank();
+  for (size_t i = 0; i < 2; ++i) {
+    const Value &x = *xs[i];
+    args[i] = tensor_of(x, x.shape.data(), x.strides, rank);
+    spec.args[i] = {x.dtype, rank,
+                    x.strides[rank - 1] == 1   ? Inner::contiguous
+                    : x.strides[rank - 1] == 0 ? Inner::repeated
+                                               : Inner::unknown};
+  }
+  spec.num_args = 2;
+  spec.result = {type.dtype, rank, Inner::dense};
+  const etch_module_t *module =
+      find_kernel(spec.key(attribute_bits(attrs)), spec, where);
+  run(module, op, args, tensor_of(*y, y->shape.data(), y->strides, rank),
+      type.shape.elements() * xs[0]->shape.back(), where);
+  return y;
+}
+
+ValueRef detail::run_kernel(const OpInfo &op, std::span<const Value *const> xs,
+                            const Attrs &attrs, const TensorType &type,
+                            const Location &where) {
+  switch (op.kind) {
+  case OpKind::pointwise:
+    return run_pointwise(op, xs, attrs, type, where);
+  case OpKind::contraction:
+    return run_matmul(op, xs, attrs, type, where);
+  case OpKind::reduction:
+  case OpKind::indexed:
+    return run_canonical(op, xs, attrs, type, where);
+  case OpKind::view:
+    break;
+  }
+  throw InternalError(std::string(op.name) + ": no kernel", where);
+}

@@ -1,0 +1,34 @@
+//===- Kernels.h - Executing one operation ------------------------*- C++
+//-*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Eager execution has no arithmetic of its own: an operation is a one-operation
+// program, compiled once for all extents and kept in memory and on disk.
+//===----------------------------------------------------------------------===//
+#ifndef ETCH_ENGINE_KERNELS_H
+#define ETCH_ENGINE_KERNELS_H
+
+#include "dialects/Etch/OpTable.h"
+#include "frontend/engine/Node.h"
+
+namespace etch::detail {
+
+/// The contents of op(xs), whose type is `type`. Views share memory.
+ValueRef execute(const OpInfo &op, std::span<const Variable> xs,
+                 const Attrs &attrs, const TensorType &type,
+                 const Location &where);
+
+/// Runs a kernel: pointwise, canonical reduction, matmul, gather, scatter_add.
+ValueRef run_kernel(const OpInfo &op, std::span<const Value *const> xs,
+                    const Attrs &attrs, const TensorType &type,
+                    const Location &where);
+
+// View.cpp: the same elements at other indices; null where only a copy will do.
+ValueRef view_reshape(const Value &x, const Shape &shape);
+ValueRef view_transpose(const Value &x, const std::vector<int64_t> &axes);
+ValueRef view_broadcast(const Value &x, const Shape &shape);
+
+} // namespace etch::detail
+
+#endif // ETCH_ENGINE_KERNELS_H

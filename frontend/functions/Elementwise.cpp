@@ -1,0 +1,38 @@
+//===- Elementwise.cpp - functions of single elements ---------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "etch/functions.h"
+#include "frontend/core/Promotion.h"
+#include "frontend/engine/Engine.h"
+
+using namespace etch;
+using namespace etch::detail;
+
+namespace etch {
+#include "dialects/Etch/EagerOps.cpp.inc"
+} // namespace etch
+
+Variable etch::astype(Operand x, DType dtype) {
+  return cast_to(x.array(), dtype, x.location());
+}
+
+Variable etch::square(Operand x) {
+  LocationScope scope(x.location());
+  return x * x;
+}
+
+Variable etch::where(Operand condition, Operand a, Operand b) {
+  return select(condition, a, b);
+}
+
+Variable etch::clip(Operand x, double low, double high) {
+  LocationScope scope(x.location());
+  Variable v = x.array();
+  if (!is_floating(v.dtype()))
+    return minimum(maximum(v, low), high);
+  // A NaN is neither below nor above, and stays.
+  return select(v < low, low, select(v > high, high, v));
+}

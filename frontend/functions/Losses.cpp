@@ -1,0 +1,65 @@
+//===- Losses.cpp - classification and losses -----------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "etch/functions.h"
+#include "frontend/core/Promotion.h"
+#include "frontend/engine/Engine.h"
+
+using namespace etch;
+using namespace etch::detail;
+
+Variable etch::softmax(Operand x, AxisOption option) {
+  LocationScope scope(x.location());
+  Variable v = floating(x);
+  Reduce along = {option.axis, true};
+  Variable y = exp(v - stop_gradient(max(v, along)));
+  return y / sum(y, along);
+}
+
+Variable etch::log_softmax(Operand x, AxisOption option) {
+  LocationScope scope(x.location());
+  Variable v = floating(x);
+  return v - logsumexp(v, {option.axis, true});
+}
+
+Variable etch::mean_squared_error(Operand a, Operand b) {
+  LocationScope scope(a.location());
+  Variable diff = floating(a) - floating(b);
+  return sum(square(diff)) / diff.len();
+}
+
+/// Class indices as int64 (N,), checked against scores (N, C).
+static Variable classes(const Operand &x, const Operand &t, const char *what) {
+  Variable c = t.array();
+  if (!is_integer(c.dtype()))
+    throw DTypeError(std::string(what) + ": the classes are " +
+                         name_of(c.dtype()) + ", not integers",
+                     x.location());
+  Shape scores = x.array().shape();
+  if (scores.rank() != 2 || c.size() != scores[0])
+    throw ShapeError(std::string(what) + ": scores are " + to_string(scores) +
+                         ", classes " + to_string(c.shape()) +
+                         "; (N, C) and (N,) are needed",
+                     x.location());
+  return astype(reshape(c, {c.size()}), i64);
+}
+
+Variable etch::softmax_cross_entropy(Operand x, Operand t) {
+  LocationScope scope(x.location());
+  Variable c = classes(x, t, "softmax_cross_entropy");
+  Variable log_p = log_softmax(x);
+  int64_t n = log_p.shape(0);
+  Variable picked =
+      apply(OpId::Gather, {expand_dims(log_p, -1), reshape(c, {n, 1})}, {},
+            x.location());
+  return -sum(picked) / n;
+}
+
+Variable etch::accuracy(Operand y, Operand t) {
+  LocationScope scope(y.location());
+  Variable c = classes(y, t, "accuracy");
+  return mean(argmax(y, {.axis = 1}) == c);
+}

@@ -1,0 +1,21 @@
+//===- etch.h - All of Etch ------------------------------------------*- C++
+//-*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+#ifndef ETCH_ETCH_H
+#define ETCH_ETCH_H
+
+#include "etch/array.h"     // IWYU pragma: export
+#include "etch/autograd.h"  // IWYU pragma: export
+#include "etch/config.h"    // IWYU pragma: export
+#include "etch/error.h"     // IWYU pragma: export
+#include "etch/function.h"  // IWYU pragma: export
+#include "etch/functions.h" // IWYU pragma: export
+#include "etch/graph.h"     // IWYU pragma: export
+#include "etch/index.h"     // IWYU pragma: export
+#include "etch/memory.h"    // IWYU pragma: export
+#include "etch/operators.h" // IWYU pragma: export
+#include "etch/variable.h"  // IWYU pragma: export
+
+#endif // ETCH_ETCH_H
