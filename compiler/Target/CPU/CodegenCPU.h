@@ -1,0 +1,39 @@
+//===- CodegenCPU.h - Bufferized programs to LLVM, for CPUs ------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#ifndef ETCH_COMPILER_TARGET_CPU_CODEGENCPU_H
+#define ETCH_COMPILER_TARGET_CPU_CODEGENCPU_H
+
+#include "mlir/Pass/Pass.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace etch::cpu {
+
+struct CodegenOptions {
+  /// Bits of the widest vector register to use: 128, 256 or 512. The bits of
+  /// results do not depend on it.
+  unsigned vectorBits = 256;
+  /// The exported query function.
+  std::string query = "etch_query";
+  /// What the module says of itself (see etch_module_t).
+  std::string name = "etch";
+  std::string target = "";
+  uint64_t programHash = 0;
+};
+
+/// Pass `etch-codegen-cpu`: a module of kernels (functions of etch ops) and a
+/// bufferized `main` becomes a module of the LLVM dialect with the C ABI of
+/// etch/runtime.h.
+std::unique_ptr<mlir::Pass> createCodegenPass(const CodegenOptions &options);
+
+/// Makes the pass known by name to command lines.
+void registerCodegenPass();
+
+} // namespace etch::cpu
+
+#endif // ETCH_COMPILER_TARGET_CPU_CODEGENCPU_H

@@ -1,0 +1,537 @@
+//===- Entry.cpp - The module's run function ------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// `main` is a straight list of launches over buffers. It becomes code that reads
+// pointers and extents from the call, fills a closure for each launch, and calls
+// the kernel or hands it to the host's threads.
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Target/CPU/Entry.h"
+
+#include "dialects/Device/DeviceDialect.h"
+#include "etch/runtime.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+using namespace etch;
+using namespace etch::cpu;
+
+namespace {
+
+/// A buffer as `run` knows it.
+struct View {
+  Value pointer;
+  Extents extents, strides;
+};
+
+class Interpreter {
+public:
+  Interpreter(ModuleOp module, Kernels *kernels, LLVM::LLVMFuncOp function)
+      : module(module), kernels(kernels),
+        e(module.getContext(), UnknownLoc::get(module.getContext())),
+        function(function) {
+    e.setInsertionPointToEnd(&function.getBody().front());
+    call = function.getArgument(0);
+  }
+
+  /// Emits a function's body; `returned` is what it returns, if anything.
+  LogicalResult body(func::FuncOp source, Ix &returned);
+  void setArena(Value pointer) { arena = pointer; }
+  void setScratch(Value base, int64_t bytes) {
+    scratch = base;
+    scratchBytes = bytes;
+  }
+  Value field(int64_t offset, Type type, unsigned align) {
+    return e.loadRaw(type, e.atByte(call, offset), align);
+  }
+  /// The number of workers of the host; 1 without a host.
+  Ix workers();
+
+  ModuleOp module;
+  Kernels *kernels;
+  Emit e;
+  LLVM::LLVMFuncOp function;
+  LLVM::LLVMFuncOp task; ///< what pool threads run
+  Value call;
+  int64_t numLaunches = 0;
+  Value closure;
+  Value canSplit; ///< whether the host has threads
+
+private:
+  void bindArguments(func::FuncOp source);
+  View &view(Value buffer);
+  Ix index(Value v) { return indices.lookup(v); }
+  Ix mixed(OpFoldResult v);
+  LogicalResult operation(Operation &op);
+  LogicalResult arithmetic(Operation &op);
+  LogicalResult launch(device::LaunchOp op);
+  void copy(memref::CopyOp op);
+  void dense(View &v);
+
+  DenseMap<Value, View> views;
+  DenseMap<Value, Ix> indices;
+  DenseMap<Value, int64_t> descriptors; ///< offset of the table, index in it
+  Value arena, scratch;
+  int64_t scratchBytes = 0;
+};
+
+} // namespace
+
+/// The site that the trace gave an operation; -1 if it has none.
+static int64_t siteOf(Location loc) {
+  int64_t site = -1;
+  loc->walk([&](Location part) {
+    auto file = dyn_cast<FileLineColLoc>(part);
+    if (!file || file.getFilename() != "site")
+      return WalkResult::advance();
+    site = file.getLine();
+    return WalkResult::interrupt();
+  });
+  return site;
+}
+
+void Interpreter::bindArguments(func::FuncOp source) {
+  int64_t numArgs = 0, numResults = 0;
+  for (BlockArgument arg : source.getArguments()) {
+    unsigned i = arg.getArgNumber();
+    if (source.getArgAttr(i, kArenaAttr)) {
+      views[arg].pointer = arena;
+      continue;
+    }
+    bool result = bool(source.getArgAttr(i, kResultAttr));
+    int64_t number = result ? numResults++ : numArgs++;
+    // Twice the number, and one for the table of results.
+    descriptors[arg] = 2 * number + result;
+  }
+}
+
+/// Buffers of arguments are read from the call where they are first needed.
+View &Interpreter::view(Value buffer) {
+  if (auto it = views.find(buffer); it != views.end())
+    return it->second;
+  int64_t code = descriptors.lookup(buffer);
+  auto type = cast<MemRefType>(buffer.getType());
+  Value table = field(code % 2 ? offsetof(etch_call_t, results)
+                               : offsetof(etch_call_t, args),
+                      e.ptrType(), 8);
+  Value tensor = e.atByte(table, code / 2 * int64_t(sizeof(etch_tensor_t)));
+  View v;
+  v.pointer = e.loadRaw(e.ptrType(), tensor, 8);
+  auto read = [&](int64_t offset, int64_t axis) {
+    Value array = e.loadRaw(e.ptrType(), e.atByte(tensor, offset), 8);
+    return Ix(e.loadRaw(e.getI64Type(), e.atByte(array, 8 * axis), 8));
+  };
+  for (int64_t axis = 0; axis < type.getRank(); ++axis)
+    v.extents.push_back(type.isDynamicDim(axis)
+                            ? read(offsetof(etch_tensor_t, extents), axis)
+                            : Ix(type.getDimSize(axis)));
+  if (type.getLayout().isIdentity())
+    dense(v);
+  else
+    for (int64_t axis = 0; axis < type.getRank(); ++axis)
+      v.strides.push_back(read(offsetof(etch_tensor_t, strides), axis));
+  return views[buffer] = v;
+}
+
+void Interpreter::dense(View &v) {
+  v.strides.assign(v.extents.size(), Ix(1));
+  for (size_t axis = v.extents.size(); axis-- > 1;)
+    v.strides[axis - 1] = e.mul(v.strides[axis], v.extents[axis]);
+}
+
+Ix Interpreter::mixed(OpFoldResult v) {
+  if (auto attr = dyn_cast<Attribute>(v))
+    return cast<IntegerAttr>(attr).getInt();
+  return index(cast<Value>(v));
+}
+
+Ix Interpreter::workers() {
+  Value host = field(offsetof(etch_call_t, host), e.ptrType(), 8);
+  Value null = e.make<LLVM::ZeroOp>(e.ptrType());
+  Value present = e.make<LLVM::ICmpOp>(LLVM::ICmpPredicate::ne, host, null);
+  auto branch = e.make<scf::IfOp>(TypeRange{e.getI64Type()}, present, true);
+  {
+    OpBuilder::InsertionGuard guard(e);
+    e.setInsertionPointToEnd(branch.thenBlock());
+    Value n = e.loadRaw(e.getI32Type(),
+                        e.atByte(host, offsetof(etch_host_t, workers)), 4);
+    e.make<scf::YieldOp>(ValueRange{e.make<arith::ExtSIOp>(e.getI64Type(), n)});
+    e.setInsertionPointToEnd(branch.elseBlock());
+    e.make<scf::YieldOp>(ValueRange{e.value(1)});
+  }
+  return Ix(branch.getResult(0));
+}
+
+//===----------------------------------------------------------------------===//
+// Operations of main
+//===----------------------------------------------------------------------===//
+
+LogicalResult Interpreter::body(func::FuncOp source, Ix &returned) {
+  bindArguments(source);
+  for (Operation &op : source.getBody().front()) {
+    if (auto ret = dyn_cast<func::ReturnOp>(op)) {
+      if (ret.getNumOperands())
+        returned = index(ret.getOperand(0));
+      return success();
+    }
+    if (failed(operation(op)))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult Interpreter::operation(Operation &op) {
+  if (auto launchOp = dyn_cast<device::LaunchOp>(op))
+    return launch(launchOp);
+  if (auto copyOp = dyn_cast<memref::CopyOp>(op)) {
+    copy(copyOp);
+    return success();
+  }
+  if (auto v = dyn_cast<memref::ViewOp>(op)) {
+    View result;
+    result.pointer =
+        e.atByte(view(v.getSource()).pointer, index(v.getByteShift()));
+    auto type = cast<MemRefType>(v.getType());
+    auto sizes = v.getSizes().begin();
+    for (int64_t extent : type.getShape())
+      result.extents.push_back(ShapedType::isDynamic(extent) ? index(*sizes++)
+                                                             : Ix(extent));
+    dense(result);
+    views[v] = result;
+    return success();
+  }
+  if (auto cast_ = dyn_cast<memref::ReinterpretCastOp>(op)) {
+    View result, &from = view(cast_.getSource());
+    Ix offset = mixed(cast_.getMixedOffsets()[0]);
+    result.pointer = e.at(from.pointer, offset,
+                          cast<MemRefType>(cast_.getType()).getElementType());
+    for (OpFoldResult extent : cast_.getMixedSizes())
+      result.extents.push_back(mixed(extent));
+    for (OpFoldResult stride : cast_.getMixedStrides())
+      result.strides.push_back(mixed(stride));
+    views[cast_] = result;
+    return success();
+  }
+  if (auto cast_ = dyn_cast<memref::CastOp>(op)) {
+    View result = view(cast_.getSource());
+    views[cast_] = result;
+    return success();
+  }
+  if (auto global = dyn_cast<memref::GetGlobalOp>(op)) {
+    View result;
+    result.pointer =
+        e.make<LLVM::AddressOfOp>(e.ptrType(), global.getName());
+    for (int64_t extent : cast<MemRefType>(global.getType()).getShape())
+      result.extents.push_back(extent);
+    dense(result);
+    views[global] = result;
+    return success();
+  }
+  if (auto dim = dyn_cast<memref::DimOp>(op)) {
+    indices[dim] = view(dim.getSource())
+                       .extents[index(dim.getIndex()).known];
+    return success();
+  }
+  return arithmetic(op);
+}
+
+/// Index arithmetic: the same operation on 64-bit integers.
+LogicalResult Interpreter::arithmetic(Operation &op) {
+  if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+    if (auto attr = dyn_cast<IntegerAttr>(constant.getValue())) {
+      indices[constant] = attr.getValue().getSExtValue();
+      return success();
+    }
+  }
+  if (op.getNumResults() == 1 &&
+      isa<arith::ArithDialect>(op.getDialect())) {
+    Value result = op.getResult(0);
+    if (isa<arith::IndexCastOp, arith::IndexCastUIOp>(op)) {
+      indices[result] = index(op.getOperand(0));
+      return success();
+    }
+    SmallVector<Ix> in;
+    for (Value operand : op.getOperands())
+      in.push_back(index(operand));
+    if (isa<arith::AddIOp>(op)) {
+      indices[result] = e.add(in[0], in[1]);
+      return success();
+    }
+    if (isa<arith::MulIOp>(op)) {
+      indices[result] = e.mul(in[0], in[1]);
+      return success();
+    }
+    OperationState state(e.loc, op.getName());
+    for (Ix operand : in)
+      state.addOperands(e.value(operand));
+    if (isa<arith::SelectOp>(op)) // its condition is an i1, kept as such
+      state.operands[0] = in[0].isKnown()
+                              ? e.constant(e.getBoolAttr(in[0].known != 0))
+                              : in[0].value;
+    state.addTypes(result.getType().isInteger(1) ? Type(e.getI1Type())
+                                                 : Type(e.getI64Type()));
+    state.addAttributes(op.getAttrs());
+    Operation *copy = e.create(state);
+    Ix folded;
+    folded.value = copy->getResult(0);
+    SmallVector<OpFoldResult> constant;
+    if (succeeded(copy->fold(constant)) && constant.size() == 1) {
+      if (auto attr = dyn_cast<Attribute>(constant[0])) {
+        folded = cast<IntegerAttr>(attr).getValue().getSExtValue();
+        copy->erase();
+      } else if (cast<Value>(constant[0]) != copy->getResult(0)) {
+        folded = Ix(cast<Value>(constant[0]));
+        copy->erase();
+      }
+    }
+    indices[result] = folded;
+    return success();
+  }
+  return op.emitError("not an operation of a bufferized program");
+}
+
+void Interpreter::copy(memref::CopyOp op) {
+  View from = view(op.getSource()), to = view(op.getTarget());
+  Ix bytes =
+      e.bytesOf(cast<MemRefType>(op.getSource().getType()).getElementType());
+  for (Ix extent : from.extents)
+    bytes = e.mul(bytes, extent);
+  e.make<LLVM::MemcpyOp>(to.pointer, from.pointer, e.value(bytes), false);
+}
+
+LogicalResult Interpreter::launch(device::LaunchOp op) {
+  auto it = kernels->find(op.getKernel());
+  if (it == kernels->end())
+    return op.emitError("no kernel of this name");
+  Kernel &kernel = *it->second;
+  SmallVector<Value> operands(op.getIns());
+  operands.append(op.getOuts().begin(), op.getOuts().end());
+  if (operands.size() != kernel.buffers.size())
+    return op.emitError("operands differ from those of the kernel");
+
+  SmallVector<Extents> shapes;
+  for (Value operand : operands) {
+    if (isa<MemRefType>(operand.getType()))
+      shapes.push_back(view(operand).extents);
+    else
+      shapes.push_back({index(operand)});
+  }
+  Work work = kernel.work(e, shapes);
+  if (work.count.is(0))
+    return success();
+  ++numLaunches;
+
+  auto put = [&](int64_t slot, Value value) {
+    e.storeRaw(value, e.atByte(closure, 8 * slot), 8);
+  };
+  if (kernel.scratchBytes) {
+    put(kScratchSlot, scratch);
+    put(kScratchBytesSlot, e.value(scratchBytes));
+  }
+  put(kErrorSlot, e.atByte(call, offsetof(etch_call_t, error)));
+  put(kSiteSlot, e.value(siteOf(op.getLoc())));
+  for (auto [n, slot] : llvm::enumerate(kernel.slots)) {
+    Value operand = operands[slot.operand];
+    int64_t at = kFirstSlot + int64_t(n);
+    switch (slot.kind) {
+    case Slot::pointer:
+      put(at, view(operand).pointer);
+      break;
+    case Slot::extent:
+      put(at, e.value(view(operand).extents[slot.axis]));
+      break;
+    case Slot::stride:
+      put(at, e.value(view(operand).strides[slot.axis]));
+      break;
+    case Slot::index:
+      put(at, e.value(index(operand)));
+      break;
+    }
+  }
+
+  auto direct = [&] {
+    e.make<LLVM::CallOp>(kernel.function,
+                         ValueRange{closure, e.value(0), e.value(work.count),
+                                    e.constant(e.getI32IntegerAttr(0))});
+  };
+  // Worth it only if there are at least two pieces.
+  bool never = (work.cost.isKnown() && work.cost.known < kParallelCost) ||
+               (work.count.isKnown() && work.count.known <= 1) ||
+               (work.count.isKnown() && work.grain.isKnown() &&
+                work.count.known <= work.grain.known);
+  auto parallel = [&] {
+    put(kEntrySlot, e.make<LLVM::AddressOfOp>(kernel.function));
+    Value host = field(offsetof(etch_call_t, host), e.ptrType(), 8);
+    Value self = e.loadRaw(e.ptrType(), host, 8);
+    Value run = e.loadRaw(
+        e.ptrType(), e.atByte(host, offsetof(etch_host_t, parallel_for)), 8);
+    auto type = LLVM::LLVMFunctionType::get(
+        LLVM::LLVMVoidType::get(e.getContext()),
+        {e.ptrType(), e.ptrType(), e.ptrType(), e.getI64Type(),
+         e.getI64Type()});
+    Value entry = e.make<LLVM::AddressOfOp>(task);
+    e.make<LLVM::CallOp>(type, ValueRange{run, self, entry, closure,
+                                          e.value(work.count),
+                                          e.value(work.grain)});
+  };
+  auto whole = [&] {
+    if (work.count.isKnown())
+      return direct();
+    e.when(e.compare(arith::CmpIPredicate::sgt, work.count, 0), direct);
+  };
+  if (never) {
+    whole();
+    return success();
+  }
+  Value split = canSplit;
+  if (!work.cost.isKnown())
+    split = e.make<arith::AndIOp>(
+        split,
+        e.compare(arith::CmpIPredicate::sge, work.cost, kParallelCost));
+  if (!work.count.isKnown() || !work.grain.isKnown())
+    split = e.make<arith::AndIOp>(
+        split, e.compare(arith::CmpIPredicate::sgt, work.count, work.grain));
+  e.when(split, parallel, whole);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Entry points
+//===----------------------------------------------------------------------===//
+
+/// Calls llvm.x86.sse.{ld,st}mxcsr on a word of memory.
+static void mxcsr(Emit &e, StringRef name, Value address) {
+  e.make<LLVM::CallIntrinsicOp>(
+      e.getStringAttr(("llvm.x86.sse." + name).str()), ValueRange{address});
+}
+
+/// Saves the control word and sets the default: round to nearest, denormals as
+/// they are, no traps. Returns where it is saved.
+static Value enterFloat(Emit &e) {
+  Value saved = e.stack(e.getI32Type(), 1, 4);
+  Value fresh = e.stack(e.getI32Type(), 1, 4);
+  mxcsr(e, "stmxcsr", saved);
+  e.storeRaw(e.constant(e.getI32IntegerAttr(0x1f80)), fresh, 4);
+  mxcsr(e, "ldmxcsr", fresh);
+  return saved;
+}
+
+static LLVM::LLVMFuncOp makeFunction(Emit &e, StringRef name, Type result,
+                                     ArrayRef<Type> params) {
+  auto f = e.make<LLVM::LLVMFuncOp>(
+      name, LLVM::LLVMFunctionType::get(result, params),
+      LLVM::Linkage::Internal);
+  f.setPassthroughAttr(e.getArrayAttr({e.getStringAttr("nounwind")}));
+  f.addEntryBlock(e);
+  return f;
+}
+
+/// void task(closure, begin, end, worker): the kernel under our control word.
+/// Worker 0 is the thread of `run`, which has set it already.
+static LLVM::LLVMFuncOp emitTask(Emit &e) {
+  OpBuilder::InsertionGuard guard(e);
+  Type none = LLVM::LLVMVoidType::get(e.getContext());
+  auto f = makeFunction(
+      e, "etch.task", none,
+      {e.ptrType(), e.getI64Type(), e.getI64Type(), e.getI32Type()});
+  e.setInsertionPointToStart(&f.getBody().front());
+  Value entry = e.loadRaw(
+      e.ptrType(), e.atByte(f.getArgument(0), 8 * kEntrySlot), 8);
+  Value saved = enterFloat(e);
+  SmallVector<Value> operands = {entry};
+  operands.append(f.getArguments().begin(), f.getArguments().end());
+  e.make<LLVM::CallOp>(f.getFunctionType(), operands);
+  mxcsr(e, "ldmxcsr", saved);
+  e.make<LLVM::ReturnOp>(ValueRange());
+  return f;
+}
+
+FailureOr<EntryPoints> etch::cpu::emitEntryPoints(ModuleOp module,
+                                                  Kernels &kernels) {
+  auto main = module.lookupSymbol<func::FuncOp>("main");
+  auto bytes = module.lookupSymbol<func::FuncOp>("arena_bytes");
+  if (!main)
+    return module.emitError("no function main"), failure();
+  main.setSymName("description.main");
+  if (bytes)
+    bytes.setSymName("description.arena_bytes");
+  int64_t scratchBytes = 0;
+  for (auto &kernel : kernels)
+    scratchBytes = std::max(scratchBytes, kernel.second->scratchBytes);
+
+  Emit e(module.getContext(), UnknownLoc::get(module.getContext()));
+  e.setInsertionPointToEnd(module.getBody());
+  EntryPoints entry;
+  LLVM::LLVMFuncOp task = emitTask(e);
+  entry.arenaBytes =
+      makeFunction(e, "etch.arena_bytes", e.getI64Type(), {e.ptrType()});
+  entry.run = makeFunction(e, "etch.run", e.getI32Type(), {e.ptrType()});
+
+  // The planned part of the arena; scratch memory of all workers follows it.
+  auto planned = [&](Interpreter &in) -> FailureOr<Ix> {
+    Ix result = 0;
+    if (bytes) {
+      if (failed(in.body(bytes, result)))
+        return failure();
+    } else if (auto attr = module->getAttrOfType<IntegerAttr>(
+                   "etch.arena_bytes")) {
+      result = attr.getInt();
+    }
+    return in.e.roundUp(result, 64);
+  };
+  {
+    Interpreter in(module, nullptr, entry.arenaBytes);
+    FailureOr<Ix> total = planned(in);
+    if (failed(total))
+      return failure();
+    if (scratchBytes)
+      total = in.e.add(*total, in.e.mul(in.workers(), scratchBytes));
+    in.e.make<LLVM::ReturnOp>(ValueRange{in.e.value(*total)});
+  }
+
+  Interpreter in(module, &kernels, entry.run);
+  Emit &r = in.e;
+  in.task = task;
+  int64_t slots = kFirstSlot;
+  for (auto &kernel : kernels)
+    slots = std::max(slots, int64_t(kFirstSlot + kernel.second->slots.size()));
+  in.closure = r.stack(r.getI64Type(), slots);
+  Value error = r.atByte(in.call, offsetof(etch_call_t, error));
+  auto setCode = [&](int32_t code) {
+    r.storeRaw(r.constant(r.getI32IntegerAttr(code)), error, 4);
+  };
+  setCode(ETCH_OK);
+  r.storeRaw(r.constant(r.getI32IntegerAttr(-1)),
+             r.atByte(error, offsetof(etch_error_t, site)), 4);
+
+  Interpreter sizes(module, nullptr, entry.run);
+  FailureOr<Ix> used = planned(sizes);
+  if (failed(used))
+    return failure();
+  r.setInsertionPointToEnd(&entry.run.getBody().front());
+  Ix workers = in.workers();
+  Ix needed = *used;
+  if (scratchBytes)
+    needed = r.add(needed, r.mul(workers, scratchBytes));
+  in.canSplit = r.compare(arith::CmpIPredicate::sgt, workers, 1);
+  Value given = in.field(offsetof(etch_call_t, arena_bytes), r.getI64Type(), 8);
+  Value enough = r.compare(arith::CmpIPredicate::uge, Ix(given), needed);
+  auto branch = r.make<scf::IfOp>(TypeRange(), enough, true);
+  r.setInsertionPointToStart(branch.elseBlock());
+  setCode(ETCH_ERROR_MEMORY);
+  r.setInsertionPointToStart(branch.thenBlock());
+  Value saved = enterFloat(r);
+  Value arena = in.field(offsetof(etch_call_t, arena), r.ptrType(), 8);
+  in.setArena(arena);
+  in.setScratch(r.atByte(arena, *used), scratchBytes);
+  Ix unused;
+  if (failed(in.body(main, unused)))
+    return failure();
+  mxcsr(r, "ldmxcsr", saved);
+  r.setInsertionPointAfter(branch);
+  r.make<LLVM::ReturnOp>(ValueRange{r.loadRaw(r.getI32Type(), error, 4)});
+  entry.numLaunches = in.numLaunches;
+  return entry;
+}

@@ -1,0 +1,81 @@
+//===- Evaluator.h - Values of a kernel at a point of its loops --*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Demand-driven: asked for a value at a point, it loads the arguments that the
+// value needs (views are other strides) and emits the scalar bodies of the ops
+// in between, on scalars or on vectors along one loop dimension.
+//===----------------------------------------------------------------------===//
+#ifndef ETCH_COMPILER_TARGET_CPU_EVALUATOR_H
+#define ETCH_COMPILER_TARGET_CPU_EVALUATOR_H
+
+#include "compiler/Target/CPU/Kernel.h"
+
+namespace etch::cpu {
+
+class Evaluator {
+public:
+  /// A loop space. Values have one axis for each entry of `level`: the loop
+  /// dimension that runs along it.
+  Evaluator(Kernel &kernel, llvm::ArrayRef<Ix> extents,
+            llvm::ArrayRef<int> level)
+      : k(kernel), extents(extents), level(level) {
+    for (size_t dim = 0; dim < extents.size(); ++dim)
+      firstAxis.push_back(int(dim));
+  }
+
+  // 1. What is read and written.
+  /// Notes all reads that v needs. Fails on what a kernel may not hold.
+  llvm::LogicalResult read(mlir::Value v);
+  /// A value that is given rather than computed: it needs no reads.
+  void declare(mlir::Value v) { given.insert(v); }
+  void write(unsigned buffer);
+
+  // 2. Merge dimensions that all accesses walk as one; drop those of extent 1.
+  void collapse();
+  llvm::ArrayRef<Ix> loopExtents() const { return extents; }
+  int rank() const { return int(extents.size()); }
+  /// How many of the original dimensions the outermost loop is made of.
+  int outermostAxes() const { return firstAxis[1]; }
+
+  // 3. Code.
+  /// Fixes all loop indices but that of `vectorDim`, at the insertion point.
+  void enter(llvm::ArrayRef<Ix> indices, int vectorDim);
+  /// Starts a point: forgets the values of the last one.
+  void point(Ix index, Lanes lanes);
+  void give(mlir::Value v, mlir::Value emitted) { memo[v] = emitted; }
+  mlir::Value get(mlir::Value v);
+  /// Stores to the n-th buffer given to write().
+  void put(unsigned n, mlir::Value emitted);
+
+private:
+  struct Access {
+    unsigned buffer;
+    llvm::SmallVector<int, 4> axis;   ///< of the buffer, per loop dim; or -1
+    llvm::SmallVector<Ix, 4> strides; ///< per loop dim
+    mlir::Value address;              ///< for the indices of enter()
+    mlir::Value invariant;            ///< loaded by enter()
+  };
+
+  Access makeAccess(unsigned buffer, llvm::ArrayRef<int> loopOfAxis);
+  bool mergeable(const Access &a, int dim) const;
+  void enter(Access &a, llvm::ArrayRef<Ix> indices, bool load);
+
+  Kernel &k;
+  llvm::SmallVector<Ix, 4> extents;
+  llvm::SmallVector<int, 4> level;
+  llvm::SmallVector<int, 4> firstAxis; ///< per loop dim: where it began
+  llvm::SmallVector<Access> accesses, writes;
+  llvm::DenseMap<mlir::Value, unsigned> readOf;
+  llvm::DenseSet<mlir::Value> given;
+  llvm::DenseSet<mlir::Value> seen;
+  llvm::DenseMap<mlir::Value, mlir::TypedAttr> constants;
+  llvm::DenseMap<mlir::Value, mlir::Value> memo;
+  int vectorDim = -1;
+  Ix index;
+  Lanes lanes;
+};
+
+} // namespace etch::cpu
+
+#endif // ETCH_COMPILER_TARGET_CPU_EVALUATOR_H

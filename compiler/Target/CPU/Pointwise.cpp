@@ -1,0 +1,116 @@
+//===- Pointwise.cpp - Kernels of pointwise operations --------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Target/CPU/Evaluator.h"
+
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace etch;
+using namespace etch::cpu;
+
+/// Loops over all dimensions from `dim` on, the last one in vectors.
+static void emitNest(Kernel &k, Evaluator &values, SmallVector<Ix> &indices,
+                     int dim, function_ref<void()> innermost) {
+  int last = values.rank() - 1;
+  if (dim == last)
+    return innermost();
+  k.e.loop(0, values.loopExtents()[dim], 1, [&](Ix i) {
+    indices[dim] = i;
+    emitNest(k, values, indices, dim + 1, innermost);
+  });
+}
+
+LogicalResult etch::cpu::emitPointwise(Kernel &k) {
+  Emit &e = k.e;
+  const Buffer &out = k.buffers[k.resultBuffer(0)];
+  SmallVector<int> level;
+  for (size_t axis = 0; axis < out.extents.size(); ++axis)
+    level.push_back(int(axis));
+  Evaluator values(k, out.extents, level);
+  for (auto [n, result] : llvm::enumerate(k.results())) {
+    if (failed(values.read(result)))
+      return failure();
+    values.write(k.resultBuffer(unsigned(n)));
+  }
+  values.collapse();
+
+  ArrayRef<Ix> extents = values.loopExtents();
+  int64_t lanes = k.commonLanes();
+  if (extents.empty())
+    lanes = 1;
+  else if (Ix inner = extents.back(); inner.isKnown())
+    lanes = std::min<int64_t>(
+        lanes, llvm::PowerOf2Ceil(std::max<int64_t>(inner.known, 1)));
+  bool flat = extents.size() <= 1;
+  auto point = [&](Ix i, Lanes covered) {
+    values.point(i, covered);
+    // All reads of a point come before its writes: a result may stand in the
+    // place of an argument.
+    SmallVector<Value> emitted;
+    for (Value result : k.results())
+      emitted.push_back(values.get(result));
+    for (auto [n, value] : llvm::enumerate(emitted))
+      values.put(unsigned(n), value);
+  };
+
+  // A unit is one vector of a flat loop, otherwise a step of the outermost.
+  int64_t opsPerElement = k.numPointwise() + 1;
+  unsigned resultOperand = k.resultBuffer(0);
+  if (flat) {
+    values.enter({Ix(0)}, extents.empty() ? -1 : 0);
+    if (extents.empty()) {
+      point(0, Lanes());
+    } else {
+      Ix n = extents[0];
+      bool whole = n.isKnown() && n.known % lanes == 0;
+      Ix lower = e.mul(Ix(k.begin), lanes), upper = e.mul(Ix(k.end), lanes);
+      if (whole) {
+        e.loop(lower, upper, lanes, [&](Ix i) { point(i, Lanes{lanes, {}}); });
+      } else {
+        upper = e.min(upper, n);
+        if (n.isKnown() && n.known < lanes) {
+          lower = 0;
+          upper = n;
+        }
+        e.vectorLoop(lower, upper, lanes, k.peels(), point);
+      }
+    }
+  } else {
+    SmallVector<Ix> indices(extents.size(), Ix(0));
+    int last = values.rank() - 1;
+    e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix i) {
+      indices[0] = i;
+      emitNest(k, values, indices, 1, [&] {
+        values.enter(indices, last);
+        e.vectorLoop(0, extents[last], lanes, k.peels(), point);
+      });
+    });
+  }
+
+  // The launch merges dimensions as the kernel did: the outermost loop is made
+  // of the first `merged` axes of the result.
+  size_t merged =
+      flat ? out.extents.size() : size_t(values.outermostAxes());
+  k.work = [=](Emit &e, ArrayRef<Extents> shapes) {
+    Ix outer = 1, inner = 1;
+    for (auto [axis, extent] : llvm::enumerate(shapes[resultOperand]))
+      (axis < merged ? outer : inner) =
+          e.mul(axis < merged ? outer : inner, extent);
+    Work work;
+    work.cost = e.mul(e.mul(outer, inner), opsPerElement);
+    if (flat) {
+      work.count = e.ceilDiv(outer, lanes);
+      work.grain = std::max<int64_t>(1, kGrainCost / opsPerElement / lanes);
+    } else {
+      work.count = outer;
+      Ix unit = e.max(e.mul(inner, opsPerElement), 1);
+      work.grain = e.max(e.div(kGrainCost, unit), 1);
+    }
+    return work;
+  };
+  return success();
+}

@@ -1,0 +1,199 @@
+//===- Tables.cpp - What a module says of itself --------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The constants etch_module_t and etch_param_t of etch/runtime.h, and the query
+// function, the only exported symbol.
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Target/CPU/Entry.h"
+
+#include "etch/runtime.h"
+
+using namespace mlir;
+using namespace etch;
+using namespace etch::cpu;
+
+static int32_t dtypeOf(Type element) {
+  if (element.isInteger(1))
+    return ETCH_BOOL;
+  if (element.isInteger(32))
+    return ETCH_I32;
+  if (element.isInteger(64))
+    return ETCH_I64;
+  return element.isF32() ? ETCH_F32 : ETCH_F64;
+}
+
+namespace {
+
+/// Collects strings and extents in two arrays; structs point into them.
+class Tables {
+public:
+  Tables(ModuleOp module) : e(module.getContext(), module.getLoc()) {
+    e.setInsertionPointToEnd(module.getBody());
+  }
+
+  int64_t string(StringRef text) {
+    auto [it, added] = offsets.try_emplace(text, int64_t(strings.size()));
+    if (added) {
+      strings += text;
+      strings.push_back('\0');
+    }
+    return it->second;
+  }
+  void param(func::FuncOp main, unsigned i, int32_t role);
+  void finish(func::FuncOp main, EntryPoints entry, size_t numKernels,
+              const CodegenOptions &options);
+
+  struct Param {
+    int64_t name, extents;
+    int32_t dtype, rank, role, update;
+  };
+  SmallVector<Param> args, results;
+
+private:
+  LLVM::GlobalOp global(Type type, StringRef name, Attribute value);
+  /// A constant built by code that the linker evaluates.
+  void global(Type type, StringRef name, function_ref<Value(Value)> build);
+  void params(StringRef name, ArrayRef<Param> list);
+  Value addressOf(StringRef symbol, int64_t byte = 0) {
+    Value base = e.make<LLVM::AddressOfOp>(e.ptrType(), symbol);
+    return byte ? Value(e.make<LLVM::GEPOp>(
+                      e.ptrType(), e.getI8Type(), base,
+                      ArrayRef<LLVM::GEPArg>{int32_t(byte)}))
+                : base;
+  }
+  Value i32(int64_t v) {
+    return e.make<LLVM::ConstantOp>(e.getI32Type(), e.getI32IntegerAttr(v));
+  }
+  Value i64(int64_t v) {
+    return e.make<LLVM::ConstantOp>(e.getI64Type(), e.getI64IntegerAttr(v));
+  }
+
+  Emit e;
+  std::string strings;
+  llvm::StringMap<int64_t> offsets;
+  SmallVector<int64_t> extents;
+};
+
+} // namespace
+
+void Tables::param(func::FuncOp main, unsigned i, int32_t role) {
+  auto type = cast<MemRefType>(main.getArgumentTypes()[i]);
+  Param p = {0, int64_t(8 * extents.size()), dtypeOf(type.getElementType()),
+             int32_t(type.getRank()), role, ETCH_NO_UPDATE};
+  for (int64_t extent : type.getShape())
+    extents.push_back(ShapedType::isDynamic(extent) ? ETCH_DYNAMIC : extent);
+  auto name = main.getArgAttrOfType<StringAttr>(i, kNameAttr);
+  p.name = string(name ? name.getValue() : "");
+  if (auto update = main.getArgAttrOfType<IntegerAttr>(i, kUpdateAttr))
+    p.update = int32_t(update.getInt());
+  (role == ETCH_RESULT ? results : args).push_back(p);
+}
+
+LLVM::GlobalOp Tables::global(Type type, StringRef name, Attribute value) {
+  return e.make<LLVM::GlobalOp>(type, /*isConstant=*/true,
+                                LLVM::Linkage::Internal, name, value, 8);
+}
+
+void Tables::global(Type type, StringRef name,
+                    function_ref<Value(Value)> build) {
+  LLVM::GlobalOp op = global(type, name, Attribute());
+  OpBuilder::InsertionGuard guard(e);
+  e.createBlock(&op.getInitializerRegion());
+  e.make<LLVM::ReturnOp>(build(e.make<LLVM::UndefOp>(type)));
+}
+
+void Tables::params(StringRef name, ArrayRef<Param> list) {
+  Type i32Type = e.getI32Type();
+  auto type = LLVM::LLVMStructType::getLiteral(
+      e.getContext(),
+      {e.ptrType(), e.ptrType(), i32Type, i32Type, i32Type, i32Type});
+  auto array = LLVM::LLVMArrayType::get(type, list.size());
+  global(array, name, [&](Value table) {
+    for (auto [i, p] : llvm::enumerate(list)) {
+      Value fields[] = {addressOf("etch.strings", p.name),
+                        addressOf("etch.extents", p.extents),
+                        i32(p.dtype),
+                        i32(p.rank),
+                        i32(p.role),
+                        i32(p.update)};
+      for (auto [n, field] : llvm::enumerate(fields))
+        table = e.make<LLVM::InsertValueOp>(
+            table, field, ArrayRef<int64_t>{int64_t(i), int64_t(n)});
+    }
+    return table;
+  });
+}
+
+void Tables::finish(func::FuncOp main, EntryPoints entry,
+                    size_t numKernels, const CodegenOptions &options) {
+  int64_t name = string(options.name), target = string(options.target);
+  global(LLVM::LLVMArrayType::get(e.getI8Type(), strings.size()),
+         "etch.strings", e.getStringAttr(strings));
+  if (extents.empty())
+    extents.push_back(0);
+  global(LLVM::LLVMArrayType::get(e.getI64Type(), extents.size()),
+         "etch.extents", e.getI64TensorAttr(extents));
+  params("etch.args", args);
+  params("etch.results", results);
+
+  auto saved = main->getParentOfType<ModuleOp>()->getAttrOfType<IntegerAttr>(
+      "etch.saved_bytes");
+  Type i32Type = e.getI32Type(), i64Type = e.getI64Type(), ptr = e.ptrType();
+  auto type = LLVM::LLVMStructType::getLiteral(
+      e.getContext(), {i32Type, i32Type, ptr, ptr, i64Type, ptr, ptr, i32Type,
+                       i32Type, i32Type, i32Type, i64Type, ptr, ptr});
+  global(type, "etch.module", [&](Value table) {
+    Value fields[] = {
+        i32(ETCH_ABI_VERSION),
+        i32(sizeof(etch_module_t)),
+        addressOf("etch.strings", name),
+        addressOf("etch.strings", target),
+        i64(int64_t(options.programHash)),
+        addressOf("etch.args"),
+        addressOf("etch.results"),
+        i32(int64_t(args.size())),
+        i32(int64_t(results.size())),
+        i32(int64_t(numKernels)),
+        i32(entry.numLaunches),
+        i64(saved ? saved.getInt() : 0),
+        addressOf(entry.arenaBytes.getSymName()),
+        addressOf(entry.run.getSymName())};
+    for (auto [n, field] : llvm::enumerate(fields))
+      table = e.make<LLVM::InsertValueOp>(table, field,
+                                          ArrayRef<int64_t>{int64_t(n)});
+    return table;
+  });
+
+  auto query = e.make<LLVM::LLVMFuncOp>(
+      options.query, LLVM::LLVMFunctionType::get(ptr, {i32Type}));
+  query.setPassthroughAttr(e.getArrayAttr({e.getStringAttr("nounwind")}));
+  e.setInsertionPointToStart(query.addEntryBlock(e));
+  Value known = e.make<LLVM::ICmpOp>(LLVM::ICmpPredicate::eq,
+                                     query.getArgument(0),
+                                     i32(ETCH_ABI_VERSION));
+  Value module = addressOf("etch.module");
+  Value null = e.make<LLVM::ZeroOp>(ptr);
+  e.make<LLVM::ReturnOp>(
+      ValueRange{e.make<LLVM::SelectOp>(known, module, null)});
+}
+
+void etch::cpu::emitTables(ModuleOp module, func::FuncOp main,
+                           EntryPoints entry, size_t numKernels,
+                           const CodegenOptions &options) {
+  Tables tables(module);
+  for (unsigned i = 0; i < main.getNumArguments(); ++i) {
+    if (main.getArgAttr(i, kArenaAttr))
+      continue;
+    int32_t role = ETCH_INPUT;
+    if (main.getArgAttr(i, kResultAttr))
+      role = ETCH_RESULT;
+    else if (main.getArgAttr(i, kStateAttr))
+      role = ETCH_STATE;
+    else if (main.getArgAttr(i, kLiteralAttr))
+      role = ETCH_LITERAL;
+    tables.param(main, i, role);
+  }
+  tables.finish(main, entry, numKernels, options);
+}
