@@ -45,6 +45,12 @@ static constexpr uint64_t inverseTwoPi[] = {
     0xd3d18fd9a797fa8b, 0x5d49eeb1faf97c5e, 0xcf41ce7de294a4ba,
     0x9afed7ec47e35742, 0x1580cc11bf1edaea};
 
+// The first 203 bits of the same, 29 at a time: their products with an f32 are
+// exact in f64, and 2^128 times what is left out is below 2^-74.
+static constexpr double inverseTwoPiParts[] = {
+    0x1.45f306cp-3,   0x1.c9c882ap-31,  0x1.4fe13a8p-61, 0x1.f47d4d3p-88,
+    0x1.dc0db62p-118, 0x1.2b32788p-147, 0x1.c820ffp-177};
+
 namespace {
 /// x = n pi/2 + r.hi + r.lo, |r| <= pi/4; only the low two bits of the integer
 /// n count. f32 has r.lo = 0.
@@ -127,22 +133,13 @@ static TrigArgument reduceLargeLane(ScalarExpr x) {
            select(negative, -radians.lo, radians.lo)}};
 }
 
-/// The same for every lane of x (of any type), one after the other.
-static TrigArgument reduceLarge(ScalarExpr x, const TrigArgument &like) {
+/// Any finite f64 x, lane by lane.
+static TrigArgument reduceLarge64(ScalarExpr x, const TrigArgument &like) {
   OpBuilder &b = *x.b;
   Location loc = x.loc;
-  bool single = x.isF32();
-  auto lane = [&](ScalarExpr v) {
-    TrigArgument a = reduceLargeLane(cast(v, b.getF64Type()));
-    if (single) {
-      a.n = cast(a.n, b.getI32Type());
-      a.r = {cast(a.r.hi, b.getF32Type()), constantLike(v, 0)};
-    }
-    return a;
-  };
   auto type = dyn_cast<VectorType>(x.v.getType());
   if (!type)
-    return lane(x);
+    return reduceLargeLane(x);
   Value zero = arith::ConstantIndexOp::create(b, loc, 0);
   Value one = arith::ConstantIndexOp::create(b, loc, 1);
   Value end = arith::ConstantIndexOp::create(b, loc, type.getNumElements());
@@ -151,7 +148,7 @@ static TrigArgument reduceLarge(ScalarExpr x, const TrigArgument &like) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   OpFoldResult i = loop.getInductionVar();
-  TrigArgument a = lane(x.make<vector::ExtractOp>(x.v, i));
+  TrigArgument a = reduceLargeLane(x.make<vector::ExtractOp>(x.v, i));
   Value updated[] = {a.n, a.r.hi, a.r.lo};
   for (auto [value, into] : llvm::zip(updated, loop.getRegionIterArgs()))
     value = vector::InsertOp::create(b, loc, value, into, i);
@@ -160,6 +157,31 @@ static TrigArgument reduceLarge(ScalarExpr x, const TrigArgument &like) {
     return ScalarExpr(b, loc, loop.getResult(k));
   };
   return {result(0), {result(1), result(2)}};
+}
+
+/// Any finite f32 x, in f64: the same idea, all lanes at once.
+static TrigArgument reduceLarge32(ScalarExpr x) {
+  ScalarExpr wide = cast(x, x.b->getF64Type());
+  // Of each product in turns the fraction counts.
+  SmallVector<ScalarExpr> fractions;
+  for (double part : inverseTwoPiParts) {
+    ScalarExpr product = wide * part;
+    fractions.push_back(product - roundHalfEven(product));
+  }
+  ScalarExpr turns = fractions[0];
+  for (ScalarExpr f : llvm::drop_begin(fractions))
+    turns = turns + f;
+  // n quarters. Take them off before adding up again: where the terms cancel,
+  // the sums are then exact, as each is a multiple of the next term's last
+  // place and no larger than that term.
+  double magic = roundingMagic(wide);
+  ScalarExpr shifted = fma(turns, 4, magic);
+  ScalarExpr rest = fma(shifted - magic, -0.25, fractions[0]);
+  for (ScalarExpr f : llvm::drop_begin(fractions))
+    rest = rest + f;
+  ScalarExpr radians = cast(rest * 0x1.921fb54442d18p+2, x.b->getF32Type());
+  return {cast(bitsOf(shifted), x.b->getI32Type()),
+          {radians, constantLike(x, 0)}};
 }
 
 static TrigArgument reduceTrig(ScalarExpr x) {
@@ -196,7 +218,8 @@ static TrigArgument reduceTrig(ScalarExpr x) {
   {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(&branch.getThenRegion().front());
-    TrigArgument slow = reduceLarge(x, {n, {hi, lo}});
+    TrigArgument slow =
+        x.isF32() ? reduceLarge32(x) : reduceLarge64(x, {n, {hi, lo}});
     Value merged[] = {select(large, slow.n, n), select(large, slow.r.hi, hi),
                       select(large, slow.r.lo, lo)};
     scf::YieldOp::create(b, loc, merged);

@@ -178,7 +178,10 @@ Kernel::Kernel(std::vector<Element> inputs, Element output, unsigned width,
       f.addFnAttr("min-legal-vector-width", "512");
     }
 
-  llvm::PassBuilder builder(machine.get());
+  // The scalar loop stays scalar, to be compared with the vector ones.
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopVectorization = tuning.SLPVectorization = false;
+  llvm::PassBuilder builder(machine.get(), tuning);
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager components;
@@ -188,7 +191,6 @@ Kernel::Kernel(std::vector<Element> inputs, Element output, unsigned width,
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, components, modules);
-  // O1: the scalar loop stays scalar, to be compared with the vector ones.
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O1)
       .run(*ir, modules);
 
