@@ -129,18 +129,14 @@ static Variable row(const std::vector<T> &values, const Location &where) {
   auto n = int64_t(values.size());
   return converted(values.data(), n, {n}, dtype_of<T>, "array", where);
 }
-Variable etch::array(const std::vector<double> &values, SourceLocation l) {
+template <detail::Literal T>
+Variable etch::array(const std::vector<T> &values, SourceLocation l) {
   return row(values, l);
 }
-Variable etch::array(const std::vector<float> &values, SourceLocation l) {
-  return row(values, l);
-}
-Variable etch::array(const std::vector<int64_t> &values, SourceLocation l) {
-  return row(values, l);
-}
-Variable etch::array(const std::vector<int32_t> &values, SourceLocation l) {
-  return row(values, l);
-}
+template Variable etch::array(const std::vector<double> &, SourceLocation);
+template Variable etch::array(const std::vector<float> &, SourceLocation);
+template Variable etch::array(const std::vector<int64_t> &, SourceLocation);
+template Variable etch::array(const std::vector<int32_t> &, SourceLocation);
 
 //===----------------------------------------------------------------------===//
 // Filled arrays

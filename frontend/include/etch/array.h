@@ -43,14 +43,9 @@ public:
 /// int64; one float among integers makes floats. ShapeError if rows differ.
 Variable array(const detail::Nested &values, ArrayOptions options = {},
                SourceLocation l = SourceLocation::current());
-/// A copy of a row of numbers.
-Variable array(const std::vector<double> &values,
-               SourceLocation l = SourceLocation::current());
-Variable array(const std::vector<float> &values,
-               SourceLocation l = SourceLocation::current());
-Variable array(const std::vector<int64_t> &values,
-               SourceLocation l = SourceLocation::current());
-Variable array(const std::vector<int32_t> &values,
+/// A copy of a row of numbers: double, float, int64_t or int32_t.
+template <detail::Literal T>
+Variable array(const std::vector<T> &values,
                SourceLocation l = SourceLocation::current());
 
 /// Arrays filled with one number: float64 by default; full() takes the type of
