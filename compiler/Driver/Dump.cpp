@@ -49,36 +49,31 @@ llvm::raw_ostream &Dump::open(llvm::StringRef suffix) {
   return *stream;
 }
 
-namespace {
-
-/// Parses the flags when it is made; its text is what was wrong.
-struct Flags {
-  std::string error;
-
-  Flags() {
-    const char *text = getenv("ETCH_FLAGS");
-    if (!text || !*text)
-      return;
+llvm::Error etch::driver::applyEtchFlags() {
+  const char *text = getenv("ETCH_FLAGS");
+  if (!text || !*text)
+    return llvm::Error::success();
+  static std::once_flag once;
+  std::call_once(once, [] {
     mlir::registerAsmPrinterCLOptions();
     mlir::registerMLIRContextCLOptions();
     mlir::registerPassManagerCLOptions();
     mlir::registerDefaultTimingManagerCLOptions();
-    llvm::BumpPtrAllocator memory;
-    llvm::StringSaver saver(memory);
-    llvm::SmallVector<const char *> words = {"ETCH_FLAGS"};
-    llvm::cl::TokenizeGNUCommandLine(text, saver, words);
-    llvm::raw_string_ostream os(error);
-    llvm::cl::ParseCommandLineOptions(int(words.size()), words.data(), "", &os);
-  }
-};
-
-} // namespace
-
-llvm::Error etch::driver::applyEtchFlags() {
-  static const Flags flags;
-  if (flags.error.empty())
+  });
+  static std::mutex mutex;
+  std::lock_guard lock(mutex);
+  llvm::BumpPtrAllocator memory;
+  llvm::StringSaver saver(memory);
+  llvm::SmallVector<const char *> words = {"ETCH_FLAGS"};
+  llvm::cl::TokenizeGNUCommandLine(text, saver, words);
+  std::string error;
+  llvm::raw_string_ostream os(error);
+  // Each time: the linker puts all options of the process back to their defaults.
+  llvm::cl::ResetAllOptionOccurrences();
+  if (llvm::cl::ParseCommandLineOptions(int(words.size()), words.data(), "",
+                                        &os))
     return llvm::Error::success();
-  return llvm::createStringError(llvm::StringRef(flags.error).trim());
+  return llvm::createStringError(llvm::StringRef(error).trim());
 }
 
 llvm::LogicalResult etch::driver::prepare(mlir::PassManager &passes) {

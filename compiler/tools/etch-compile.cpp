@@ -7,10 +7,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "compiler/Driver/Compiler.h"
 #include "compiler/Driver/Client/Hash.h"
+#include "compiler/Driver/Compiler.h"
+#include "compiler/tools/Arguments.h"
 
-#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -21,24 +21,24 @@ using namespace llvm;
 using namespace etch;
 using namespace etch::driver;
 
-static cl::opt<std::string> input(cl::Positional, cl::desc("<program.mlir>"),
-                                  cl::init("-"));
-static cl::opt<std::string> output("o", cl::desc("output file"),
-                                   cl::value_desc("file"), cl::init("-"));
-static cl::opt<std::string> header("header", cl::desc("C header to write"),
-                                   cl::value_desc("file"));
-static cl::opt<std::string>
-    name("name", cl::desc("prefix of the library's symbols (default: the "
-                          "output's name without lib and .so)"));
-static cl::opt<std::string> mcpu("mcpu", cl::desc("processor (native)"),
-                                 cl::init("native"));
-static cl::opt<std::string> compileTo("compile-to",
-                                      cl::desc("stop after a phase"),
-                                      cl::value_desc("phase"));
-static cl::opt<bool> fast("fast", cl::desc("mode fast instead of strict"));
-static cl::opt<int64_t> budget("memory-budget",
-                               cl::desc("bytes that the arena may take"),
-                               cl::init(0));
+static constexpr char usage[] =
+    "usage: etch-compile <program.mlir> [options]\n"
+    "  -o <file>              the library, or the phase's text (-)\n"
+    "  --header <file>        C header of the library\n"
+    "  --name <name>          prefix of the library's symbols (default: from "
+    "-o)\n"
+    "  --mcpu <name>          processor (native)\n"
+    "  --compile-to <phase>   stop after a phase and print the program\n"
+    "  --memory-budget <n>    bytes that the arena may take\n"
+    "  --fast                 mode fast instead of strict\n"
+    "phases:\n";
+
+namespace {
+struct Options {
+  std::string input, output = "-", header, phase;
+  CompileOptions compile;
+};
+} // namespace
 
 static int fail(const Twine &message) {
   errs() << "etch-compile: error: " << message << "\n";
@@ -58,20 +58,16 @@ static void print(ArrayRef<Diagnostic> diagnostics) {
 }
 
 /// "out/libmnist.so" gives "mnist".
-static std::string nameOfOutput() {
+static std::string nameOf(StringRef output) {
   StringRef stem = sys::path::stem(output);
   stem.consume_front("lib");
   return stem.str();
 }
 
-static int printPhase(const Request &request) {
-  std::optional<Phase> phase = findPhase(compileTo.getValue());
-  if (!phase) {
-    std::string known;
-    for (const PhaseInfo &info : allPhases())
-      known += std::string(" ") + info.name;
-    return fail("unknown phase '" + compileTo + "'; there are" + known);
-  }
+static int printPhase(const Request &request, const Options &options) {
+  std::optional<Phase> phase = findPhase(options.phase);
+  if (!phase)
+    return fail("unknown phase '" + options.phase + "'; see --help");
   SmallVector<char> bytes;
   std::vector<Diagnostic> diagnostics;
   bool good = compileToPhase(request, *phase, bytes, diagnostics);
@@ -79,34 +75,78 @@ static int printPhase(const Request &request) {
   if (!good)
     return 1;
   std::error_code error;
-  ToolOutputFile file(output, error, sys::fs::OF_None);
+  ToolOutputFile file(options.output, error, sys::fs::OF_None);
   if (error)
-    return fail("cannot write '" + output + "': " + error.message());
+    return fail("cannot write '" + options.output + "': " + error.message());
   file.os().write(bytes.data(), bytes.size());
+  file.os().flush();
+  if (file.os().has_error()) {
+    error = file.os().error();
+    file.os().clear_error();
+    return fail("cannot write '" + options.output + "': " + error.message());
+  }
   file.keep();
   return 0;
 }
 
 int main(int argc, char **argv) {
   InitLLVM init(argc, argv);
-  cl::ParseCommandLineOptions(argc, argv, "Etch's ahead-of-time compiler\n");
-  auto file = MemoryBuffer::getFileOrSTDIN(input, /*IsText=*/true);
+  Options options;
+  options.compile.name = "";
+  std::string wrong;
+  bool help = false;
+  tools::Arguments arguments;
+  arguments.word = [&](const std::string &word) {
+    if (!options.input.empty())
+      wrong = "unexpected '" + word + "'";
+    options.input = word;
+  };
+  arguments.values = {
+      {"-o", [&](const std::string &v) { options.output = v; }},
+      {"--header", [&](const std::string &v) { options.header = v; }},
+      {"--name", [&](const std::string &v) { options.compile.name = v; }},
+      {"--mcpu", [&](const std::string &v) { options.compile.mcpu = v; }},
+      {"--compile-to", [&](const std::string &v) { options.phase = v; }},
+      {"--memory-budget",
+       [&](const std::string &v) {
+         if (StringRef(v).getAsInteger(10, options.compile.memoryBudget))
+           wrong = "--memory-budget: '" + v + "' is no number";
+       }},
+  };
+  arguments.flags = {
+      {"--fast", [&] { options.compile.mode = Mode::fast; }},
+      {"--quick", [&] { options.compile.effort = Effort::quick; }},
+      {"--help", [&] { help = true; }},
+  };
+  std::string unknown = arguments.parse(argc, argv);
+  if (help) {
+    outs() << usage;
+    for (const PhaseInfo &info : allPhases())
+      outs() << "  " << left_justify(info.name, 23) << info.description << "\n";
+    return 0;
+  }
+  if (!unknown.empty() || !wrong.empty())
+    return fail(unknown.empty() ? wrong : unknown);
+  if (options.input.empty())
+    return fail("no program given; see --help");
+  auto file = MemoryBuffer::getFileOrSTDIN(options.input, /*IsText=*/true);
   if (!file)
-    return fail("cannot read '" + input + "': " + file.getError().message());
+    return fail("cannot read '" + options.input +
+                "': " + file.getError().message());
   Request request;
   request.text = (*file)->getBuffer();
-  request.fileName = input;
-  request.options.mode = fast ? Mode::fast : Mode::strict;
-  request.options.mcpu = mcpu;
-  request.options.memoryBudget = budget;
-  request.options.name = name.empty() ? nameOfOutput() : name.getValue();
+  request.fileName = options.input;
+  request.options = options.compile;
   request.programHash = hashText(request.text.str()).low;
-  if (!compileTo.empty())
-    return printPhase(request);
-  if (output == "-")
+  if (request.options.name.empty())
+    request.options.name = nameOf(options.output);
+  if (!options.phase.empty())
+    return printPhase(request, options);
+  if (options.output == "-")
     return fail("-o names the library to write");
   std::vector<Diagnostic> diagnostics;
-  bool good = exportFiles(request, output, header, diagnostics);
+  bool good =
+      exportFiles(request, options.output, options.header, diagnostics);
   print(diagnostics);
   return !good;
 }

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Driver/Client/Client.h"
+#include "compiler/tools/Arguments.h"
 #include "etch/host.h"
 #include "etch/npy.h"
 
@@ -55,52 +56,37 @@ int fail(const std::string &message) {
   return 1;
 }
 
-bool parse(int argc, char **argv, Options &options, std::string &wrong) {
-  for (int i = 1; i < argc; ++i) {
-    std::string word = argv[i], value;
-    size_t equals = word.find('=');
-    bool joined = word.starts_with("--") && equals != std::string::npos;
-    if (joined) {
-      value = word.substr(equals + 1);
-      word.resize(equals);
-    }
-    auto take = [&]() -> const std::string & {
-      if (!joined && i + 1 < argc)
-        value = argv[++i];
-      else if (!joined)
-        wrong = word + " needs a value";
-      return value;
-    };
-    if (word == "--input")
-      options.inputs.push_back(take());
-    else if (word == "--fill")
-      options.fill = take();
-    else if (word == "--output-dir")
-      options.outputDir = take();
-    else if (word == "--threads")
-      options.threads = atoi(take().c_str());
-    else if (word == "--mcpu")
-      options.compile.mcpu = take();
-    else if (word == "--target") {
-      if (take() != "cpu")
-        wrong = "unknown target '" + value + "'; there is cpu";
-    } else if (word == "--print")
-      options.print = true;
-    else if (word == "--times")
-      options.times = true;
-    else if (word == "--fast")
-      options.compile.mode = Mode::fast;
-    else if (word == "--quick")
-      options.compile.effort = Effort::quick;
-    else if ((word.starts_with("-") && word != "-") ||
-             !options.program.empty())
+std::string parse(int argc, char **argv, Options &options) {
+  std::string wrong;
+  etch::tools::Arguments arguments;
+  arguments.word = [&](const std::string &word) {
+    if (!options.program.empty())
       wrong = "unexpected '" + word + "'";
-    else
-      options.program = word;
-  }
-  if (wrong.empty() && options.program.empty())
-    wrong = "no program given";
-  return wrong.empty();
+    options.program = word;
+  };
+  arguments.values = {
+      {"--input", [&](const std::string &v) { options.inputs.push_back(v); }},
+      {"--fill", [&](const std::string &v) { options.fill = v; }},
+      {"--output-dir", [&](const std::string &v) { options.outputDir = v; }},
+      {"--threads",
+       [&](const std::string &v) { options.threads = atoi(v.c_str()); }},
+      {"--mcpu", [&](const std::string &v) { options.compile.mcpu = v; }},
+      {"--target",
+       [&](const std::string &v) {
+         if (v != "cpu")
+           wrong = "unknown target '" + v + "'; there is cpu";
+       }},
+  };
+  arguments.flags = {
+      {"--print", [&] { options.print = true; }},
+      {"--times", [&] { options.times = true; }},
+      {"--fast", [&] { options.compile.mode = Mode::fast; }},
+      {"--quick", [&] { options.compile.effort = Effort::quick; }},
+  };
+  std::string unknown = arguments.parse(argc, argv);
+  if (!unknown.empty())
+    return unknown;
+  return wrong.empty() && options.program.empty() ? "no program given" : wrong;
 }
 
 bool readProgram(const std::string &path, std::string &text) {
@@ -277,7 +263,7 @@ int main(int argc, char **argv) {
     fputs(usage, stdout);
     return 0;
   }
-  if (!parse(argc, argv, options, wrong))
+  if (wrong = parse(argc, argv, options); !wrong.empty())
     return fail(wrong + "\n" + usage);
   if (!readProgram(options.program, text))
     return fail("cannot read '" + options.program + "'");
