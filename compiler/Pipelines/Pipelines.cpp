@@ -23,13 +23,18 @@ using namespace etch;
 
 // --etch-differentiate-pipeline
 void etch::buildDifferentiatePipeline(OpPassManager &pm,
-                                      const PipelineOptions &) {}
+                                      const PipelineOptions &) {
+  pm.addPass(createDifferentiate());
+}
 
 // --etch-simplify-pipeline
-void etch::buildSimplifyPipeline(OpPassManager &pm, const PipelineOptions &) {}
+void etch::buildSimplifyPipeline(OpPassManager &pm, const PipelineOptions &) {
+  pm.addPass(createSimplify());
+}
 
 // --etch-fuse-pipeline
 void etch::buildFusePipeline(OpPassManager &pm, const PipelineOptions &) {
+  pm.addPass(createExpand());
   pm.addPass(createFuse());
 }
 

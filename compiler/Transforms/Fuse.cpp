@@ -8,7 +8,6 @@
 #include "compiler/Transforms/Passes.h"
 
 #include "dialects/Etch/EtchDialect.h"
-#include "dialects/Etch/Extents.h"
 
 using namespace mlir;
 using namespace etch;
@@ -17,28 +16,6 @@ namespace etch {
 #define GEN_PASS_DEF_FUSE
 #include "compiler/Transforms/Passes.h.inc"
 } // namespace etch
-
-/// Extents of results in terms of those of arguments.
-static void resolveExtents(func::FuncOp main) {
-  ExtentResolver resolver;
-  SmallVector<tensor::DimOp> dims;
-  main.walk([&](tensor::DimOp dim) { dims.push_back(dim); });
-  for (tensor::DimOp dim : dims) {
-    std::optional<int64_t> axis = dim.getConstantIndex();
-    if (!axis)
-      continue;
-    ExtentSource source = resolver.resolve(dim.getSource(), *axis);
-    if (source.value == dim.getSource())
-      continue;
-    OpBuilder b(dim);
-    Value extent = source.value;
-    if (source.axis >= 0)
-      extent = b.createOrFold<tensor::DimOp>(dim.getLoc(), source.value,
-                                             source.axis);
-    dim.replaceAllUsesWith(extent);
-    dim.erase();
-  }
-}
 
 /// Whether a buffer of its own in row-major order holds x.
 static bool isDense(func::FuncOp main, Value x) {
@@ -91,7 +68,6 @@ struct Fuse : etch::impl::FuseBase<Fuse> {
     auto main = getOperation().lookupSymbol<func::FuncOp>("main");
     if (!main)
       return;
-    resolveExtents(main);
     materialiseViews(main);
 
     Block &body = main.getBody().front();

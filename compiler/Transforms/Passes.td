@@ -14,6 +14,34 @@ class EtchPass<string flag> : Pass<"etch-" # flag, "::mlir::ModuleOp"> {
                            "::mlir::func::FuncDialect"];
 }
 
+def Differentiate : EtchPass<"differentiate"> {
+  let summary = "Replaces etch.gradient by the ops of the gradient rules.";
+  let description = [{
+    After: no etch.gradient. The new ops carry `etch.backward` and the locations
+    of the ops that they differentiate; equal ones among them are merged, so a
+    gradient of a gradient grows as its value does, not as its derivation. An op
+    without a gradient on the way from a variable is an error.
+  }];
+}
+
+def Simplify : EtchPass<"simplify"> {
+  let summary = "Computes equal values once and dead ones not at all.";
+  let description = [{
+    Before: no etch.gradient. Folds, canonicalizes, orders the operands of
+    commutative ops, merges equal ops and erases dead ones; all of it keeps
+    every bit. After: no etch.custom_vjp, no etch.stop_gradient, and symbolic
+    extents depend on arguments only.
+  }];
+}
+
+def Expand : EtchPass<"expand"> {
+  let summary = "Replaces ops by the canonical ones that back ends know.";
+  let description = [{
+    After: reductions take axis 1 of three and drop it, matrix products have at
+    most one batch axis; means and sums to a shape are gone.
+  }];
+}
+
 def Fuse : EtchPass<"fuse"> {
   let summary = "Groups ops into kernels and outlines them.";
   let description = [{

@@ -1,0 +1,181 @@
+//===- Simplifier.cpp - simplification in one forward sweep ----------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Transforms/Simplifier.h"
+
+#include "dialects/Etch/EtchDialect.h"
+
+using namespace mlir;
+using namespace etch;
+
+static constexpr auto equivalenceFlags =
+    OperationEquivalence::Flags(OperationEquivalence::IgnoreLocations |
+                                OperationEquivalence::IgnoreDiscardableAttrs);
+
+size_t Simplifier::Hash::operator()(Operation *op) const {
+  return OperationEquivalence::computeHash(
+      op, OperationEquivalence::directHashValue,
+      OperationEquivalence::ignoreHashValue, equivalenceFlags);
+}
+
+// What is recorded without gradient is not equal to the same recorded with one.
+bool Simplifier::Equal::operator()(Operation *a, Operation *b) const {
+  return a == b ||
+         (a->hasAttr(kNoGradAttr) == b->hasAttr(kNoGradAttr) &&
+          OperationEquivalence::isEquivalentTo(
+              a, b, OperationEquivalence::exactValueMatch,
+              /*markEquivalent=*/nullptr, equivalenceFlags));
+}
+
+static FrozenRewritePatternSet canonicalizations(MLIRContext *context) {
+  RewritePatternSet patterns(context);
+  for (RegisteredOperationName op : context->getRegisteredOperations())
+    if (op.getDialectNamespace() == EtchDialect::getDialectNamespace())
+      op.getCanonicalizationPatterns(patterns, context);
+  return std::move(patterns);
+}
+
+Simplifier::Simplifier(MLIRContext *context)
+    : patterns(canonicalizations(context)), applicator(patterns),
+      rewriter(context) {
+  applicator.applyDefaultCostModel();
+}
+
+int64_t Simplifier::positionOf(Operation *op) const {
+  auto it = positions.find(op);
+  return it == positions.end() ? -1 : it->second;
+}
+
+int64_t Simplifier::positionOf(Value x) const {
+  if (auto argument = llvm::dyn_cast<BlockArgument>(x))
+    return int64_t(argument.getArgNumber()) - INT32_MAX;
+  return positionOf(x.getDefiningOp());
+}
+
+void Simplifier::orderOperands(Operation *op) {
+  auto rule = llvm::dyn_cast<DifferentiableOpInterface>(op);
+  if (!rule || !rule.getInfo().commutative)
+    return;
+  Value a = op->getOperand(0), b = op->getOperand(1);
+  if (a.getType() == b.getType() && positionOf(b) < positionOf(a)) {
+    op->setOperand(0, b);
+    op->setOperand(1, a);
+  }
+}
+
+/// Extents of results become those of arguments, so that no op lives on for its
+/// shape alone.
+bool Simplifier::resolveExtent(Operation *op) {
+  auto dim = llvm::dyn_cast<tensor::DimOp>(op);
+  std::optional<int64_t> axis = dim ? dim.getConstantIndex() : std::nullopt;
+  if (!axis)
+    return false;
+  ExtentSource source = resolver.resolve(dim.getSource(), *axis);
+  if (source.value == dim.getSource() && source.axis == *axis)
+    return false;
+  Value extent = source.value;
+  if (source.axis >= 0) {
+    auto type = llvm::cast<RankedTensorType>(extent.getType());
+    Location loc = dim.getLoc();
+    unsigned i = unsigned(source.axis);
+    rewriter.setInsertionPoint(op);
+    extent = type.isDynamicDim(i)
+                 ? Value(tensor::DimOp::create(rewriter, loc, extent, i))
+                 : Value(arith::ConstantIndexOp::create(rewriter, loc,
+                                                        type.getDimSize(i)));
+  }
+  rewriter.replaceOp(op, extent);
+  return true;
+}
+
+/// Replaces or changes an op; returns it if it still stands, unchanged.
+Operation *Simplifier::simplifyInPlace(Operation *op) {
+  if (gradientsAreDone) {
+    op->removeAttr(kNoGradAttr);
+    if (auto custom = llvm::dyn_cast<CustomVjpOp>(op)) {
+      rewriter.replaceOp(op, custom.getOutputs());
+      return nullptr;
+    }
+    if (auto stop = llvm::dyn_cast<StopGradientOp>(op)) {
+      rewriter.replaceOp(op, stop.getX());
+      return nullptr;
+    }
+  }
+  if (resolveExtent(op))
+    return nullptr;
+  SmallVector<OpFoldResult> folded;
+  if (!op->hasTrait<OpTrait::ConstantLike>() && succeeded(op->fold(folded))) {
+    if (folded.empty())
+      return simplifyInPlace(op);
+    SmallVector<Value> values;
+    rewriter.setInsertionPoint(op);
+    for (auto [result, y] : llvm::zip_equal(folded, op->getResults())) {
+      Value value = llvm::dyn_cast_if_present<Value>(result);
+      if (!value)
+        if (Operation *constant = op->getDialect()->materializeConstant(
+                rewriter, llvm::cast<Attribute>(result), y.getType(),
+                op->getLoc()))
+          value = constant->getResult(0);
+      if (!value || value.getType() != y.getType())
+        return op;
+      values.push_back(value);
+    }
+    rewriter.replaceOp(op, values);
+    return nullptr;
+  }
+  rewriter.setInsertionPoint(op);
+  if (succeeded(applicator.matchAndRewrite(op, rewriter)))
+    return nullptr;
+  return op;
+}
+
+Operation *Simplifier::pass(Operation *op) {
+  positions[op] = int64_t(positions.size());
+  return op->getNextNode();
+}
+
+Operation *Simplifier::visit(Operation *op) {
+  Operation *before = op->getPrevNode(), *after = op->getNextNode();
+  Block *block = op->getBlock();
+  DictionaryAttr attributes = op->getDiscardableAttrDictionary();
+  // An op that went has left successors in its place, or none.
+  if (!simplifyInPlace(op)) {
+    Operation *first = before ? before->getNextNode() : &block->front();
+    for (Operation *part = first; part != after; part = part->getNextNode())
+      part->setDiscardableAttrs(attributes);
+    return first;
+  }
+  orderOperands(op);
+  if (isMemoryEffectFree(op) && op->getNumRegions() == 0 &&
+      !op->hasTrait<OpTrait::IsTerminator>() && op->getNumResults() == 1 &&
+      !llvm::isa<GradientOp>(op)) {
+    auto [equal, isNew] = seen.insert(op);
+    if (!isNew) {
+      Operation *next = op->getNextNode();
+      rewriter.replaceOp(op, (*equal)->getResults());
+      return next;
+    }
+  }
+  return pass(op);
+}
+
+void Simplifier::eraseDead(Block &block) {
+  for (Operation *op = &block.back(); op;) {
+    Operation *before = op->getPrevNode();
+    if (isOpTriviallyDead(op))
+      op->erase();
+    op = before;
+  }
+}
+
+void etch::simplify(func::FuncOp function) {
+  Block &body = function.getBody().front();
+  Simplifier simplifier(function.getContext());
+  simplifier.gradientsAreDone = true;
+  for (Operation *op = &body.front(); op;)
+    op = simplifier.visit(op);
+  Simplifier::eraseDead(body);
+}

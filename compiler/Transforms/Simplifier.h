@@ -1,0 +1,70 @@
+//===- Simplifier.h - simplification in one forward sweep ----------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#ifndef ETCH_COMPILER_TRANSFORMS_SIMPLIFIER_H
+#define ETCH_COMPILER_TRANSFORMS_SIMPLIFIER_H
+
+#include "dialects/Etch/Extents.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Rewrite/FrozenRewritePatternSet.h"
+#include "mlir/Rewrite/PatternApplicator.h"
+
+#include <unordered_set>
+
+namespace etch {
+
+/// Visits the ops of a block in order, each once: folds it, applies the
+/// canonicalization patterns of the etch dialect, orders the operands of a
+/// commutative op by position, replaces it if an equal op came before. Linear
+/// in the number of ops, for patterns look at operands only.
+class Simplifier {
+public:
+  explicit Simplifier(mlir::MLIRContext *context);
+
+  /// Whether the ops that matter to differentiation only are removed, too:
+  /// custom_vjp, stop_gradient, `etch.nograd`.
+  bool gradientsAreDone = false;
+
+  /// Simplifies `op`, all ops before it having been visited. Returns the op to
+  /// visit next, null at the end of the block.
+  mlir::Operation *visit(mlir::Operation *op);
+
+  /// As visit, but leaves op and its equals alone.
+  mlir::Operation *pass(mlir::Operation *op);
+
+  /// Where a visited op stands among them; -1 if it has not been visited.
+  int64_t positionOf(mlir::Operation *op) const;
+
+  /// Erases ops without uses, last to first. Ends the use of this object.
+  static void eraseDead(mlir::Block &block);
+
+private:
+  mlir::Operation *simplifyInPlace(mlir::Operation *op);
+  bool resolveExtent(mlir::Operation *op);
+  void orderOperands(mlir::Operation *op);
+  int64_t positionOf(mlir::Value x) const;
+
+  struct Hash {
+    size_t operator()(mlir::Operation *op) const;
+  };
+  struct Equal {
+    bool operator()(mlir::Operation *a, mlir::Operation *b) const;
+  };
+  mlir::FrozenRewritePatternSet patterns;
+  mlir::PatternApplicator applicator;
+  mlir::PatternRewriter rewriter;
+  ExtentResolver resolver;
+  llvm::DenseMap<mlir::Operation *, int64_t> positions;
+  std::unordered_set<mlir::Operation *, Hash, Equal> seen;
+};
+
+/// Simplifies the body of a function without regard to gradients.
+void simplify(mlir::func::FuncOp function);
+
+} // namespace etch
+
+#endif // ETCH_COMPILER_TRANSFORMS_SIMPLIFIER_H
