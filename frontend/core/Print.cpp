@@ -256,3 +256,15 @@ std::string etch::to_string(const Variable &x) {
 std::ostream &etch::operator<<(std::ostream &os, const Variable &x) {
   return os << to_string(x);
 }
+
+std::ostream &etch::operator<<(std::ostream &os, const Shape &shape) {
+  return os << to_string(shape);
+}
+
+std::ostream &etch::operator<<(std::ostream &os, DType dtype) {
+  return os << name_of(dtype);
+}
+
+std::ostream &etch::operator<<(std::ostream &os, const TensorType &type) {
+  return os << to_string(type);
+}

@@ -6,16 +6,22 @@
 #ifndef ETCH_ETCH_H
 #define ETCH_ETCH_H
 
-#include "etch/array.h"     // IWYU pragma: export
-#include "etch/autograd.h"  // IWYU pragma: export
-#include "etch/config.h"    // IWYU pragma: export
-#include "etch/error.h"     // IWYU pragma: export
-#include "etch/function.h"  // IWYU pragma: export
-#include "etch/functions.h" // IWYU pragma: export
-#include "etch/graph.h"     // IWYU pragma: export
-#include "etch/index.h"     // IWYU pragma: export
-#include "etch/memory.h"    // IWYU pragma: export
-#include "etch/operators.h" // IWYU pragma: export
-#include "etch/variable.h"  // IWYU pragma: export
+#include "etch/array.h"      // IWYU pragma: export
+#include "etch/autograd.h"   // IWYU pragma: export
+#include "etch/config.h"     // IWYU pragma: export
+#include "etch/datasets.h"   // IWYU pragma: export
+#include "etch/error.h"      // IWYU pragma: export
+#include "etch/function.h"   // IWYU pragma: export
+#include "etch/functions.h"  // IWYU pragma: export
+#include "etch/graph.h"      // IWYU pragma: export
+#include "etch/index.h"      // IWYU pragma: export
+#include "etch/layers.h"     // IWYU pragma: export
+#include "etch/memory.h"     // IWYU pragma: export
+#include "etch/models.h"     // IWYU pragma: export
+#include "etch/operators.h"  // IWYU pragma: export
+#include "etch/optimizers.h" // IWYU pragma: export
+#include "etch/plot.h"       // IWYU pragma: export
+#include "etch/random.h"     // IWYU pragma: export
+#include "etch/variable.h"   // IWYU pragma: export
 
 #endif // ETCH_ETCH_H

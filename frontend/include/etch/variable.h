@@ -1,5 +1,4 @@
-//===- variable.h - Arrays that remember how they were made ------*- C++
-//-*-===//
+//===- variable.h - Arrays that remember how they were made -----*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -15,7 +14,6 @@
 
 #include <concepts>
 #include <initializer_list>
-#include <iosfwd>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -101,7 +99,7 @@ public:
                  : std::is_same_v<T, float> ? from_scalar(value, f32)
                                             : from_scalar(double(value), f64)) {
   }
-  template <detail::Unsupported T> Variable(const T &) {
+  template <detail::Unsupported T> explicit Variable(const T &) {
     static_assert(detail::always_false<T>,
                   "this type is not supported: a Variable is made of a number, "
                   "or of arrays by array({...}) or from_data(span, shape)");
@@ -246,11 +244,7 @@ private:
   Variable target;
   Location location;
 };
-
-/// Prints as NumPy does: "variable([[1 2 3]\n          [4 5 6]])".
-std::ostream &operator<<(std::ostream &os, const Variable &x);
-std::string to_string(const Variable &x);
-
 } // namespace etch
 
+#include "etch/print.h" // IWYU pragma: export
 #endif // ETCH_VARIABLE_H
