@@ -104,6 +104,42 @@ void Kernel::bindBuffers() {
     bind(type, false, {});
 }
 
+std::optional<ExtentRef> Kernel::findExtent(Value v, unsigned axis) {
+  auto type = cast<RankedTensorType>(v.getType());
+  if (!type.isDynamicDim(axis))
+    return ExtentRef{type.getDimSize(axis), -1, 0};
+  if (auto arg = dyn_cast<BlockArgument>(v))
+    return ExtentRef{0, int(arg.getArgNumber()), axis};
+  for (auto [n, result] : llvm::enumerate(results()))
+    if (result == v)
+      return ExtentRef{0, int(resultBuffer(unsigned(n))), axis};
+  Operation *op = v.getDefiningOp();
+  if (isa<PointwiseOpInterface>(op)) {
+    for (Value operand : op->getOperands())
+      if (auto found = findExtent(operand, axis))
+        return found;
+  } else if (auto transpose = dyn_cast<TransposeOp>(op)) {
+    return findExtent(transpose.getX(),
+                      unsigned(transpose.getPermutation()[axis]));
+  } else if (auto broadcast = dyn_cast<BroadcastToOp>(op)) {
+    unsigned number = 0; // of the extent among the symbolic ones
+    for (unsigned i = 0; i < axis; ++i)
+      number += type.isDynamicDim(i);
+    if (number < broadcast.getExtents().size())
+      if (auto arg = dyn_cast<BlockArgument>(broadcast.getExtents()[number]))
+        return ExtentRef{0, int(arg.getArgNumber()), 0};
+  }
+  return std::nullopt;
+}
+
+ExtentRef Kernel::extentOf(Value v, unsigned axis) {
+  if (auto found = findExtent(v, axis))
+    return *found;
+  source.emitError("the extent of an axis is given by no operand");
+  failed = true;
+  return ExtentRef{1, -1, 0};
+}
+
 Value Kernel::scratch(int64_t bytes) {
   scratchBytes = llvm::alignTo(std::max(scratchBytes, bytes), 64);
   Value base = e.loadRaw(e.ptrType(), closure, 8);
@@ -173,7 +209,7 @@ LogicalResult Kernel::emit() {
       break;
     }
   }
-  if (failed(emitKind(*this)))
+  if (mlir::failed(emitKind(*this)) || failed)
     return failure();
   e.setInsertionPointToEnd(entry);
   e.make<LLVM::ReturnOp>(ValueRange());

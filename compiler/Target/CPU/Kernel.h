@@ -50,6 +50,21 @@ struct Buffer {
 
 using Extents = llvm::SmallVector<Ix, 4>;
 
+/// An extent that a kernel's values have: known, or that of an operand of the
+/// launch. It means the same inside the kernel and at the launch.
+struct ExtentRef {
+  int64_t known = 0;
+  int operand = -1; ///< of the launch; -1: known
+  unsigned axis = 0;
+
+  Ix in(llvm::ArrayRef<Buffer> buffers) const {
+    return operand < 0 ? Ix(known) : buffers[operand].extents[axis];
+  }
+  Ix in(llvm::ArrayRef<Extents> shapes) const {
+    return operand < 0 ? Ix(known) : shapes[operand][axis];
+  }
+};
+
 /// How a launch may be cut: `count` units in pieces of at least `grain`. `cost`
 /// (in simple scalar operations) decides whether that pays.
 struct Work {
@@ -86,6 +101,8 @@ public:
   mlir::OperandRange results() {
     return source.getBody().front().getTerminator()->getOperands();
   }
+  /// Where an extent of a value of the kernel comes from.
+  ExtentRef extentOf(mlir::Value v, unsigned axis);
   /// The number of lanes in which this element type fills a register.
   int64_t lanesOf(mlir::Type element) {
     return options.vectorBits / 8 / e.bytesOf(element);
@@ -102,8 +119,19 @@ public:
   void reportIndex(mlir::Value value, mlir::Value extent);
 
 private:
+  std::optional<ExtentRef> findExtent(mlir::Value v, unsigned axis);
   void bindBuffers();
+  bool failed = false;
 };
+
+// The parts of a reduction (etch.sum, max or min): its value of no element, two
+// values combined, the lanes of a vector combined as halves, and the empty sum.
+mlir::Value reductionIdentity(Emit &e, mlir::Operation *op, int64_t lanes);
+mlir::Value reductionCombine(Emit &e, mlir::Operation *op, mlir::Value a,
+                             mlir::Value b);
+mlir::Value reductionLanes(Emit &e, mlir::Operation *op, mlir::Value v);
+mlir::Value reductionOfNone(Emit &e, mlir::Operation *op, Ix extent,
+                            mlir::Value v);
 
 /// One for each kind of kernel (see the pass `fuse`).
 llvm::LogicalResult emitPointwise(Kernel &k);

@@ -1,7 +1,422 @@
+//===- Reduction.cpp - Kernels of reductions ------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Over axis 1 of (outer, extent, inner). The order is part of the result: in
+// blocks of 4096 elements, element i goes to lane i mod 16; the lanes of the
+// blocks add in order, and at the end the 16 lanes combine as halves. When inner
+// is 1 the lanes are those of vectors along the axis; otherwise the vectors run
+// along inner and each lane is a row of accumulators in memory.
+//===----------------------------------------------------------------------===//
+
 #include "compiler/Target/CPU/Evaluator.h"
+
+#include "dialects/Etch/ScalarExpr.h"
+
+#include "llvm/Support/MathExtras.h"
+
 using namespace mlir;
+using namespace etch;
 using namespace etch::cpu;
-LogicalResult etch::cpu::emitReduction(Kernel &k) { return k.source.emitError("unsupported"); }
-LogicalResult etch::cpu::emitArgmax(Kernel &k) { return k.source.emitError("unsupported"); }
-LogicalResult etch::cpu::emitMatmul(Kernel &k) { return k.source.emitError("unsupported"); }
-LogicalResult etch::cpu::emitIndexed(Kernel &k) { return k.source.emitError("unsupported"); }
+
+static constexpr int64_t kBlock = 4096;
+static constexpr int64_t kLanes = 16;
+
+Value etch::cpu::reductionIdentity(Emit &e, Operation *op, int64_t lanes) {
+  Type element = getElementTypeOrSelf(op->getResult(0).getType());
+  if (isa<SumOp>(op))
+    return e.constant(element, isa<FloatType>(element) ? -0.0 : 0.0, lanes);
+  bool max = isa<MaxOp>(op);
+  if (isa<FloatType>(element))
+    return e.constant(element, max ? -INFINITY : INFINITY, lanes);
+  unsigned bits = element.getIntOrFloatBitWidth();
+  TypedAttr attr = e.getIntegerAttr(element, max
+                                                 ? APInt::getSignedMinValue(bits)
+                                                 : APInt::getSignedMaxValue(bits));
+  if (lanes != 1)
+    attr = DenseElementsAttr::get(VectorType::get({lanes}, element),
+                                  Attribute(attr));
+  return e.constant(attr);
+}
+
+Value etch::cpu::reductionCombine(Emit &e, Operation *op, Value a, Value b) {
+  ScalarExpr x(e, e.loc, a), y(e, e.loc, b);
+  return isa<SumOp>(op) ? x + y : isa<MaxOp>(op) ? maximum(x, y) : minimum(x, y);
+}
+
+Value etch::cpu::reductionLanes(Emit &e, Operation *op, Value v) {
+  auto type = dyn_cast<VectorType>(v.getType());
+  if (!type)
+    return v;
+  for (int32_t n = int32_t(type.getNumElements()); n > 1; n /= 2) {
+    SmallVector<int32_t> low, high;
+    for (int32_t i = 0; i < n / 2; ++i) {
+      low.push_back(i);
+      high.push_back(i + n / 2);
+    }
+    v = reductionCombine(e, op, e.shuffle(v, v, low), e.shuffle(v, v, high));
+  }
+  return e.extract(v, 0);
+}
+
+Value etch::cpu::reductionOfNone(Emit &e, Operation *op, Ix extent, Value v) {
+  if (!isa<SumOp>(op) || (extent.isKnown() && extent.known != 0))
+    return v;
+  auto type = dyn_cast<VectorType>(v.getType());
+  Value zero = e.constant(getElementTypeOrSelf(v.getType()), 0,
+                          type ? type.getNumElements() : 1);
+  if (extent.isKnown())
+    return zero;
+  return e.make<arith::SelectOp>(
+      e.compare(arith::CmpIPredicate::eq, extent, 0), zero, v);
+}
+
+namespace {
+
+class Reduction {
+public:
+  Reduction(Kernel &k, Operation *first)
+      : k(k), e(k.e), outerRef(k.extentOf(first->getOperand(0), 0)),
+        extentRef(k.extentOf(first->getOperand(0), 1)),
+        innerRef(k.extentOf(first->getOperand(0), 2)),
+        outer(outerRef.in(k.buffers)), extent(extentRef.in(k.buffers)),
+        inner(innerRef.in(k.buffers)), along(k, {outer, extent, inner}, {0, 1, 2}),
+        after(k, {outer, extent, inner}, {0, 2}) {}
+
+  LogicalResult emit();
+
+private:
+  LogicalResult collect();
+  void emitRows();
+  void emitColumns();
+  /// Emits one point of the full space; the elements to reduce.
+  SmallVector<Value> elements(Ix i, Lanes lanes);
+  /// Emits one point behind the reductions.
+  void finish(Ix i, Lanes lanes, ArrayRef<Value> reduced);
+  void rowAccumulators(Ix o, Ix from, Ix to, Ix i0, Ix i1, int64_t strip,
+                       int64_t rows, ArrayRef<Value> memory);
+  bool oneBlock() { return extent.isKnown() && extent.known <= kBlock; }
+
+  Kernel &k;
+  Emit &e;
+  ExtentRef outerRef, extentRef, innerRef;
+  Ix outer, extent, inner;
+  Evaluator along, after;
+  SmallVector<Operation *> reductions;
+  SmallVector<Value> alongResults, afterResults;
+  int64_t lanes = 1;
+};
+
+} // namespace
+
+LogicalResult Reduction::collect() {
+  for (Operation &op : k.source.getBody().front())
+    if (isa<SumOp, MaxOp, MinOp>(op)) {
+      reductions.push_back(&op);
+      after.declare(op.getResult(0));
+      if (failed(along.read(op.getOperand(0))))
+        return failure();
+    }
+  for (auto [n, result] : llvm::enumerate(k.results())) {
+    bool full = cast<RankedTensorType>(result.getType()).getRank() == 3;
+    (full ? alongResults : afterResults).push_back(result);
+    Evaluator &values = full ? along : after;
+    if (failed(values.read(result)))
+      return failure();
+    values.write(k.resultBuffer(unsigned(n)));
+  }
+  return success();
+}
+
+SmallVector<Value> Reduction::elements(Ix i, Lanes covered) {
+  along.point(i, covered);
+  SmallVector<Value> found, stored;
+  for (Operation *op : reductions)
+    found.push_back(along.get(op->getOperand(0)));
+  for (Value result : alongResults)
+    stored.push_back(along.get(result));
+  for (auto [n, value] : llvm::enumerate(stored))
+    along.put(unsigned(n), value);
+  return found;
+}
+
+void Reduction::finish(Ix i, Lanes covered, ArrayRef<Value> reduced) {
+  after.point(i, covered);
+  for (auto [op, value] : llvm::zip(reductions, reduced))
+    after.give(op->getResult(0), reductionOfNone(e, op, extent, value));
+  SmallVector<Value> stored;
+  for (Value result : afterResults)
+    stored.push_back(after.get(result));
+  for (auto [n, value] : llvm::enumerate(stored))
+    after.put(unsigned(n), value);
+}
+
+//===----------------------------------------------------------------------===//
+// Inner extent 1: vectors along the axis
+//===----------------------------------------------------------------------===//
+
+void Reduction::emitRows() {
+  int64_t width = kLanes;
+  if (extent.isKnown())
+    width = std::min<int64_t>(
+        width, llvm::PowerOf2Ceil(std::max<int64_t>(extent.known, 1)));
+  auto identities = [&] {
+    SmallVector<Value> result;
+    for (Operation *op : reductions)
+      result.push_back(reductionIdentity(e, op, width));
+    return result;
+  };
+  auto block = [&](Ix from, Ix to) {
+    SmallVector<Value> initial = identities();
+    return e.vectorLoop(
+        from, to, width, k.peels(), initial,
+        [&](Ix i, Lanes covered, ValueRange carried) {
+          SmallVector<Value> next = elements(i, covered);
+          for (auto [n, op] : llvm::enumerate(reductions)) {
+            if (covered.mask)
+              next[n] = e.make<arith::SelectOp>(
+                  covered.mask, next[n], reductionIdentity(e, op, width));
+            next[n] = reductionCombine(e, op, carried[n], next[n]);
+          }
+          return next;
+        });
+  };
+  e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix o) {
+    along.enter({o, Ix(0), Ix(0)}, 1);
+    SmallVector<Value> totals;
+    if (oneBlock()) {
+      totals = block(0, extent);
+    } else {
+      // The identity and a first block are that block, exactly.
+      SmallVector<Value> initial = identities();
+      totals = e.loop(0, extent, kBlock, initial, [&](Ix from, ValueRange sums) {
+        SmallVector<Value> next =
+            block(from, e.min(e.add(from, kBlock), extent));
+        for (auto [n, op] : llvm::enumerate(reductions))
+          next[n] = reductionCombine(e, op, sums[n], next[n]);
+        return next;
+      });
+    }
+    for (auto [n, op] : llvm::enumerate(reductions))
+      totals[n] = reductionLanes(e, op, totals[n]);
+    after.enter({o, Ix(0), Ix(0)}, -1);
+    finish(0, Lanes(), totals);
+  });
+  int64_t ops = k.numPointwise() + 1;
+  k.work = [=, outerRef = outerRef, extentRef = extentRef](
+               Emit &e, ArrayRef<Extents> shapes) {
+    Work work;
+    work.count = outerRef.in(shapes);
+    Ix unit = e.max(e.mul(extentRef.in(shapes), ops), 1);
+    work.cost = e.mul(work.count, unit);
+    work.grain = e.max(e.div(kGrainCost, unit), 1);
+    return work;
+  };
+}
+
+//===----------------------------------------------------------------------===//
+// Otherwise: vectors along inner
+//===----------------------------------------------------------------------===//
+
+void Reduction::rowAccumulators(Ix o, Ix from, Ix to, Ix i0, Ix i1,
+                                int64_t strip, int64_t rows,
+                                ArrayRef<Value> memory) {
+  auto elementOf = [&](Operation *op) {
+    return getElementTypeOrSelf(op->getResult(0).getType());
+  };
+  e.loop(0, rows * strip, lanes, [&](Ix at) {
+    for (auto [n, op] : llvm::enumerate(reductions))
+      e.store(reductionIdentity(e, op, lanes),
+              e.at(memory[n], at, elementOf(op)), Lanes{lanes, {}});
+  });
+  e.loop(from, to, 1, [&](Ix r) {
+    along.enter({o, r, Ix(0)}, 2);
+    Ix row = e.mul(e.rem(r, kLanes), strip);
+    e.vectorLoop(i0, i1, lanes, k.peels(), [&](Ix i, Lanes covered) {
+      SmallVector<Value> found = elements(i, covered);
+      Ix at = e.add(row, e.sub(i, i0));
+      for (auto [n, op] : llvm::enumerate(reductions)) {
+        // Memory of our own, whole vectors: lanes behind the end are unused.
+        Value address = e.at(memory[n], at, elementOf(op));
+        Value sum = e.load(address, 1, elementOf(op), Lanes{lanes, {}});
+        e.store(reductionCombine(e, op, sum, found[n]), address,
+                Lanes{lanes, {}});
+      }
+    });
+  });
+}
+
+void Reduction::emitColumns() {
+  lanes = k.commonLanes();
+  int64_t strip = 8 * lanes, rows = kLanes;
+  if (inner.isKnown()) {
+    lanes = std::min<int64_t>(lanes, llvm::PowerOf2Ceil(inner.known));
+    strip = std::min<int64_t>(strip, llvm::alignTo(inner.known, lanes));
+  }
+  if (extent.isKnown())
+    rows = std::min<int64_t>(
+        rows, llvm::PowerOf2Ceil(std::max<int64_t>(extent.known, 1)));
+  SmallVector<Type> types;
+  SmallVector<Value> sums, totals;
+  for (Operation *op : reductions) {
+    types.push_back(getElementTypeOrSelf(op->getResult(0).getType()));
+    sums.push_back(e.stack(types.back(), rows * strip));
+    totals.push_back(oneBlock() ? sums.back()
+                                : e.stack(types.back(), rows * strip));
+  }
+  Ix strips = e.ceilDiv(inner, strip);
+  e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix unit) {
+    Ix o = e.div(unit, strips);
+    Ix i0 = e.mul(e.rem(unit, strips), strip);
+    Ix i1 = e.min(e.add(i0, strip), inner);
+    if (oneBlock()) {
+      rowAccumulators(o, 0, extent, i0, i1, strip, rows, sums);
+    } else {
+      e.loop(0, rows * strip, lanes, [&](Ix at) {
+        for (auto [n, op] : llvm::enumerate(reductions))
+          e.store(reductionIdentity(e, op, lanes),
+                  e.at(totals[n], at, types[n]), Lanes{lanes, {}});
+      });
+      e.loop(0, extent, kBlock, [&](Ix from) {
+        rowAccumulators(o, from, e.min(e.add(from, kBlock), extent), i0, i1,
+                        strip, rows, sums);
+        e.loop(0, rows * strip, lanes, [&](Ix at) {
+          for (auto [n, op] : llvm::enumerate(reductions)) {
+            Value address = e.at(totals[n], at, types[n]);
+            Value total = e.load(address, 1, types[n], Lanes{lanes, {}});
+            Value block = e.load(e.at(sums[n], at, types[n]), 1, types[n],
+                                 Lanes{lanes, {}});
+            e.store(reductionCombine(e, op, total, block), address,
+                    Lanes{lanes, {}});
+          }
+        });
+      });
+    }
+    after.enter({o, Ix(0), Ix(0)}, 2);
+    e.vectorLoop(i0, i1, lanes, k.peels(), [&](Ix i, Lanes covered) {
+      SmallVector<Value> reduced;
+      for (auto [n, op] : llvm::enumerate(reductions)) {
+        SmallVector<Value> tree;
+        for (int64_t row = 0; row < rows; ++row)
+          tree.push_back(e.load(
+              e.at(totals[n], e.add(row * strip, e.sub(i, i0)), types[n]), 1,
+              types[n], Lanes{lanes, {}}));
+        for (int64_t half = rows / 2; half >= 1; half /= 2)
+          for (int64_t row = 0; row < half; ++row)
+            tree[row] = reductionCombine(e, op, tree[row], tree[row + half]);
+        reduced.push_back(tree[0]);
+      }
+      finish(i, covered, reduced);
+    });
+  });
+  int64_t ops = k.numPointwise() + 1;
+  k.work = [=, outerRef = outerRef, extentRef = extentRef, innerRef = innerRef](
+               Emit &e, ArrayRef<Extents> shapes) {
+    Ix inner = innerRef.in(shapes), outer = outerRef.in(shapes);
+    Work work;
+    work.count = e.mul(outer, e.ceilDiv(inner, strip));
+    Ix perColumn = e.max(e.mul(extentRef.in(shapes), ops), 1);
+    work.cost = e.mul(e.mul(outer, inner), perColumn);
+    Ix unit = e.mul(perColumn, e.max(e.min(inner, strip), 1));
+    work.grain = e.max(e.div(kGrainCost, unit), 1);
+    return work;
+  };
+}
+
+LogicalResult Reduction::emit() {
+  if (failed(collect()))
+    return failure();
+  if (inner.is(1))
+    emitRows();
+  else
+    emitColumns();
+  return success();
+}
+
+LogicalResult etch::cpu::emitReduction(Kernel &k) {
+  for (Operation &op : k.source.getBody().front())
+    if (isa<SumOp, MaxOp, MinOp>(op)) {
+      auto type = cast<RankedTensorType>(op.getOperand(0).getType());
+      auto axes = op.getAttrOfType<DenseI64ArrayAttr>("axes");
+      if (type.getRank() != 3 || axes.asArrayRef() != ArrayRef<int64_t>{1})
+        return op.emitError("a reduction in a kernel is over axis 1 of 3");
+      return Reduction(k, &op).emit();
+    }
+  return k.source.emitError("a reduction that is not in canonical form");
+}
+
+//===----------------------------------------------------------------------===//
+// argmax
+//===----------------------------------------------------------------------===//
+
+LogicalResult etch::cpu::emitArgmax(Kernel &k) {
+  Emit &e = k.e;
+  Value result = k.results()[0];
+  auto op = result.getDefiningOp<ArgmaxOp>();
+  if (!op || cast<RankedTensorType>(op.getX().getType()).getRank() != 3 ||
+      op.getAxis() != 1)
+    return k.source.emitError("argmax in a kernel is alone, over axis 1 of 3");
+  ExtentRef refs[3];
+  Ix extents[3];
+  for (unsigned axis = 0; axis < 3; ++axis) {
+    refs[axis] = k.extentOf(op.getX(), axis);
+    extents[axis] = refs[axis].in(k.buffers);
+  }
+  Evaluator values(k, extents, {0, 1, 2}), out(k, extents, {0, 2});
+  if (failed(values.read(op.getX())))
+    return failure();
+  out.write(k.resultBuffer(0));
+
+  Ix inner = extents[2];
+  int64_t lanes = inner.is(1) ? 1 : k.lanesOf(e.getI64Type());
+  Ix strips = e.ceilDiv(inner, lanes);
+  Type element = getElementTypeOrSelf(op.getX().getType());
+  bool isFloat = isa<FloatType>(element);
+  e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix unit) {
+    Ix o = e.div(unit, strips), i0 = e.mul(e.rem(unit, strips), lanes);
+    Lanes covered{lanes, {}};
+    if (lanes != 1)
+      covered.mask = e.maskBelow(e.sub(inner, i0), lanes);
+    auto at = [&](Ix r) {
+      values.enter({o, r, Ix(0)}, 2);
+      values.point(i0, covered);
+      return values.get(op.getX());
+    };
+    Value first = at(0);
+    Value zero = e.constant(e.getI64Type(), 0, lanes);
+    SmallVector<Value> best = e.loop(
+        1, extents[1], 1, {first, zero}, [&](Ix r, ValueRange carried) {
+          Value v = at(r);
+          Value larger;
+          if (isFloat) {
+            // A NaN counts as the largest; the first one stays.
+            Value greater = e.make<arith::CmpFOp>(arith::CmpFPredicate::UGT, v,
+                                                  carried[0]);
+            Value known = e.make<arith::CmpFOp>(arith::CmpFPredicate::ORD,
+                                                carried[0], carried[0]);
+            larger = e.make<arith::AndIOp>(greater, known);
+          } else {
+            larger = e.make<arith::CmpIOp>(arith::CmpIPredicate::sgt, v,
+                                           carried[0]);
+          }
+          Value here = e.splat(e.value(r), lanes);
+          return SmallVector<Value>{
+              e.make<arith::SelectOp>(larger, v, carried[0]),
+              e.make<arith::SelectOp>(larger, here, carried[1])};
+        });
+    out.enter({o, Ix(0), Ix(0)}, 2);
+    out.point(i0, covered);
+    out.put(0, best[1]);
+  });
+  ExtentRef outerRef = refs[0], extentRef = refs[1], innerRef = refs[2];
+  k.work = [=](Emit &e, ArrayRef<Extents> shapes) {
+    Ix inner = innerRef.in(shapes);
+    Work work;
+    work.count = e.mul(outerRef.in(shapes), e.ceilDiv(inner, lanes));
+    Ix unit = e.mul(e.max(extentRef.in(shapes), 1), 4);
+    work.cost = e.mul(work.count, unit);
+    work.grain = e.max(e.div(kGrainCost, unit), 1);
+    return work;
+  };
+  return success();
+}
