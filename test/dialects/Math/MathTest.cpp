@@ -55,70 +55,41 @@ template <int tenths> ScalarExpr powerOf(ScalarExpr x) {
   return pow(x, tenths / 10.0);
 }
 
-// The exponent is rounded to the type of the base: f32's is the double that
-// the float 1.7f is.
+/// What C computes for a power of n tenths. The exponent is rounded to the type
+/// of the base: f32's, whose reference is the double one, is rounded to float.
+template <int tenths, class T> T powerIn(T x) {
+  constexpr bool single = std::is_same_v<T, double>;
+  return std::pow(x, single ? T(tenths / 10.0f) : T(tenths / 10.0));
+}
+
+/// 2 ULPs are promised in f32 and 1 in f64; the limits here are a little above
+/// what was measured over all of f32 and some 40 million f64.
+// clang-format off
 const Function functions[] = {
-    {"exp", exp, std::exp, std::exp, 1.3, 1, {{-20, 20}, {-1, 1}, {-745, 710}}},
-    {"log", log, std::log, std::log, 1, 1, {{0, 100}, {0.5, 2}, {0.99, 1.01}}},
-    {"sin",
-     sin,
-     std::sin,
-     std::sin,
-     2,
-     1,
+    {"exp", exp, std::exp, std::exp, 1.05, 0.80,
+     {{-20, 20}, {-1, 1}, {-745, 710}}},
+    {"log", log, std::log, std::log, 0.90, 0.70,
+     {{0, 100}, {0.5, 2}, {0.99, 1.01}}},
+    {"sin", sin, std::sin, std::sin, 1.55, 0.85,
      {{-7, 7}, {-1, 1}, {-1e5, 1e5}, {-0x1p28, 0x1p28}, {-1e18, 1e18}}},
-    {"cos",
-     cos,
-     std::cos,
-     std::cos,
-     2,
-     1,
+    {"cos", cos, std::cos, std::cos, 1.55, 0.85,
      {{-7, 7}, {-1, 1}, {-1e5, 1e5}, {-0x1p28, 0x1p28}, {-1e18, 1e18}}},
-    {"tanh",
-     tanh,
-     std::tanh,
-     std::tanh,
-     2,
-     1,
+    {"tanh", tanh, std::tanh, std::tanh, 1.55, 0.85,
      {{-5, 5}, {-0.5, 0.5}, {-20, 20}}},
-    {"sigmoid",
-     sigmoid,
-     sigmoidOf<double>,
-     sigmoidOf<Real>,
-     2,
-     1,
+    {"sigmoid", sigmoid, sigmoidOf<double>, sigmoidOf<Real>, 1.50, 0.85,
      {{-10, 10}, {-1, 1}, {-745, 40}}},
-    {"erf", erf, std::erf, std::erf, 2, 1, {{-3, 3}, {-1.1, 1.1}, {-6, 6}}},
+    {"erf", erf, std::erf, std::erf, 1.10, 0.95,
+     {{-3, 3}, {-1.1, 1.1}, {-6, 6}}},
     {"sqrt", sqrt, std::sqrt, std::sqrt, 0.5, 0.501, {{0, 100}}},
-    {"pow0.5",
-     powerOf<5>,
-     [](double x) { return std::pow(x, 0.5); },
-     [](Real x) { return std::pow(x, Real(0.5)); },
-     0.5,
-     0.501,
-     {{0, 100}}},
-    {"pow1.7",
-     powerOf<17>,
-     [](double x) { return std::pow(x, double(1.7f)); },
-     [](Real x) { return std::pow(x, Real(1.7)); },
-     0.51,
-     1,
+    {"pow0.5", powerOf<5>, powerIn<5>, powerIn<5>, 0.5, 0.501, {{0, 100}}},
+    {"pow1.7", powerOf<17>, powerIn<17>, powerIn<17>, 0.501, 0.80,
      {{0, 100}, {0.9, 1.1}}},
-    {"pow-2.5",
-     powerOf<-25>,
-     [](double x) { return std::pow(x, -2.5); },
-     [](Real x) { return std::pow(x, Real(-2.5)); },
-     0.51,
-     1,
+    {"pow-2.5", powerOf<-25>, powerIn<-25>, powerIn<-25>, 0.501, 0.80,
      {{0, 100}, {0.9, 1.1}}},
-    {"pow65",
-     powerOf<650>,
-     [](double x) { return std::pow(x, 65.0); },
-     [](Real x) { return std::pow(x, Real(65)); },
-     0.51,
-     1,
+    {"pow65", powerOf<650>, powerIn<650>, powerIn<650>, 0.501, 0.80,
      {{-100, 100}, {0.9, 1.1}}},
 };
+// clang-format on
 
 /// |actual - expected| in units of the last place of T at `expected`; infinity
 /// where one is NaN and the other is not, or a zero has the wrong sign.
@@ -255,6 +226,9 @@ template <class T> std::vector<T> specials() {
       x.push_back(at);
       at = std::nextafter(at, Limits::infinity());
     }
+  // Next to multiples of pi/2.
+  for (double k = 1; k < 0x1p40; k = std::floor(k * 1.01) + 1)
+    x.push_back(T(Real(k) * 0x1.921fb54442d1846ap0L));
   for (size_t i = 0, n = x.size(); i != n; ++i)
     x.push_back(-x[i]);
   while (x.size() % 16)
