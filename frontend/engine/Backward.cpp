@@ -102,6 +102,8 @@ void Sweep::deliver(Edge &edge, const Variable &cotangent) {
 /// Whether the edge leads to a leaf of which somebody wants the gradient, or
 /// on.
 static bool leads_on(const Edge &edge) {
+  if (edge.leaf && (edge.leaf->flags & Node::seed))
+    return false;
   return edge.wanted && (edge.leaf || edge.producer);
 }
 
@@ -229,7 +231,9 @@ Variables detail::sweep(const Variable &y, const Variable &seed,
     fail("has no graph: no gradient flows to what it was computed from");
   Variable start = seed;
   if (!start.defined()) {
-    start = make_variable(make_splat(1, y.dtype(), y.shape()), Node::constant);
+    // A graph of gradients shows what was computed from the seed alone, too.
+    start = make_variable(make_splat(1, y.dtype(), y.shape()),
+                          options.create_graph ? Node::seed : Node::constant);
   } else if (start.type() != y.type()) {
     fail("is " + to_string(y.type()) + " but its gradient is " +
          to_string(start.type()));
