@@ -29,7 +29,7 @@ public:
   requires(!std::same_as<std::remove_cvref_t<F>, FunctionRef> &&
            std::is_invocable_v<F &, const Variable &>) FunctionRef(F &&f)
       : object((void *)&f), call([](void *o, const Variable &x) -> Variable {
-          return (*static_cast<std::remove_reference_t<F> *>(o))(x);
+          return (*(std::remove_reference_t<F> *)o)(x);
         }) {}
   FunctionRef(Variable (*f)(Operand))
       : object((void *)f), call([](void *o, const Variable &x) -> Variable {

@@ -8,9 +8,11 @@
 
 #include "etch/array.h"      // IWYU pragma: export
 #include "etch/autograd.h"   // IWYU pragma: export
+#include "etch/compile.h"    // IWYU pragma: export
 #include "etch/config.h"     // IWYU pragma: export
 #include "etch/datasets.h"   // IWYU pragma: export
 #include "etch/error.h"      // IWYU pragma: export
+#include "etch/export.h"     // IWYU pragma: export
 #include "etch/function.h"   // IWYU pragma: export
 #include "etch/functions.h"  // IWYU pragma: export
 #include "etch/graph.h"      // IWYU pragma: export
