@@ -1,0 +1,335 @@
+//===- Export.cpp - compiled functions as libraries -----------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "etch/export.h"
+
+#include "etch/host.h"
+#include "frontend/compile/Program.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <unistd.h>
+
+using namespace etch;
+using namespace etch::detail;
+
+//===----------------------------------------------------------------------===//
+// Writing
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// The files of an export: written under other names, renamed when all are
+/// there, so that a failure leaves nothing and an older export survives it.
+class Files {
+public:
+  Files(const std::string &path, const Location &where) : where(where) {
+    std::filesystem::path p(path);
+    folder = p.has_parent_path() ? p.parent_path() : ".";
+    name = p.filename().string();
+    bool good = !name.empty() && !(name[0] >= '0' && name[0] <= '9');
+    for (char c : name)
+      good &= (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+              (c >= '0' && c <= '9') || c == '_';
+    if (!good)
+      throw ValueError("export_library: '" + name +
+                           "' is no name for a library: it must be a C "
+                           "identifier",
+                       where);
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (error || ::access(folder.c_str(), W_OK) != 0)
+      throw IOError("export_library: cannot write to '" + folder.string() +
+                        "': " +
+                        (error ? error.message()
+                               : std::string(std::strerror(errno))),
+                    where);
+  }
+  ~Files() {
+    for (const auto &[from, to] : files) {
+      std::error_code ignored;
+      std::filesystem::remove(from, ignored);
+    }
+  }
+  /// Where to write what will be called `file`.
+  std::string add(const std::string &file) {
+    std::string from = (folder / (".etch-" + std::to_string(::getpid()) + "-" +
+                                  file))
+                           .string();
+    files.emplace_back(from, (folder / file).string());
+    return from;
+  }
+  void publish() {
+    for (const auto &[from, to] : files) {
+      std::error_code error;
+      std::filesystem::rename(from, to, error);
+      if (error)
+        throw IOError("export_library: cannot write '" + to +
+                          "': " + error.message(),
+                      where);
+    }
+    files.clear();
+  }
+
+  std::filesystem::path folder;
+  std::string name;
+
+private:
+  Location where;
+  std::vector<std::pair<std::string, std::string>> files;
+};
+
+} // namespace
+
+/// Writes the present contents of the states to `path`.
+static void write_states(const ProgramText &program, const Variant &v,
+                         const NodeFinder &nodes, const std::string &library,
+                         const std::string &query, const std::string &path,
+                         const Location &where) {
+  etch_library_t *loaded = nullptr;
+  if (etch_module_load(library.c_str(), query.c_str(), &loaded) != ETCH_OK)
+    throw InternalError(std::string("export_library: the new library does not "
+                                    "load: ") +
+                            etch_last_error(),
+                        where);
+  const etch_module_t *module = etch_library_module(loaded);
+  std::vector<ValueRef> values;
+  std::vector<etch_tensor_t> states;
+  for (int32_t i = 0; i < module->num_args; ++i) {
+    if (module->args[i].role != ETCH_STATE)
+      continue;
+    const Node *n = nodes.find(program.args[size_t(i)]);
+    const ValueRef &value = n->value;
+    values.push_back(value->is_dense() ? value : dense_copy(*value));
+    const Value &x = *values.back();
+    states.push_back({x.data,
+                      v.trace->values[size_t(program.args[size_t(i)])]
+                          .type.shape.data(),
+                      x.strides, int32_t(x.dtype), x.shape.rank()});
+  }
+  etch_status_t status = etch_state_save(module, states.data(),
+                                         int32_t(states.size()), path.c_str());
+  std::string error = etch_last_error();
+  etch_library_release(loaded);
+  if (status != ETCH_OK)
+    throw IOError("export_library: " + error, where);
+}
+
+void Program::export_library(const std::string &path,
+                             const ExportOptions &export_options,
+                             const Location &where) {
+  scope.reset();
+  Files files(path, where);
+  Variant &v = settle();
+  present = &v;
+  TextOptions text_options;
+  text_options.standalone = true;
+  std::vector<ValueRef> embedded;
+  if (export_options.embed_weights) {
+    embedded.resize(v.trace->values.size());
+    for (size_t i = 0; i < embedded.size(); ++i) {
+      auto same = [&](const Update &u) { return size_t(u.slot) == i; };
+      const Node *n = v.trace->values[i].source == Source::captured
+                          ? find(int32_t(i))
+                          : nullptr;
+      if (n && std::none_of(v.exits.updates.begin(), v.exits.updates.end(),
+                            same))
+        embedded[i] =
+            n->value->is_dense() ? n->value : dense_copy(*n->value);
+    }
+    text_options.embedded = &embedded;
+  }
+  ProgramText program =
+      print_program(*v.trace, v.exits, v.names, text_options);
+  driver::CompileOptions o = driver_options();
+  o.name = files.name;
+  o.mcpu = export_options.mcpu;
+  std::string library = files.add("lib" + files.name + ".so");
+  std::string header = files.add(files.name + ".h");
+  driver::ExportResult result =
+      driver::exportLibrary(program.text, o, library, header);
+  if (!result.ok) {
+    for (const driver::Diagnostic &d : result.diagnostics)
+      if (d.severity == driver::Severity::error && d.site < 0 &&
+          d.message.find("write") != std::string::npos)
+        throw IOError("export_library: " + d.message, where);
+    throw_compile_error(result.diagnostics, v);
+  }
+  std::string states = files.add(files.name + ".state");
+  write_states(program, v, *this, library, files.name + "_query", states,
+               where);
+  files.publish();
+}
+
+//===----------------------------------------------------------------------===//
+// Loading
+//===----------------------------------------------------------------------===//
+
+struct Library::State {
+  etch_library_t *library = nullptr;
+  const etch_module_t *module = nullptr;
+  std::string path;
+  std::vector<ValueRef> states; ///< in the order of the module's
+  StorageRef arena;
+  std::mutex mutex;
+
+  ~State() { etch_library_release(library); }
+  std::vector<etch_tensor_t> tensors() {
+    std::vector<etch_tensor_t> list;
+    for (const ValueRef &s : states)
+      list.push_back({s->data, s->shape.data(), s->strides, int32_t(s->dtype),
+                      s->shape.rank()});
+    return list;
+  }
+};
+
+static Shape shape_of(const etch_param_t &p) {
+  return Shape(std::span<const int64_t>(p.extents, size_t(p.rank)));
+}
+
+[[noreturn]] static void fail(const char *what, etch_status_t status,
+                              const Location &where) {
+  std::string message = std::string(what) + ": " + etch_last_error();
+  switch (status) {
+  case ETCH_ERROR_IO:
+  case ETCH_ERROR_FORMAT:
+  case ETCH_ERROR_ABI:
+    throw IOError(message, where);
+  case ETCH_ERROR_ARGUMENT:
+    throw ValueError(message, where);
+  default:
+    throw RuntimeError(message, where);
+  }
+}
+
+Library etch::load_library(const std::string &path, SourceLocation l) {
+  std::filesystem::path p(path);
+  std::string name = p.stem().string();
+  if (name.starts_with("lib"))
+    name.erase(0, 3);
+  // A plain file name is one in this folder, not one of the system's.
+  std::string file = p.has_parent_path() ? path : "./" + path;
+  auto state = std::make_shared<Library::State>();
+  state->path = path;
+  if (etch_status_t status = etch_module_load(
+          file.c_str(), (name + "_query").c_str(), &state->library))
+    fail("load_library", status, l);
+  const etch_module_t &m = *etch_library_module(state->library);
+  state->module = &m;
+  for (int32_t i = 0; i < m.num_args; ++i)
+    if (m.args[i].role == ETCH_STATE) {
+      ValueRef v = make_dense(DType(m.args[i].dtype), shape_of(m.args[i]));
+      std::memset(v->data, 0, v->storage->bytes);
+      state->states.push_back(std::move(v));
+    }
+  Library library(std::move(state));
+  if (std::filesystem::path sidecar = p.parent_path() / (name + ".state");
+      std::filesystem::exists(sidecar))
+    library.load(sidecar.string(), l);
+  return library;
+}
+
+void Library::load(const std::string &path, SourceLocation l) {
+  std::lock_guard lock(state->mutex);
+  std::vector<etch_tensor_t> tensors = state->tensors();
+  if (etch_status_t status = etch_state_load(
+          state->module, tensors.data(), int32_t(tensors.size()), path.c_str()))
+    fail("load", status, l);
+}
+
+void Library::save(const std::string &path, SourceLocation l) const {
+  std::lock_guard lock(state->mutex);
+  std::vector<etch_tensor_t> tensors = state->tensors();
+  if (etch_status_t status = etch_state_save(
+          state->module, tensors.data(), int32_t(tensors.size()), path.c_str()))
+    fail("save", status, l);
+}
+
+std::vector<std::string> Library::state_names() const {
+  std::vector<std::string> names;
+  for (int32_t i = 0; i < state->module->num_args; ++i)
+    if (state->module->args[i].role == ETCH_STATE)
+      names.push_back(state->module->args[i].name);
+  return names;
+}
+
+Variable Library::get_state(const std::string &name, SourceLocation l) const {
+  std::lock_guard lock(state->mutex);
+  size_t at = 0;
+  for (int32_t i = 0; i < state->module->num_args; ++i) {
+    if (state->module->args[i].role != ETCH_STATE)
+      continue;
+    if (name == state->module->args[i].name)
+      return make_variable(dense_copy(*state->states[at]));
+    ++at;
+  }
+  throw ValueError("state: '" + state->path + "' has no state '" + name + "'",
+                   l);
+}
+
+Variables Library::run(const Variables &inputs, SourceLocation l) {
+  std::lock_guard lock(state->mutex);
+  const etch_module_t &m = *state->module;
+  std::vector<ValueRef> values;
+  std::vector<etch_tensor_t> args, results;
+  auto tensor = [](const Value &v) -> etch_tensor_t {
+    return {v.data, v.shape.data(), v.strides, int32_t(v.dtype),
+            v.shape.rank()};
+  };
+  size_t next_state = 0, next_input = 0;
+  for (int32_t i = 0; i < m.num_args; ++i) {
+    if (m.args[i].role == ETCH_STATE) {
+      args.push_back(tensor(*state->states[next_state++]));
+      continue;
+    }
+    if (next_input == inputs.size() || !has_contents(inputs[next_input]))
+      throw ValueError("run: input " + std::to_string(next_input) + " ('" +
+                           m.args[i].name + "') is missing",
+                       l);
+    ValueRef v = dense_value(inputs[next_input++]);
+    // Strides of axes of extent 1 mean nothing to us, but the check reads them.
+    ValueRef plain = make_view(*v, v->shape, v->strides);
+    dense_strides(v->shape, plain->strides);
+    values.push_back(plain);
+    args.push_back(tensor(*plain));
+  }
+  if (next_input != inputs.size())
+    throw ValueError("run: expected " + std::to_string(next_input) +
+                         " inputs, got " + std::to_string(inputs.size()),
+                     l);
+  Variables ys;
+  for (int32_t i = 0; i < m.num_results; ++i) {
+    ValueRef v = make_dense(DType(m.results[i].dtype), shape_of(m.results[i]));
+    results.push_back(tensor(*v));
+    ys.push_back(make_variable(v, Node::untracked));
+  }
+  etch_call_t call = {};
+  call.args = args.data();
+  call.num_args = int32_t(args.size());
+  call.results = results.data();
+  call.num_results = int32_t(results.size());
+  call.host = etch_default_host();
+  uint64_t bytes = m.arena_bytes(&call);
+  if (bytes && (!state->arena || state->arena->bytes < bytes))
+    state->arena = allocate(bytes);
+  if (state->arena) {
+    call.arena = state->arena->data;
+    call.arena_bytes = state->arena->bytes;
+  }
+  if (etch_status_t status = etch_check_call(&m, &call))
+    fail("run", status, l);
+  etch_status_t status = m.run(&call);
+  if (status == ETCH_ERROR_INDEX)
+    throw ValueError("run: index " + std::to_string(call.error.value) +
+                         " is out of range for extent " +
+                         std::to_string(call.error.extent),
+                     l);
+  if (status != ETCH_OK)
+    throw RuntimeError(std::string("run: ") + etch_status_name(status), l);
+  return ys;
+}

@@ -1,0 +1,249 @@
+//===- Gradients.cpp - backward() and grad() in a trace -------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A gradient is one event; the compiler expands it. What it says here is which
+// values get one: those that the eager engine would give one.
+//===----------------------------------------------------------------------===//
+
+#include "frontend/compile/Tracer.h"
+
+#include "etch/config.h"
+
+#include <algorithm>
+
+using namespace etch;
+using namespace etch::detail;
+
+/// What y was computed from, where gradients flow.
+Tracer::Reach Tracer::reach(int32_t y, bool to_cut,
+                            const Location &where) const {
+  Reach found;
+  std::vector<int32_t> stack{y};
+  std::vector<bool> seen(t->values.size());
+  seen[size_t(y)] = true;
+  auto push = [&](int32_t v) {
+    if (v >= 0 && !seen[size_t(v)]) {
+      seen[size_t(v)] = true;
+      stack.push_back(v);
+    }
+  };
+  while (!stack.empty()) {
+    int32_t v = stack.back();
+    stack.pop_back();
+    const TraceValue &value = t->values[size_t(v)];
+    if (!is_floating(value.type.dtype) || (value.flags & Node::constant))
+      continue;
+    const Event *e =
+        value.event < 0 ? nullptr : &t->events[size_t(value.event)];
+    if (!e || (value.flags & Node::untracked) ||
+        e->kind == Event::Kind::assign || e->kind == Event::Kind::cut) {
+      found.leaves.push_back(v);
+      continue;
+    }
+    if ((value.flags & Node::unchained) && to_cut)
+      continue;
+    if (value.flags & Node::unchained)
+      throw TraceError("backward: it leads through a Variable that was "
+                       "unchained after it had been used; use detach() before "
+                       "the use instead",
+                       where);
+    if (e->kind == Event::Kind::rule)
+      continue;
+    if (!e->failure.empty() && !to_cut)
+      throw UserError(e->failure, where);
+    found.inner.push_back(v);
+    std::span<const Use> uses = t->uses_of(*e);
+    size_t count = e->kind == Event::Kind::gradient ? 2
+                   : e->kind == Event::Kind::call   ? e->num_inputs
+                   : e->kind == Event::Kind::accumulate && !e->had_old
+                       ? 1
+                       : uses.size();
+    for (size_t i = 0; i < count; ++i)
+      push(uses[i].value);
+  }
+  std::sort(found.leaves.begin(), found.leaves.end());
+  std::sort(found.inner.begin(), found.inner.end());
+  return found;
+}
+
+/// Replays or records the event; returns its number.
+size_t Tracer::gradient(const Variable &y, const Variable &seed, bool whole,
+                        BackwardOptions options, std::span<const Variable> xs,
+                        const Location &where) {
+  while (replaying) {
+    Event *e = next(Event::Kind::gradient);
+    const Use *uses = e ? t->uses.data() + e->first_use : nullptr;
+    bool same = e && e->whole == whole &&
+                e->retain_grad == options.retain_grad &&
+                e->create_graph == options.create_graph &&
+                matches(uses[0], y) &&
+                (seed.defined() ? uses[1].value >= 0 && matches(uses[1], seed)
+                                : uses[1].value < 0) &&
+                (whole || e->num_uses == 2 + xs.size());
+    for (size_t i = 0; same && i < xs.size(); ++i)
+      same = matches(uses[2 + i], xs[i]);
+    if (same) {
+      e->where = where;
+      return cursor++;
+    }
+    diverge(whole ? "backward()" : "grad()", where);
+  }
+  record_gradient(y, seed, whole, options, xs, where);
+  return t->events.size() - 1;
+}
+
+void Tracer::record_gradient(const Variable &y, const Variable &seed,
+                             bool whole, BackwardOptions options,
+                             std::span<const Variable> xs,
+                             const Location &where) {
+  auto fail = [&](const std::string &what) {
+    throw UserError(std::string(whole ? "backward" : "grad") + ": " +
+                        (y.name().empty() ? "y" : y.name()) + " " + what,
+                    where);
+  };
+  if (!is_floating(y.dtype()))
+    fail(std::string("is ") + name_of(y.dtype()) +
+         ": only floats have gradients");
+  if (y.node()->flags & Node::untracked)
+    fail("has no graph: it was computed in a NoGrad scope");
+  if (y.node()->flags & Node::constant)
+    fail("has no graph: no gradient flows to what it was computed from");
+  if (seed.defined() && seed.type() != y.type())
+    fail("is " + to_string(y.type()) + " but its gradient is " +
+         to_string(seed.type()));
+
+  int32_t from = use_of(y, where).value;
+  Reach found = reach(from, false, where);
+  Event &added = add_event(Event::Kind::gradient, where);
+  added.whole = whole;
+  added.retain_grad = options.retain_grad;
+  added.create_graph = options.create_graph;
+  added.untracked = !options.create_graph;
+  add_use(y, where);
+  if (seed.defined()) {
+    add_use(seed, where);
+  } else {
+    t->uses.push_back({});
+    ++t->events.back().num_uses;
+  }
+
+  std::vector<int32_t> wanted; // one result each
+  std::vector<int32_t> picks;
+  if (whole) {
+    // An array with a graph of its own outside is no leaf there.
+    for (int32_t v : found.leaves)
+      if (!(t->values[size_t(v)].flags & has_creator))
+        wanted.push_back(v);
+    if (options.retain_grad)
+      for (int32_t v : found.inner)
+        if (v != from && current[size_t(t->values[size_t(v)].slot)] == v)
+          wanted.push_back(v);
+    for (int32_t v : wanted) {
+      t->values[size_t(v)].seen = true;
+      t->uses.push_back({v, t->values[size_t(v)].slot});
+      ++t->events.back().num_uses;
+    }
+  } else {
+    for (const Variable &x : xs) {
+      if (!x.defined())
+        throw ValueError("grad: an x is empty", where);
+      Use use = use_of(x, where);
+      t->uses.push_back(use);
+      ++t->events.back().num_uses;
+      bool reached = std::binary_search(found.leaves.begin(),
+                                        found.leaves.end(), use.value) ||
+                     std::binary_search(found.inner.begin(), found.inner.end(),
+                                        use.value);
+      if (reached) {
+        picks.push_back(int32_t(wanted.size()));
+        wanted.push_back(use.value);
+      } else {
+        picks.push_back(-1);
+      }
+    }
+  }
+  t->events.back().picks = std::move(picks);
+  uint16_t flags = options.create_graph ? 0 : Node::untracked;
+  for (int32_t v : wanted)
+    add_result(TensorType(t->values[size_t(v)].type), flags);
+}
+
+/// What x.grad() is once `g` has arrived and it was `old`.
+Variable Tracer::accumulate(const Variable &g, const Variable &old,
+                            const Location &where) {
+  bool had = old.defined();
+  while (replaying) {
+    Event *e = next(Event::Kind::accumulate);
+    const Use *uses = e ? t->uses.data() + e->first_use : nullptr;
+    bool on_host = e && t->adds_on_host(*e);
+    if (e && matches(uses[0], g) && (on_host || e->had_old == had) &&
+        (on_host || !had || matches(uses[1], old))) {
+      ++cursor;
+      if (on_host && had)
+        olds.push_back({e->first_value, old});
+      return handle(e->first_value);
+    }
+    diverge("a gradient", where);
+  }
+  Event &e = add_event(Event::Kind::accumulate, where);
+  e.had_old = had;
+  add_use(g, where);
+  if (had) {
+    add_use(old, where);
+  } else {
+    // Numbers are the same with an older gradient and without.
+    int32_t none = add_value(g.type(), Source::captured, -1, 0);
+    t->uses.push_back({none, none});
+    ++t->events.back().num_uses;
+  }
+  Variable sum = add_result(g.type(), g.node()->flags);
+  if (had)
+    olds.push_back({int32_t(sum.node()->index), old});
+  return sum;
+}
+
+void Tracer::give_gradient(int32_t slot, Variable g, const Location &where) {
+  Node *n = t->nodes[size_t(slot)].get();
+  Variable old = n->grad;
+  bool traced = old.defined() && old.node()->trace;
+  if (slot >= t->num_args && t->values[size_t(slot)].source == Source::captured &&
+      !traced)
+    saved_grads.emplace_back(NodeRef(n), old);
+  if (traced || (old.defined() && old.type() != g.type())) {
+    n->grad = detail::apply(OpId::Add, {old, g}, {}, where);
+    return;
+  }
+  n->grad = accumulate(g, old, where);
+}
+
+void Tracer::backward(const Variable &y, const BackwardOptions &options,
+                      const Location &where) {
+  Variable seed = y.grad();
+  size_t at = gradient(y, seed, true, options, {}, where);
+  UsingConfig mode(&Config::enable_backprop, options.create_graph);
+  // The trace may change on the way; the numbers of this event stay.
+  size_t count = t->events[at].num_uses - 2;
+  for (size_t i = 0; i < count; ++i) {
+    Use use = t->uses[t->events[at].first_use + 2 + i];
+    give_gradient(use.slot, handle(t->events[at].first_value + int32_t(i)),
+                  where);
+  }
+  Node *n = y.node();
+  if (n->trace && int(n->index) >= t->num_args)
+    n->grad = !options.retain_grad ? Variable()
+              : seed.defined()     ? seed
+                                   : literal(1, y.type(), where);
+}
+
+Variables Tracer::grad(const Variable &y, std::span<const Variable> xs,
+                       const GradOptions &options, const Location &where) {
+  size_t at = gradient(y, options.seed, false,
+                       {.retain_grad = false, .create_graph = options.create_graph},
+                       xs, where);
+  Variables gs;
+  const Event &e = t->events[at];
+  for (int32_t pick : e.picks)
+    gs.push_back(pick < 0 ? Variable() : handle(e.first_value + pick));
+  return gs;
+}

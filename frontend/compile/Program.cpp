@@ -1,0 +1,353 @@
+//===- Program.cpp - what a call of a compiled function does --------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "frontend/compile/Program.h"
+
+#include <algorithm>
+
+using namespace etch;
+using namespace etch::detail;
+
+//===----------------------------------------------------------------------===//
+// Signatures
+//===----------------------------------------------------------------------===//
+
+bool Signature::holds(std::span<const Variable *const> actual) const {
+  if (actual.size() != args.size() ||
+      config.enable_backprop != etch::config().enable_backprop ||
+      config.train != etch::config().train)
+    return false;
+  for (size_t i = 0; i < args.size(); ++i) {
+    const Node *n = actual[i]->node();
+    if (n->value->dtype != args[i].type.dtype ||
+        !(n->value->shape == args[i].type.shape) ||
+        leaf_flags(n) != args[i].flags ||
+        actual[args[i].same]->node() != n)
+      return false;
+    for (uint32_t j = 0; j < i; ++j)
+      if (actual[j]->node() == n && args[i].same != args[j].same)
+        return false;
+  }
+  return true;
+}
+
+static Signature signature_of(std::span<const Variable *const> actual) {
+  Signature s;
+  s.config = config();
+  for (const Variable *x : actual) {
+    uint32_t same = 0;
+    while (actual[same]->node() != x->node())
+      ++same;
+    s.args.push_back({x->type(), leaf_flags(x->node()), same});
+  }
+  return s;
+}
+
+//===----------------------------------------------------------------------===//
+// The beginning of a call
+//===----------------------------------------------------------------------===//
+
+bool Program::begin(std::span<const Variable *const> args) {
+  for (size_t i = 0; i < args.size(); ++i) {
+    const Node *n = args[i]->node();
+    if (!n)
+      throw ValueError("compiled function: argument " + std::to_string(i) +
+                       " is empty");
+    if (!n->value->storage)
+      throw TraceError("compiled function: argument " + std::to_string(i) +
+                       " has no contents: it is a value of another compiled "
+                       "function, or they were released");
+  }
+  if (owner.load(std::memory_order_relaxed) == std::this_thread::get_id())
+    throw TraceError("a compiled function is called while it is being called");
+  mutex.lock();
+  owner.store(std::this_thread::get_id(), std::memory_order_relaxed);
+
+  size_t at = 0;
+  while (at < groups.size() && !groups[at]->signature.holds(args))
+    ++at;
+  if (at == groups.size()) {
+    groups.push_back(std::make_unique<Group>());
+    groups.back()->signature = signature_of(args);
+  }
+  if (at)
+    std::rotate(groups.begin(), groups.begin() + long(at),
+                groups.begin() + long(at) + 1);
+  call_args.clear();
+  for (const Variable *x : args)
+    call_args.push_back(*x);
+
+  Group &group = *groups.front();
+  replaying_pure = options.pure && !group.variants.empty() &&
+                   pure_is_current(*group.variants.front());
+  tracing = !replaying_pure;
+  if (tracing)
+    open_trace();
+  return replaying_pure;
+}
+
+void Program::open_trace() {
+  candidates.clear();
+  Group &group = *groups.front();
+  // A pure function that must be run again has captured something new.
+  if (!options.pure)
+    for (auto &v : group.variants)
+      candidates.push_back(v->trace.get());
+  tracer.begin(call_args, candidates);
+  scope.emplace(&tracer);
+}
+
+bool Program::pure_is_current(const Variant &v) const {
+  if (!v.module.module)
+    return false;
+  for (size_t i = 0; i < v.held.size(); ++i)
+    if (const Node *n = v.held[i].get())
+      if (!n->value->storage || n->value->type() != v.trace->values[i].type)
+        return false;
+  return true;
+}
+
+Node *Program::find(int32_t slot) const {
+  if (!replaying_pure)
+    return tracer.real(slot);
+  return size_t(slot) < call_args.size()
+             ? call_args[size_t(slot)].node()
+             : groups.front()->variants.front()->held[size_t(slot)].get();
+}
+
+//===----------------------------------------------------------------------===//
+// The end of a call
+//===----------------------------------------------------------------------===//
+
+void Program::close() {
+  call_args.clear();
+  call_returned.clear();
+  call_gradients.clear();
+  replaying_pure = false;
+  owner.store({}, std::memory_order_relaxed);
+  mutex.unlock();
+}
+
+void Program::abort() {
+  scope.reset();
+  if (tracing)
+    tracer.end(false);
+  tracing = false;
+  close();
+}
+
+void detail::throw_compile_error(
+    const std::vector<driver::Diagnostic> &diagnostics, const Variant &v) {
+  std::string message = "compile: ";
+  Location where;
+  bool any = false;
+  for (const driver::Diagnostic &d : diagnostics) {
+    if (d.severity != driver::Severity::error)
+      continue;
+    Location l = v.location_of(d.site);
+    if (any)
+      message += "\n  " + (l ? to_string(l) + ": " : std::string());
+    else
+      where = l;
+    message += d.message;
+    any = true;
+  }
+  if (!any)
+    message += "the program cannot be compiled";
+  throw CompileError(message, where);
+}
+
+driver::CompileOptions Program::driver_options() const {
+  driver::CompileOptions o;
+  o.mode = options.mode == Mode::fast ? driver::Mode::fast
+                                      : driver::Mode::strict;
+  o.check = options.check == Check::values;
+  o.memoryBudget = options.memory_budget;
+  return o;
+}
+
+void Program::compile_variant(Variant &v) {
+  for (auto &[text, module] : modules)
+    if (text == v.program.text)
+      return v.load(module);
+  CompiledModule m = module_compiler(v.program.text, driver_options());
+  ++compiles;
+  milliseconds = m.milliseconds;
+  origin = m.origin;
+  if (!m.module)
+    throw_compile_error(m.diagnostics, v);
+  modules.emplace_back(v.program.text, m);
+  v.load(std::move(m));
+}
+
+/// The variant of the trace that this call went through.
+Variant &Program::settle() {
+  Group &group = *groups.front();
+  tracer.complete();
+  slots = tracer.exits();
+  bool recorded = tracer.is_new();
+  traces += recorded;
+  if (!tracer.reason().empty() && reasons.size() < 100)
+    reasons.push_back("call " + std::to_string(hits + traces) + ": " +
+                      tracer.reason());
+  if (recorded && !options.pure)
+    for (auto &v : group.variants)
+      if (same_trace(tracer.trace(), *v->trace)) {
+        tracer.adopt(*v->trace);
+        break;
+      }
+  if (tracer.is_new()) {
+    if (options.pure)
+      group.variants.clear();
+    auto v = std::make_unique<Variant>(nullptr);
+    v->trace = tracer.share_new();
+    group.variants.insert(group.variants.begin(), std::move(v));
+  } else {
+    auto found = std::find_if(
+        group.variants.begin(), group.variants.end(),
+        [&](const auto &v) { return v->trace.get() == &tracer.trace(); });
+    std::rotate(group.variants.begin(), found, found + 1);
+  }
+  hits += !recorded;
+  Variant &v = *group.variants.front();
+  // A program is good for whatever part of its results lives on.
+  if (v.program.text.empty()) {
+    v.plan(slots, *this);
+  } else if (!v.covers(slots)) {
+    std::vector<int32_t> all;
+    std::set_union(slots.begin(), slots.end(), v.exits.slots.begin(),
+                   v.exits.slots.end(), std::back_inserter(all));
+    v.plan(std::move(all), *this);
+  }
+  return v;
+}
+
+/// New contents = old + g, in the order of the eager engine.
+template <class T> static void add_to(const Value &old, Value &g) {
+  const T *a = static_cast<const T *>(old.data);
+  T *b = static_cast<T *>(g.data);
+  for (int64_t i = 0, n = g.shape.elements(); i < n; ++i)
+    b[i] = a[i] + b[i];
+}
+
+static ValueRef add_gradient(const Variable &old, ValueRef g) {
+  ValueRef a = dense_value(old);
+  if (g->refs > 2) // the program's results hold one
+    g = dense_copy(*g);
+  if (g->dtype == f32)
+    add_to<float>(*a, *g);
+  else
+    add_to<double>(*a, *g);
+  return g;
+}
+
+void Program::materialize(Variant &v) {
+  const Trace &t = *v.trace;
+  for (int32_t slot : slots) {
+    if (!std::binary_search(v.exits.slots.begin(), v.exits.slots.end(), slot))
+      continue; // of a Function's backward half: stays without contents
+    ValueRef contents = v.contents_of(slot);
+    for (const Tracer::OldGradient &o : tracer.old_gradients())
+      if (o.value == slot &&
+          t.adds_on_host(t.events[size_t(t.values[size_t(slot)].event)]))
+        contents = add_gradient(o.old, std::move(contents));
+    tracer.release_node(slot).node()->value = std::move(contents);
+  }
+  // Arguments that the function returned or kept.
+  tracer.release_arguments();
+}
+
+void Program::finish(bool run, bool compile) {
+  if (replaying_pure) {
+    if (run)
+      finish_pure();
+    close();
+    return;
+  }
+  scope.reset();
+  try {
+    Variant &v = settle();
+    present = &v;
+    if (compile && !v.module.module)
+      compile_variant(v);
+    if (watch_captured)
+      for (size_t i = 0; i < v.trace->values.size(); ++i)
+        if (v.trace->values[i].source == Source::captured)
+          watch_captured(v.names[i], find(int32_t(i)));
+    if (options.pure)
+      remember_pure(v);
+    if (run) {
+      v.run(*this);
+      materialize(v);
+      v.clear_results();
+    }
+  } catch (...) {
+    abort();
+    throw;
+  }
+  tracer.end(run);
+  tracing = false;
+  close();
+}
+
+//===----------------------------------------------------------------------===//
+// Pure functions
+//===----------------------------------------------------------------------===//
+
+void Program::returned(const Variable &y) {
+  if (!tracing)
+    return;
+  int32_t slot = tracer.slot_of(y);
+  call_returned.push_back({slot, slot < 0 ? y : Variable()});
+}
+
+void Program::remember_pure(Variant &v) {
+  const Trace &t = *v.trace;
+  v.returned = call_returned;
+  v.held.assign(t.values.size(), {});
+  v.gradients.clear();
+  for (size_t i = 0; i < t.values.size(); ++i) {
+    Source s = t.values[i].source;
+    if (s != Source::argument && s != Source::captured)
+      continue;
+    if (s == Source::captured)
+      v.held[i] = t.nodes[i];
+    const Node *n = t.nodes[i].get(); // the placeholder of an argument
+    if (n && n->grad.defined())
+      if (int32_t slot = tracer.slot_of(n->grad); slot >= 0)
+        v.gradients.emplace_back(int32_t(i), slot);
+  }
+}
+
+void Program::finish_pure() {
+  Variant &v = *groups.front()->variants.front();
+  present = &v;
+  ++hits;
+  try {
+    v.run(*this);
+  } catch (...) {
+    abort();
+    throw;
+  }
+  pure_results.clear();
+  std::vector<Variable> made(v.trace->values.size());
+  auto make = [&](int32_t slot) {
+    Variable &y = made[size_t(slot)];
+    if (!y.defined())
+      y = size_t(slot) < call_args.size()
+              ? call_args[size_t(slot)]
+              : make_variable(v.contents_of(slot),
+                              v.trace->values[size_t(slot)].flags);
+    return y;
+  };
+  for (const Variant::Returned &r : v.returned)
+    pure_results.push_back(r.slot < 0 ? r.array : make(r.slot));
+  for (auto [leaf, slot] : v.gradients)
+    find(leaf)->grad = make(slot);
+  v.clear_results();
+}
+
+Variable Program::result(size_t i) { return std::move(pure_results[i]); }

@@ -1,0 +1,94 @@
+//===- Variant.h - A trace with its program ----------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+#ifndef ETCH_COMPILE_VARIANT_H
+#define ETCH_COMPILE_VARIANT_H
+
+#include "compiler/Driver/Client/Client.h"
+#include "frontend/compile/Tracer.h"
+
+namespace etch::detail {
+
+/// What the compiler gives for a program.
+struct CompiledModule {
+  std::shared_ptr<const void> owner;
+  const etch_module_t *module = nullptr; ///< null: see the diagnostics
+  driver::Origin origin = driver::Origin::memory;
+  double milliseconds = 0;
+  std::vector<driver::Diagnostic> diagnostics;
+};
+using ModuleCompiler = CompiledModule (*)(const std::string &text,
+                                          const driver::CompileOptions &);
+/// The driver's client; tests put another function in its place.
+extern ModuleCompiler module_compiler;
+
+/// Finds the Node of an argument or captured array.
+class NodeFinder {
+public:
+  virtual ~NodeFinder() = default;
+  virtual Node *find(int32_t slot) const = 0;
+};
+
+/// A trace, what leaves it, its program, and all that a run needs and that can
+/// be laid out before.
+class Variant {
+public:
+  explicit Variant(std::unique_ptr<Trace> trace) : trace(std::move(trace)) {}
+
+  /// Prints the program for these slots living on. Names are those of the
+  /// Nodes at this time.
+  void plan(std::vector<int32_t> slots, const NodeFinder &nodes);
+  /// The module of the present program has been found.
+  void load(CompiledModule module);
+  bool covers(std::span<const int32_t> slots) const;
+
+  /// Runs the program. Afterwards the updated arrays have their new contents,
+  /// and contents_of() those of the slots that live on.
+  void run(const NodeFinder &nodes);
+  ValueRef contents_of(int32_t slot) const;
+  /// Forgets the results of the run.
+  void clear_results();
+
+  Location location_of(int64_t site) const;
+  uint64_t arena_bytes() const;
+  uint64_t state_bytes() const;
+  uint64_t result_bytes() const;
+
+  std::unique_ptr<Trace> trace;
+  Exits exits;
+  std::vector<std::string> names; ///< by value
+  ProgramText program;
+  CompiledModule module;
+
+  // Pure functions only: what is rebuilt without running them.
+  struct Returned {
+    int32_t slot; ///< -1: `array`
+    Variable array;
+  };
+  std::vector<Returned> returned;
+  std::vector<std::pair<int32_t, int32_t>> gradients; ///< leaf, slot
+  std::vector<NodeRef> held;                          ///< by slot
+  std::shared_ptr<void> skeleton;
+
+private:
+  struct Argument {
+    enum class Kind : uint8_t { literal, read, update } kind;
+    int32_t value;
+  };
+  const ValueRef &bind(const Argument &arg, const NodeFinder &nodes);
+
+  std::vector<Argument> arguments;
+  std::vector<etch_tensor_t> arg_tensors, result_tensors;
+  std::vector<int64_t> strides; ///< of all tensors
+  std::vector<double> literal_words;
+  std::vector<int32_t> result_of; ///< by slot: result, -1 none, -2 - leaf
+  std::vector<ValueRef> results, temporaries;
+  std::vector<ValueRef> shared; ///< by slot: contents of leaves that live on
+  StorageRef arena;
+  bool serial = true;
+};
+
+} // namespace etch::detail
+
+#endif // ETCH_COMPILE_VARIANT_H
