@@ -57,7 +57,7 @@ class Reader:
         self.file = location.get("file", self.file)
         self.line = location.get("line", self.line)
 
-    def read(self, node, scope, public):
+    def read(self, node, scope, public, inside_class=False):
         self.locate(node.get("loc", {}))
         spelled = node.get("range", {})
         self.locate(spelled.get("begin", {}))
@@ -66,8 +66,10 @@ class Reader:
         last = self.line
         kind, name = node.get("kind"), node.get("name", "")
         hidden = name == "detail" or not public
-        own = (kind == "CXXConstructorDecl" or
-               kind == "CXXMethodDecl" and name.startswith("operator"))
+        own = (any(c.get("kind") == "CXXConstructorDecl"
+                   for c in (node, *node.get("inner", []))
+                   if kind in ("CXXConstructorDecl", "FunctionTemplateDecl")) or
+               inside_class and name.startswith("operator"))
         wanted = (kind in KINDS and not own and name and not node.get("isImplicit") and not hidden
                   and not (kind == "CXXRecordDecl"
                            and not node.get("completeDefinition")))
@@ -84,7 +86,11 @@ class Reader:
         for child in node.get("inner", []):
             if child.get("kind") == "AccessSpecDecl":
                 access = child.get("access") == "public"
-            self.read(child, inside, access if kind == "CXXRecordDecl" else True)
+            record = kind == "CXXRecordDecl"
+            if child.get("kind") == "FriendDecl":
+                self.read(child, None, True)
+            else:
+                self.read(child, inside, access if record else True, record)
 
 
 headers = [p for p in tree.files(ROOT, ".h") if p.startswith(FOLDERS)]

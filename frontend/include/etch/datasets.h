@@ -55,6 +55,7 @@ public:
                    Transform transform = {}, Transform target_transform = {});
   virtual ~Dataset();
 
+  /// Number of samples.
   virtual int64_t len() const;
   /// Sample i after the transforms. ValueError unless 0 <= i < len().
   Sample operator[](int64_t i) const;
@@ -88,6 +89,7 @@ public:
   /// Number of batches.
   int64_t len() const;
 
+  /// For range-based for: each step makes the next batch.
   struct End {};
   class Iterator {
   public:
@@ -104,6 +106,7 @@ public:
     explicit Iterator(DataLoader *loader) : loader(loader) {}
     DataLoader *loader;
   };
+  /// Starts over, in a new order if it shuffles.
   Iterator begin();
   End end() { return {}; }
 
@@ -120,6 +123,7 @@ private:
   Sample current;
 };
 
+/// Which half of a data set, and what happens to each sample.
 struct DatasetOptions {
   bool train = true;
   Transform transform = {};

@@ -39,6 +39,7 @@ Variable sum_to(Operand x, const Shape &shape);
 //===- Reductions
 //-----------------------------------------------------------===//
 
+/// Sum of elements; of none it is 0. Booleans are counted as int64.
 Variable sum(Operand x, const Reduce &options = {});
 /// Integers give float64.
 Variable mean(Operand x, const Reduce &options = {});
@@ -64,6 +65,7 @@ Variable linear(Operand x, Operand w, const Variable &b = {});
 //===- Element by element
 //---------------------------------------------------===//
 
+/// x * x.
 Variable square(Operand x);
 /// a where the condition holds, else b.
 Variable where(Operand condition, Operand a, Operand b);
@@ -73,6 +75,7 @@ Variable clip(Operand x, double low, double high);
 //===- Classification, losses
 //-------------------------------------------------===//
 
+/// Which axis holds the classes.
 struct AxisOption {
   int axis = 1;
 };

@@ -16,6 +16,7 @@ namespace etch {
 // The pointwise operators, one function each, from the dialect's records.
 #include "etch/EagerOps.h.inc"
 
+/// Element by element, after broadcasting and promotion as in NumPy.
 inline Variable operator-(Operand x) { return neg(x); }
 inline Variable operator+(Operand a, Operand b) { return add(a, b); }
 inline Variable operator-(Operand a, Operand b) { return sub(a, b); }

@@ -75,6 +75,7 @@ public:
   }
 };
 
+/// Hyper-parameters of SGD.
 struct SGDOptions {
   double lr = 0.01;
 };
@@ -87,6 +88,7 @@ private:
   void update_one(Variable w, const Variable &g) override;
 };
 
+/// Hyper-parameters of Momentum.
 struct MomentumOptions {
   double lr = 0.01;
   double momentum = 0.9;
@@ -101,6 +103,7 @@ private:
   void update_one(Variable w, const Variable &g) override;
 };
 
+/// Hyper-parameters of AdaGrad.
 struct AdaGradOptions {
   double lr = 0.001;
   double eps = 1e-8;
@@ -115,6 +118,7 @@ private:
   void update_one(Variable w, const Variable &g) override;
 };
 
+/// Hyper-parameters of AdaDelta.
 struct AdaDeltaOptions {
   double rho = 0.95;
   double eps = 1e-6;

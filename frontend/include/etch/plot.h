@@ -27,6 +27,7 @@ void plot_dot_text(const std::string &dot, const std::string &file);
 /// Whether the program `dot` can be run.
 bool has_graphviz();
 
+/// Red, green, blue: 0 to 255 each.
 struct Color {
   uint8_t red = 0, green = 0, blue = 0;
 };

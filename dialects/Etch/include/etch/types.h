@@ -21,12 +21,14 @@ namespace etch {
 /// (etch_dtype_t).
 enum class DType : int32_t { boolean = 1, i32 = 2, i64 = 3, f32 = 4, f64 = 5 };
 
+/// The types under their short names: `{.dtype = f32}`.
 inline constexpr DType boolean = DType::boolean;
 inline constexpr DType i32 = DType::i32;
 inline constexpr DType i64 = DType::i64;
 inline constexpr DType f32 = DType::f32;
 inline constexpr DType f64 = DType::f64;
 
+/// What kind of numbers a type holds; a boolean is neither.
 constexpr bool is_floating(DType t) { return t == f32 || t == f64; }
 constexpr bool is_integer(DType t) { return t == i32 || t == i64; }
 
@@ -78,6 +80,7 @@ public:
   operator std::span<const int64_t>() const {
     return {values.data(), size_t(count)};
   }
+  /// Adds an innermost extent.
   void push_back(int64_t e) {
     assert(count < max_rank);
     values[count++] = e;
