@@ -39,10 +39,14 @@ public:
   /// Emits a function's body; `returned` is what it returns, if anything.
   LogicalResult body(func::FuncOp source, Ix &returned);
   void setArena(Value pointer) { arena = pointer; }
-  void setScratch(Value base, int64_t bytes) {
+  /// From here on launches are emitted; before, only their needs are measured.
+  void setScratch(Value base, Ix bytes) {
     scratch = base;
     scratchBytes = bytes;
+    measures = false;
   }
+  /// Bytes of scratch memory per worker, after measuring.
+  Ix scratchNeeded() { return scratchBytes; }
   Value field(int64_t offset, Type type, unsigned align) {
     return e.loadRaw(type, e.atByte(call, offset), align);
   }
@@ -74,7 +78,8 @@ private:
   DenseMap<Value, Ix> indices;
   DenseMap<Value, int64_t> descriptors; ///< offset of the table, index in it
   Value arena, scratch;
-  int64_t scratchBytes = 0;
+  Ix scratchBytes;
+  bool measures = true;
 };
 
 } // namespace
@@ -186,7 +191,8 @@ LogicalResult Interpreter::operation(Operation &op) {
   if (auto launchOp = dyn_cast<device::LaunchOp>(op))
     return launch(launchOp);
   if (auto copyOp = dyn_cast<memref::CopyOp>(op)) {
-    copy(copyOp);
+    if (!measures)
+      copy(copyOp);
     return success();
   }
   if (auto v = dyn_cast<memref::ViewOp>(op)) {
@@ -317,6 +323,11 @@ LogicalResult Interpreter::launch(device::LaunchOp op) {
       shapes.push_back(view(operand).extents);
     else
       shapes.push_back({index(operand)});
+  }
+  if (measures) {
+    if (kernel.scratchBytes)
+      scratchBytes = e.max(scratchBytes, kernel.scratchBytes(e, shapes));
+    return success();
   }
   Work work = kernel.work(e, shapes);
   if (work.count.is(0))
@@ -457,9 +468,6 @@ FailureOr<EntryPoints> etch::cpu::emitEntryPoints(ModuleOp module,
   main.setSymName("description.main");
   if (bytes)
     bytes.setSymName("description.arena_bytes");
-  int64_t scratchBytes = 0;
-  for (auto &kernel : kernels)
-    scratchBytes = std::max(scratchBytes, kernel.second->scratchBytes);
 
   Emit e(module.getContext(), UnknownLoc::get(module.getContext()));
   e.setInsertionPointToEnd(module.getBody());
@@ -470,27 +478,38 @@ FailureOr<EntryPoints> etch::cpu::emitEntryPoints(ModuleOp module,
   entry.run = makeFunction(e, "etch.run", e.getI32Type(), {e.ptrType()});
 
   // The planned part of the arena; scratch memory of all workers follows it.
-  auto planned = [&](Interpreter &in) -> FailureOr<Ix> {
-    Ix result = 0;
+  struct Sizes {
+    Ix planned, scratch, total;
+  };
+  auto measure = [&](LLVM::LLVMFuncOp function) -> FailureOr<Sizes> {
+    Sizes sizes;
+    Interpreter in(module, &kernels, function);
+    in.setArena(in.e.make<LLVM::ZeroOp>(in.e.ptrType()));
     if (bytes) {
-      if (failed(in.body(bytes, result)))
+      if (failed(in.body(bytes, sizes.planned)))
         return failure();
     } else if (auto attr = module->getAttrOfType<IntegerAttr>(
                    "etch.arena_bytes")) {
-      result = attr.getInt();
+      sizes.planned = attr.getInt();
     }
-    return in.e.roundUp(result, 64);
-  };
-  {
-    Interpreter in(module, nullptr, entry.arenaBytes);
-    FailureOr<Ix> total = planned(in);
-    if (failed(total))
+    Ix unused;
+    if (failed(in.body(main, unused)))
       return failure();
-    if (scratchBytes)
-      total = in.e.add(*total, in.e.mul(in.workers(), scratchBytes));
-    in.e.make<LLVM::ReturnOp>(ValueRange{in.e.value(*total)});
-  }
+    sizes.planned = in.e.roundUp(sizes.planned, 64);
+    sizes.scratch = in.e.roundUp(in.scratchNeeded(), 64);
+    sizes.total = sizes.planned;
+    if (!sizes.scratch.is(0))
+      sizes.total =
+          in.e.add(sizes.total, in.e.mul(in.workers(), sizes.scratch));
+    return sizes;
+  };
+  FailureOr<Sizes> sizes = measure(entry.arenaBytes);
+  if (failed(sizes))
+    return failure();
+  e.setInsertionPointToEnd(&entry.arenaBytes.getBody().front());
+  e.make<LLVM::ReturnOp>(ValueRange{e.value(sizes->total)});
 
+  sizes = measure(entry.run);
   Interpreter in(module, &kernels, entry.run);
   Emit &r = in.e;
   in.task = task;
@@ -506,18 +525,10 @@ FailureOr<EntryPoints> etch::cpu::emitEntryPoints(ModuleOp module,
   r.storeRaw(r.constant(r.getI32IntegerAttr(-1)),
              r.atByte(error, offsetof(etch_error_t, site)), 4);
 
-  Interpreter sizes(module, nullptr, entry.run);
-  FailureOr<Ix> used = planned(sizes);
-  if (failed(used))
-    return failure();
-  r.setInsertionPointToEnd(&entry.run.getBody().front());
-  Ix workers = in.workers();
-  Ix needed = *used;
-  if (scratchBytes)
-    needed = r.add(needed, r.mul(workers, scratchBytes));
-  in.canSplit = r.compare(arith::CmpIPredicate::sgt, workers, 1);
+  in.canSplit = r.compare(arith::CmpIPredicate::sgt, in.workers(), 1);
   Value given = in.field(offsetof(etch_call_t, arena_bytes), r.getI64Type(), 8);
-  Value enough = r.compare(arith::CmpIPredicate::uge, Ix(given), needed);
+  Value enough =
+      r.compare(arith::CmpIPredicate::uge, Ix(given), sizes->total);
   auto branch = r.make<scf::IfOp>(TypeRange(), enough, true);
   r.setInsertionPointToStart(branch.elseBlock());
   setCode(ETCH_ERROR_MEMORY);
@@ -525,7 +536,7 @@ FailureOr<EntryPoints> etch::cpu::emitEntryPoints(ModuleOp module,
   Value saved = enterFloat(r);
   Value arena = in.field(offsetof(etch_call_t, arena), r.ptrType(), 8);
   in.setArena(arena);
-  in.setScratch(r.atByte(arena, *used), scratchBytes);
+  in.setScratch(r.atByte(arena, sizes->planned), sizes->scratch);
   Ix unused;
   if (failed(in.body(main, unused)))
     return failure();

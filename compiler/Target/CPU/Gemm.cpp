@@ -1,3 +1,497 @@
+//===- Gemm.cpp - Kernels of matrix products ------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A unit of work is one tile of the result. For each block of K it packs the
+// rows of x and the columns of w that it needs, then runs over register tiles:
+// mr rows by a few vectors, accumulators in registers along the block. Sums of
+// blocks wait in scratch memory; after the last block the epilogue reads them.
+//===----------------------------------------------------------------------===//
+
 #include "compiler/Target/CPU/Evaluator.h"
+#include "compiler/Target/CPU/Gemm.h"
+
+#include "dialects/Etch/ScalarExpr.h"
+
+#include "llvm/Support/MathExtras.h"
+
 using namespace mlir;
-LogicalResult etch::cpu::emitMatmul(Kernel &k) { return k.source.emitError("unsupported"); }
+using namespace etch;
+using namespace etch::cpu;
+
+namespace {
+
+/// A matrix operand: rows run along the result, `depth` along K.
+struct Matrix {
+  Value pointer;
+  Ix batchStride, rowStride, depthStride;
+};
+
+/// Numbers of a product, inside the kernel or at its launch.
+struct Extent4 {
+  Ix batch, m, n, k;
+};
+
+/// How a product is cut; the bits of the result do not depend on it.
+struct Tiling {
+  int64_t lanes = 1, vectors = 1, mr = 1;
+  int64_t mTile = 1, nTile = 1;
+  bool directA = false, directB = false; ///< read without packing
+
+  int64_t nr() const { return lanes * vectors; }
+  int64_t mrPadded() const { return int64_t(llvm::PowerOf2Ceil(mr)); }
+
+  struct Tiles {
+    Ix m, n;           ///< extents of a tile
+    Ix mCount, nCount; ///< tiles
+    Ix depth;          ///< largest block of K, padded
+  };
+  /// Full tiles, or halves where there would be too few for several threads.
+  Tiles tiles(Emit &e, const Extent4 &x) const {
+    Tiles t;
+    Ix count = e.mul(x.batch, e.mul(e.ceilDiv(x.m, mTile),
+                                    e.ceilDiv(x.n, nTile)));
+    auto choose = [&](int64_t full) {
+      if (count.isKnown())
+        return Ix(count.known >= 4 ? full : full / 2);
+      return e.select(e.compare(arith::CmpIPredicate::sge, count, 4), full,
+                      full / 2);
+    };
+    t.m = e.max(e.min(choose(mTile), e.roundUp(x.m, mr)), mr);
+    t.n = e.max(e.min(choose(nTile), e.roundUp(x.n, nr())), nr());
+    t.mCount = e.div(e.add(x.m, e.sub(t.m, 1)), t.m);
+    t.nCount = e.div(e.add(x.n, e.sub(t.n, 1)), t.n);
+    t.depth = e.min(kGemmBlock, e.roundUp(e.max(x.k, 1), 16));
+    return t;
+  }
+  // Scratch memory: packed x, packed w, sums.
+  Ix sizeA(Emit &e, const Tiles &t) const {
+    return directA ? Ix(0) : e.mul(e.mul(e.div(t.m, mr), mrPadded()), t.depth);
+  }
+  Ix sizeB(Emit &e, const Tiles &t) const {
+    return directB ? Ix(0) : e.mul(t.n, t.depth);
+  }
+  Ix sizeC(Emit &e, const Tiles &t) const { return e.mul(t.m, t.n); }
+};
+
+class Gemm {
+public:
+  Gemm(Kernel &k, MatmulOp op) : k(k), e(k.e), op(op) {}
+  LogicalResult emit();
+
+private:
+  LogicalResult bind();
+  LogicalResult bindMatrix(Value operand, bool left, Matrix &matrix);
+  void chooseTiling();
+  void emitUnits();
+  void emitTile(Ix batch, Ix m0, Ix n0);
+  SmallVector<Value> registerTile(Ix i, Ix j, Ix depth, Ix from);
+  void addSums(Value sums, ValueRange registers, Ix from);
+  void finish(Value sums, Ix batch, Ix m, Ix n, Ix rows, Ix columns);
+  void emitDot(Ix batch);
+  Value multiplyAdd(Value a, Value b, Value c);
+
+  Kernel &k;
+  Emit &e;
+  MatmulOp op;
+  Type element;
+  /// One column: its elements, contiguous, take the part of the columns.
+  bool swapped = false;
+  std::array<ExtentRef, 4> refs; ///< batch, m, n, k
+  Extent4 extents;
+  Matrix a, b;
+  Tiling tiling;
+  Tiling::Tiles tiles;
+  std::optional<Evaluator> after;
+  // Of the tile at hand:
+  Value packedA, packedB, sumsBase;
+  Matrix tileA, tileB;
+  Ix mLength, nLength;
+};
+
+} // namespace
+
+/// An operand is an argument, possibly transposed.
+LogicalResult Gemm::bindMatrix(Value operand, bool left, Matrix &matrix) {
+  int64_t rank = cast<RankedTensorType>(operand.getType()).getRank();
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  while (auto transpose = operand.getDefiningOp<TransposeOp>()) {
+    ArrayRef<int64_t> permutation = transpose.getPermutation();
+    for (int64_t &axis : axes)
+      axis = permutation[axis];
+    operand = transpose.getX();
+  }
+  auto arg = dyn_cast<BlockArgument>(operand);
+  if (!arg)
+    return op.emitError("operands of matmul in a kernel are its arguments");
+  const Buffer &buffer = k.buffers[k.bufferOf(arg)];
+  matrix.pointer = buffer.pointer;
+  matrix.batchStride = rank == 3 ? buffer.strides[axes[0]] : Ix(0);
+  matrix.rowStride = buffer.strides[axes[left ? rank - 2 : rank - 1]];
+  matrix.depthStride = buffer.strides[axes[left ? rank - 1 : rank - 2]];
+  return success();
+}
+
+LogicalResult Gemm::bind() {
+  Value x = op.getX(), w = op.getW();
+  auto type = cast<RankedTensorType>(op.getY().getType());
+  int64_t rank = type.getRank();
+  if (rank != 2 && rank != 3)
+    return op.emitError("a matmul in a kernel has rank 2 or 3");
+  element = type.getElementType();
+  if (failed(bindMatrix(x, true, a)) || failed(bindMatrix(w, false, b)))
+    return failure();
+  refs = {rank == 3 ? k.extentOf(x, 0) : ExtentRef{1, -1, 0},
+          k.extentOf(x, unsigned(rank - 2)), k.extentOf(w, unsigned(rank - 1)),
+          k.extentOf(x, unsigned(rank - 1))};
+  SmallVector<Ix> space;
+  for (int i = 0; i < 3; ++i)
+    space.push_back(refs[i].in(k.buffers));
+  after.emplace(k, space,
+                rank == 3 ? ArrayRef<int>{0, 1, 2} : ArrayRef<int>{1, 2});
+  after->declare(op.getY());
+  for (auto [n, result] : llvm::enumerate(k.results())) {
+    if (failed(after->read(result)))
+      return failure();
+    after->write(k.resultBuffer(unsigned(n)));
+  }
+  swapped = space[2].is(1) && !space[1].is(1);
+  if (swapped) {
+    std::swap(a, b);
+    std::swap(refs[1], refs[2]);
+  }
+  extents = {refs[0].in(k.buffers), refs[1].in(k.buffers),
+             refs[2].in(k.buffers), refs[3].in(k.buffers)};
+  return success();
+}
+
+void Gemm::chooseTiling() {
+  bool masks = k.options.vectorBits >= 512;
+  int64_t width = k.lanesOf(element);
+  tiling.lanes = width;
+  tiling.vectors = 2;
+  tiling.mr = masks ? 8 : 6;
+  Ix m = extents.m, n = extents.n;
+  if (n.isKnown() && n.known <= width) {
+    tiling.vectors = 1;
+    tiling.lanes = std::min<int64_t>(
+        width, llvm::PowerOf2Ceil(std::max<int64_t>(n.known, 1)));
+    tiling.mr = masks ? 16 : 10;
+  }
+  if (m.isKnown()) {
+    // Panels without a remainder where that costs no more than a few rows.
+    int64_t largest = tiling.mr;
+    tiling.mr = std::min(largest, std::max<int64_t>(m.known, 1));
+    for (int64_t mr = tiling.mr; mr > largest / 2; --mr)
+      if (m.known % mr == 0) {
+        tiling.mr = mr;
+        break;
+      }
+  }
+  int64_t tile = 1024 / e.bytesOf(element);
+  tiling.mTile = tile / (2 * tiling.mr) * (2 * tiling.mr);
+  tiling.nTile = std::max<int64_t>(tile / (2 * tiling.nr()), 1) * 2 * tiling.nr();
+  // An element that is used by one panel only is not worth a copy.
+  bool known = m.isKnown() && n.isKnown();
+  tiling.directA = known && n.known <= tiling.nr();
+  tiling.directB = known && m.known <= tiling.mr && b.rowStride.is(1) &&
+                   (masks || n.known % tiling.lanes == 0);
+}
+
+//===----------------------------------------------------------------------===//
+// Register tile
+//===----------------------------------------------------------------------===//
+
+Value Gemm::multiplyAdd(Value x, Value y, Value z) {
+  ScalarExpr l(e, e.loc, x), r(e, e.loc, y), sum(e, e.loc, z);
+  return l.isFloat() ? fma(l, r, sum) : sum + l * r;
+}
+
+/// The products of rows i.. and columns j.. of the tile over one block of K.
+SmallVector<Value> Gemm::registerTile(Ix i, Ix j, Ix depth, Ix from) {
+  int64_t mr = tiling.mr, vectors = tiling.vectors, lanes = tiling.lanes;
+  Ix padded = e.roundUp(depth, 16);
+  Value panelA, panelB;
+  SmallVector<Value> rows;
+  SmallVector<Lanes> columns;
+  if (tiling.directA) {
+    Value base = e.at(tileA.pointer, e.mul(from, a.depthStride), element);
+    for (int64_t r = 0; r < mr; ++r) {
+      Ix row = e.add(i, r);
+      if (!extents.m.isKnown() || extents.m.known % mr)
+        row = e.min(row, e.sub(mLength, 1));
+      rows.push_back(e.at(base, e.mul(row, a.rowStride), element));
+    }
+  } else {
+    panelA = e.at(packedA,
+                  e.mul(e.mul(e.div(i, mr), tiling.mrPadded()), padded),
+                  element);
+  }
+  if (tiling.directB) {
+    panelB = e.at(tileB.pointer, e.add(e.mul(from, b.depthStride), j), element);
+    bool whole = extents.n.isKnown() && extents.n.known % tiling.nr() == 0;
+    for (int64_t v = 0; v < vectors; ++v)
+      columns.push_back(
+          {lanes, whole || lanes == 1
+                      ? Value()
+                      : e.maskBelow(e.sub(nLength, e.add(j, v * lanes)),
+                                    lanes)});
+  } else {
+    panelB = e.at(packedB, e.mul(j, padded), element);
+    columns.assign(vectors, Lanes{lanes, {}});
+  }
+  SmallVector<Value> zeros(mr * vectors, e.constant(element, 0, lanes));
+  return e.loop(0, depth, 1, zeros, [&](Ix step, ValueRange sums) {
+    SmallVector<Value> next, right;
+    Ix stepB = tiling.directB ? e.mul(step, b.depthStride)
+                              : e.mul(step, tiling.nr());
+    Value atB = e.at(panelB, stepB, element);
+    for (int64_t v = 0; v < vectors; ++v)
+      right.push_back(
+          e.load(e.at(atB, v * lanes, element), 1, element, columns[v]));
+    Value atA;
+    if (!tiling.directA)
+      atA = e.at(panelA, e.mul(step, tiling.mrPadded()), element);
+    for (int64_t r = 0; r < mr; ++r) {
+      Value address = tiling.directA
+                          ? e.at(rows[r], e.mul(step, a.depthStride), element)
+                          : e.at(atA, r, element);
+      Value left = e.load(address, 0, element, Lanes{lanes, {}});
+      for (int64_t v = 0; v < vectors; ++v)
+        next.push_back(
+            multiplyAdd(left, right[v], sums[r * vectors + v]));
+    }
+    return next;
+  });
+}
+
+/// Puts a block's result behind those of the blocks before it.
+void Gemm::addSums(Value sums, ValueRange registers, Ix from) {
+  auto each = [&](bool add) {
+    for (auto [n, value] : llvm::enumerate(registers)) {
+      Value address = e.at(sums, int64_t(n) * tiling.lanes, element);
+      Value v = value;
+      if (add) {
+        ScalarExpr before(e, e.loc,
+                          e.load(address, 1, element, Lanes{tiling.lanes, {}}));
+        v = before + ScalarExpr(e, e.loc, v);
+      }
+      e.store(v, address, Lanes{tiling.lanes, {}});
+    }
+  };
+  if (from.isKnown())
+    return each(from.known != 0);
+  e.when(
+      e.compare(arith::CmpIPredicate::eq, from, 0), [&] { each(false); },
+      [&] { each(true); });
+}
+
+/// The epilogue of one register tile at rows m.. and columns n.. of the result.
+void Gemm::finish(Value sums, Ix batch, Ix m, Ix n, Ix rows, Ix columns) {
+  e.loop(0, rows, 1, [&](Ix r) {
+    Value row = e.at(sums, e.mul(r, tiling.nr()), element);
+    if (swapped)
+      after->enter({batch, Ix(0), Ix(0)}, 1);
+    else
+      after->enter({batch, e.add(m, r), Ix(0)}, 2);
+    e.vectorLoop(0, columns, tiling.lanes, k.peels(), [&](Ix c, Lanes covered) {
+      after->point(e.add(n, c), covered);
+      after->give(op.getY(), e.load(e.at(row, c, element), 1, element,
+                                    Lanes{tiling.lanes, {}}));
+      SmallVector<Value> stored;
+      for (Value result : k.results())
+        stored.push_back(after->get(result));
+      for (auto [number, value] : llvm::enumerate(stored))
+        after->put(unsigned(number), value);
+    });
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Tiles
+//===----------------------------------------------------------------------===//
+
+void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
+  int64_t mr = tiling.mr, nr = tiling.nr();
+  bool masks = k.options.vectorBits >= 512;
+  mLength = e.min(tiles.m, e.sub(extents.m, m0));
+  nLength = e.min(tiles.n, e.sub(extents.n, n0));
+  auto corner = [&](const Matrix &matrix, Ix row) {
+    Matrix part = matrix;
+    part.pointer = e.at(matrix.pointer,
+                        e.add(e.mul(batch, matrix.batchStride),
+                              e.mul(row, matrix.rowStride)),
+                        element);
+    return part;
+  };
+  tileA = corner(a, m0);
+  tileB = corner(b, n0);
+  Ix panels = e.ceilDiv(mLength, mr);
+  e.loop(0, e.max(extents.k, 1), kGemmBlock, [&](Ix from) {
+    Ix depth = e.min(kGemmBlock, e.sub(extents.k, from));
+    Ix padded = e.roundUp(depth, 16);
+    auto pack = [&](const Matrix &matrix, Value target, Ix length,
+                    Ix total, int64_t width, int64_t paddedWidth) {
+      e.loop(0, length, width, [&](Ix row) {
+        Panel panel;
+        panel.source = e.at(matrix.pointer,
+                            e.add(e.mul(row, matrix.rowStride),
+                                  e.mul(from, matrix.depthStride)),
+                            element);
+        panel.rowStride = matrix.rowStride;
+        panel.depthStride = matrix.depthStride;
+        panel.element = element;
+        panel.width = width;
+        panel.paddedWidth = paddedWidth;
+        panel.valid = total.isKnown() && total.known % width == 0
+                          ? Ix(width)
+                          : e.min(width, e.sub(length, row));
+        panel.depth = depth;
+        panel.target = e.at(
+            target, e.mul(e.mul(e.div(row, width), paddedWidth), padded),
+            element);
+        emitPack(e, panel, k.lanesOf(element), masks);
+      });
+    };
+    if (!tiling.directB)
+      pack(tileB, packedB, nLength, extents.n, nr, nr);
+    if (!tiling.directA)
+      pack(tileA, packedA, mLength, extents.m, mr, tiling.mrPadded());
+    e.loop(0, nLength, nr, [&](Ix j) {
+      Ix columns = extents.n.isKnown() && extents.n.known % nr == 0
+                       ? Ix(nr)
+                       : e.min(nr, e.sub(nLength, j));
+      e.loop(0, mLength, mr, [&](Ix i) {
+        Ix rows = extents.m.isKnown() && extents.m.known % mr == 0
+                      ? Ix(mr)
+                      : e.min(mr, e.sub(mLength, i));
+        SmallVector<Value> registers = registerTile(i, j, depth, from);
+        Ix number = e.add(e.mul(e.div(j, nr), panels), e.div(i, mr));
+        Value sums = e.at(sumsBase, e.mul(number, mr * nr), element);
+        addSums(sums, registers, from);
+        auto done = [&] {
+          finish(sums, batch, e.add(m0, i), e.add(n0, j), rows, columns);
+        };
+        if (from.isKnown()) // the only block
+          return done();
+        e.when(e.compare(arith::CmpIPredicate::sge, e.add(from, kGemmBlock),
+                         extents.k),
+               done);
+      });
+    });
+  });
+}
+
+/// One row and one column: rounded products, summed as a reduction is.
+void Gemm::emitDot(Ix batch) {
+  Combiner sum{Combiner::sum, element};
+  int64_t lanes = kReductionLanes;
+  if (extents.k.isKnown())
+    lanes = std::min<int64_t>(
+        lanes, llvm::PowerOf2Ceil(std::max<int64_t>(extents.k.known, 1)));
+  auto start = [&](const Matrix &matrix) {
+    return e.at(matrix.pointer, e.mul(batch, matrix.batchStride), element);
+  };
+  Value left = start(a), right = start(b);
+  Value none = sum.identity(e, lanes);
+  auto block = [&](Ix from, Ix to) {
+    return e.vectorLoop(
+        from, to, lanes, k.peels(), {none},
+        [&](Ix i, Lanes covered, ValueRange sums) {
+          auto part = [&](Value base, const Matrix &matrix) {
+            return ScalarExpr(
+                e, e.loc,
+                e.load(e.at(base, e.mul(i, matrix.depthStride), element),
+                       matrix.depthStride, element, covered));
+          };
+          Value product = part(left, a) * part(right, b);
+          if (covered.mask)
+            product = e.make<arith::SelectOp>(covered.mask, product, none);
+          return SmallVector<Value>{sum.combine(e, sums[0], product)};
+        });
+  };
+  SmallVector<Value> total =
+      e.loop(0, extents.k, kReductionBlock, {none},
+             [&](Ix from, ValueRange sums) {
+               Ix to = e.min(e.add(from, kReductionBlock), extents.k);
+               return SmallVector<Value>{
+                   sum.combine(e, sums[0], block(from, to)[0])};
+             });
+  Value result = sum.orEmpty(e, extents.k, sum.fold(e, total[0]));
+  after->enter({batch, Ix(0), Ix(0)}, -1);
+  after->point(0, Lanes());
+  after->give(op.getY(), result);
+  SmallVector<Value> stored;
+  for (Value v : k.results())
+    stored.push_back(after->get(v));
+  for (auto [number, value] : llvm::enumerate(stored))
+    after->put(unsigned(number), value);
+}
+
+void Gemm::emitUnits() {
+  Ix m = extents.m, n = extents.n;
+  auto dots = [&] {
+    e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix batch) { emitDot(batch); });
+  };
+  auto tilesOf = [&] {
+    tiles = tiling.tiles(e, extents);
+    Value scratch = k.scratch();
+    packedA = scratch;
+    packedB = e.at(packedA, tiling.sizeA(e, tiles), element);
+    sumsBase = e.at(packedB, tiling.sizeB(e, tiles), element);
+    Ix perBatch = e.mul(tiles.mCount, tiles.nCount);
+    e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix unit) {
+      Ix batch = e.div(unit, perBatch), rest = e.rem(unit, perBatch);
+      emitTile(batch, e.mul(e.rem(rest, tiles.mCount), tiles.m),
+               e.mul(e.div(rest, tiles.mCount), tiles.n));
+    });
+  };
+  bool neverDot = (m.isKnown() && m.known != 1) || (n.isKnown() && n.known != 1);
+  if (neverDot)
+    return tilesOf();
+  if (m.is(1) && n.is(1))
+    return dots();
+  Value one = e.make<arith::AndIOp>(
+      e.compare(arith::CmpIPredicate::eq, m, 1),
+      e.compare(arith::CmpIPredicate::eq, n, 1));
+  e.when(one, dots, tilesOf);
+}
+
+LogicalResult Gemm::emit() {
+  if (failed(bind()))
+    return failure();
+  chooseTiling();
+  emitUnits();
+  auto at = [refs = refs](ArrayRef<Extents> shapes) {
+    return Extent4{refs[0].in(shapes), refs[1].in(shapes), refs[2].in(shapes),
+                   refs[3].in(shapes)};
+  };
+  int64_t bytes = e.bytesOf(element);
+  Tiling tiling = this->tiling;
+  k.work = [=](Emit &e, ArrayRef<Extents> shapes) {
+    Extent4 x = at(shapes);
+    Tiling::Tiles t = tiling.tiles(e, x);
+    Work work;
+    work.count = e.mul(x.batch, e.mul(t.mCount, t.nCount));
+    // A multiply-add on vectors: some sixteen to a simple operation.
+    Ix cost = e.mul(e.mul(x.batch, x.m), e.mul(x.n, e.add(x.k, 4)));
+    work.cost = e.div(cost, 4);
+    Ix unit = e.max(e.div(e.mul(e.mul(t.m, t.n), x.k), 16), 1);
+    work.grain = e.max(e.div(kGrainCost, unit), 1);
+    return work;
+  };
+  k.scratchBytes = [=](Emit &e, ArrayRef<Extents> shapes) {
+    Tiling::Tiles t = tiling.tiles(e, at(shapes));
+    Ix elements = e.add(e.add(tiling.sizeA(e, t), tiling.sizeB(e, t)),
+                        tiling.sizeC(e, t));
+    return e.add(e.mul(elements, bytes), 64);
+  };
+  return success();
+}
+
+LogicalResult etch::cpu::emitMatmul(Kernel &k) {
+  for (Operation &op : k.source.getBody().front())
+    if (auto matmul = dyn_cast<MatmulOp>(op))
+      return Gemm(k, matmul).emit();
+  return k.source.emitError("no matmul in this kernel");
+}

@@ -140,8 +140,7 @@ ExtentRef Kernel::extentOf(Value v, unsigned axis) {
   return ExtentRef{1, -1, 0};
 }
 
-Value Kernel::scratch(int64_t bytes) {
-  scratchBytes = llvm::alignTo(std::max(scratchBytes, bytes), 64);
+Value Kernel::scratch() {
   Value base = e.loadRaw(e.ptrType(), closure, 8);
   Value stride = e.loadRaw(e.getI64Type(),
                            e.atByte(closure, int64_t(8 * kScratchBytesSlot)), 8);

@@ -92,8 +92,8 @@ public:
   llvm::SmallVector<Buffer> buffers; ///< one per operand of the launch
   /// Units of a launch, from the extents of its operands.
   std::function<Work(Emit &, llvm::ArrayRef<Extents>)> work;
-  /// Bytes of scratch for each worker.
-  int64_t scratchBytes = 0;
+  /// Bytes of scratch memory that a launch needs for each worker; may be unset.
+  std::function<Ix(Emit &, llvm::ArrayRef<Extents>)> scratchBytes;
 
   unsigned numInputs() { return source.getNumArguments(); }
   unsigned bufferOf(mlir::BlockArgument arg) { return arg.getArgNumber(); }
@@ -113,8 +113,8 @@ public:
   bool peels();
   /// How many pointwise operations the kernel does for each element.
   int64_t numPointwise();
-  /// Reserves scratch memory; its address for this worker.
-  mlir::Value scratch(int64_t bytes);
+  /// The address of this worker's scratch memory.
+  mlir::Value scratch();
   /// Reports `value` outside of `extent`; the first report of a call stays.
   void reportIndex(mlir::Value value, mlir::Value extent);
 
@@ -124,14 +124,22 @@ private:
   bool failed = false;
 };
 
-// The parts of a reduction (etch.sum, max or min): its value of no element, two
-// values combined, the lanes of a vector combined as halves, and the empty sum.
-mlir::Value reductionIdentity(Emit &e, mlir::Operation *op, int64_t lanes);
-mlir::Value reductionCombine(Emit &e, mlir::Operation *op, mlir::Value a,
-                             mlir::Value b);
-mlir::Value reductionLanes(Emit &e, mlir::Operation *op, mlir::Value v);
-mlir::Value reductionOfNone(Emit &e, mlir::Operation *op, Ix extent,
-                            mlir::Value v);
+/// The parts of a reduction: its value of no element, two values combined, the
+/// lanes of a vector combined as halves, and a sum that may be empty (+0).
+struct Combiner {
+  enum Kind { sum, max, min } kind;
+  mlir::Type element;
+
+  static Combiner of(mlir::Operation *op);
+  mlir::Value identity(Emit &e, int64_t lanes) const;
+  mlir::Value combine(Emit &e, mlir::Value a, mlir::Value b) const;
+  mlir::Value fold(Emit &e, mlir::Value v) const;
+  mlir::Value orEmpty(Emit &e, Ix extent, mlir::Value v) const;
+};
+
+/// In a strict reduction: elements of a block, lanes that elements go round.
+inline constexpr int64_t kReductionBlock = 4096;
+inline constexpr int64_t kReductionLanes = 16;
 
 /// One for each kind of kernel (see the pass `fuse`).
 llvm::LogicalResult emitPointwise(Kernel &k);

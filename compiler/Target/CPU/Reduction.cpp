@@ -19,32 +19,38 @@ using namespace mlir;
 using namespace etch;
 using namespace etch::cpu;
 
-static constexpr int64_t kBlock = 4096;
-static constexpr int64_t kLanes = 16;
+static constexpr int64_t kBlock = kReductionBlock;
+static constexpr int64_t kLanes = kReductionLanes;
 
-Value etch::cpu::reductionIdentity(Emit &e, Operation *op, int64_t lanes) {
-  Type element = getElementTypeOrSelf(op->getResult(0).getType());
-  if (isa<SumOp>(op))
-    return e.constant(element, isa<FloatType>(element) ? -0.0 : 0.0, lanes);
-  bool max = isa<MaxOp>(op);
+Combiner Combiner::of(Operation *op) {
+  return {isa<SumOp>(op) ? sum : isa<MaxOp>(op) ? max : min,
+          getElementTypeOrSelf(op->getResult(0).getType())};
+}
+
+Value Combiner::identity(Emit &e, int64_t lanes) const {
   if (isa<FloatType>(element))
-    return e.constant(element, max ? -INFINITY : INFINITY, lanes);
+    return e.constant(element,
+                      kind == sum   ? -0.0
+                      : kind == max ? -INFINITY
+                                    : INFINITY,
+                      lanes);
   unsigned bits = element.getIntOrFloatBitWidth();
-  TypedAttr attr = e.getIntegerAttr(element, max
-                                                 ? APInt::getSignedMinValue(bits)
-                                                 : APInt::getSignedMaxValue(bits));
+  APInt value = kind == sum   ? APInt(bits, 0)
+                : kind == max ? APInt::getSignedMinValue(bits)
+                              : APInt::getSignedMaxValue(bits);
+  TypedAttr attr = e.getIntegerAttr(element, value);
   if (lanes != 1)
     attr = DenseElementsAttr::get(VectorType::get({lanes}, element),
                                   Attribute(attr));
   return e.constant(attr);
 }
 
-Value etch::cpu::reductionCombine(Emit &e, Operation *op, Value a, Value b) {
+Value Combiner::combine(Emit &e, Value a, Value b) const {
   ScalarExpr x(e, e.loc, a), y(e, e.loc, b);
-  return isa<SumOp>(op) ? x + y : isa<MaxOp>(op) ? maximum(x, y) : minimum(x, y);
+  return kind == sum ? x + y : kind == max ? maximum(x, y) : minimum(x, y);
 }
 
-Value etch::cpu::reductionLanes(Emit &e, Operation *op, Value v) {
+Value Combiner::fold(Emit &e, Value v) const {
   auto type = dyn_cast<VectorType>(v.getType());
   if (!type)
     return v;
@@ -54,17 +60,16 @@ Value etch::cpu::reductionLanes(Emit &e, Operation *op, Value v) {
       low.push_back(i);
       high.push_back(i + n / 2);
     }
-    v = reductionCombine(e, op, e.shuffle(v, v, low), e.shuffle(v, v, high));
+    v = combine(e, e.shuffle(v, v, low), e.shuffle(v, v, high));
   }
   return e.extract(v, 0);
 }
 
-Value etch::cpu::reductionOfNone(Emit &e, Operation *op, Ix extent, Value v) {
-  if (!isa<SumOp>(op) || (extent.isKnown() && extent.known != 0))
+Value Combiner::orEmpty(Emit &e, Ix extent, Value v) const {
+  if (kind != sum || (extent.isKnown() && extent.known != 0))
     return v;
   auto type = dyn_cast<VectorType>(v.getType());
-  Value zero = e.constant(getElementTypeOrSelf(v.getType()), 0,
-                          type ? type.getNumElements() : 1);
+  Value zero = e.constant(element, 0, type ? type.getNumElements() : 1);
   if (extent.isKnown())
     return zero;
   return e.make<arith::SelectOp>(
@@ -143,7 +148,7 @@ SmallVector<Value> Reduction::elements(Ix i, Lanes covered) {
 void Reduction::finish(Ix i, Lanes covered, ArrayRef<Value> reduced) {
   after.point(i, covered);
   for (auto [op, value] : llvm::zip(reductions, reduced))
-    after.give(op->getResult(0), reductionOfNone(e, op, extent, value));
+    after.give(op->getResult(0), Combiner::of(op).orEmpty(e, extent, value));
   SmallVector<Value> stored;
   for (Value result : afterResults)
     stored.push_back(after.get(result));
@@ -163,7 +168,7 @@ void Reduction::emitRows() {
   auto identities = [&] {
     SmallVector<Value> result;
     for (Operation *op : reductions)
-      result.push_back(reductionIdentity(e, op, width));
+      result.push_back(Combiner::of(op).identity(e, width));
     return result;
   };
   auto block = [&](Ix from, Ix to) {
@@ -175,8 +180,8 @@ void Reduction::emitRows() {
           for (auto [n, op] : llvm::enumerate(reductions)) {
             if (covered.mask)
               next[n] = e.make<arith::SelectOp>(
-                  covered.mask, next[n], reductionIdentity(e, op, width));
-            next[n] = reductionCombine(e, op, carried[n], next[n]);
+                  covered.mask, next[n], Combiner::of(op).identity(e, width));
+            next[n] = Combiner::of(op).combine(e, carried[n], next[n]);
           }
           return next;
         });
@@ -193,12 +198,12 @@ void Reduction::emitRows() {
         SmallVector<Value> next =
             block(from, e.min(e.add(from, kBlock), extent));
         for (auto [n, op] : llvm::enumerate(reductions))
-          next[n] = reductionCombine(e, op, sums[n], next[n]);
+          next[n] = Combiner::of(op).combine(e, sums[n], next[n]);
         return next;
       });
     }
     for (auto [n, op] : llvm::enumerate(reductions))
-      totals[n] = reductionLanes(e, op, totals[n]);
+      totals[n] = Combiner::of(op).fold(e, totals[n]);
     after.enter({o, Ix(0), Ix(0)}, -1);
     finish(0, Lanes(), totals);
   });
@@ -226,7 +231,7 @@ void Reduction::rowAccumulators(Ix o, Ix from, Ix to, Ix i0, Ix i1,
   };
   e.loop(0, rows * strip, lanes, [&](Ix at) {
     for (auto [n, op] : llvm::enumerate(reductions))
-      e.store(reductionIdentity(e, op, lanes),
+      e.store(Combiner::of(op).identity(e, lanes),
               e.at(memory[n], at, elementOf(op)), Lanes{lanes, {}});
   });
   e.loop(from, to, 1, [&](Ix r) {
@@ -239,7 +244,7 @@ void Reduction::rowAccumulators(Ix o, Ix from, Ix to, Ix i0, Ix i1,
         // Memory of our own, whole vectors: lanes behind the end are unused.
         Value address = e.at(memory[n], at, elementOf(op));
         Value sum = e.load(address, 1, elementOf(op), Lanes{lanes, {}});
-        e.store(reductionCombine(e, op, sum, found[n]), address,
+        e.store(Combiner::of(op).combine(e, sum, found[n]), address,
                 Lanes{lanes, {}});
       }
     });
@@ -274,7 +279,7 @@ void Reduction::emitColumns() {
     } else {
       e.loop(0, rows * strip, lanes, [&](Ix at) {
         for (auto [n, op] : llvm::enumerate(reductions))
-          e.store(reductionIdentity(e, op, lanes),
+          e.store(Combiner::of(op).identity(e, lanes),
                   e.at(totals[n], at, types[n]), Lanes{lanes, {}});
       });
       e.loop(0, extent, kBlock, [&](Ix from) {
@@ -286,7 +291,7 @@ void Reduction::emitColumns() {
             Value total = e.load(address, 1, types[n], Lanes{lanes, {}});
             Value block = e.load(e.at(sums[n], at, types[n]), 1, types[n],
                                  Lanes{lanes, {}});
-            e.store(reductionCombine(e, op, total, block), address,
+            e.store(Combiner::of(op).combine(e, total, block), address,
                     Lanes{lanes, {}});
           }
         });
@@ -303,7 +308,7 @@ void Reduction::emitColumns() {
               types[n], Lanes{lanes, {}}));
         for (int64_t half = rows / 2; half >= 1; half /= 2)
           for (int64_t row = 0; row < half; ++row)
-            tree[row] = reductionCombine(e, op, tree[row], tree[row + half]);
+            tree[row] = Combiner::of(op).combine(e, tree[row], tree[row + half]);
         reduced.push_back(tree[0]);
       }
       finish(i, covered, reduced);

@@ -1,0 +1,34 @@
+//===- Gemm.h - Matrix products ----------------------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#ifndef ETCH_COMPILER_TARGET_CPU_GEMM_H
+#define ETCH_COMPILER_TARGET_CPU_GEMM_H
+
+#include "compiler/Target/CPU/Kernel.h"
+
+namespace etch::cpu {
+
+/// K is cut in blocks of this many elements, each a chain of multiply-adds from
+/// 0, whose sums add in order: part of the result's definition.
+inline constexpr int64_t kGemmBlock = 256;
+
+/// One panel to pack: `width` rows of a matrix side by side, `depth` elements
+/// long, into depth x paddedWidth. Rows from `valid` on become zeros.
+struct Panel {
+  mlir::Value source;
+  Ix rowStride, depthStride;
+  mlir::Type element;
+  int64_t width = 0, paddedWidth = 0;
+  Ix valid, depth;
+  mlir::Value target;
+};
+
+/// Packs one panel; `lanes` elements fill a vector register, `masks` says that
+/// the target has masked loads.
+void emitPack(Emit &e, const Panel &panel, int64_t lanes, bool masks);
+
+} // namespace etch::cpu
+
+#endif // ETCH_COMPILER_TARGET_CPU_GEMM_H

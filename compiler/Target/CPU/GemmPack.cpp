@@ -1,0 +1,133 @@
+//===- GemmPack.cpp - Panels of matrices for the product ------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The inner loop of the product reads both matrices as panels: a few rows side
+// by side, so that what one step needs is contiguous. Any strides come in, so a
+// transposed operand costs nothing but another way through this file.
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Target/CPU/Gemm.h"
+
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace etch::cpu;
+
+static Value sourceAt(Emit &e, const Panel &p, Ix row, Ix k) {
+  return e.at(p.source,
+              e.add(e.mul(row, p.rowStride), e.mul(k, p.depthStride)),
+              p.element);
+}
+
+static Value targetAt(Emit &e, const Panel &p, Ix row, Ix k) {
+  return e.at(p.target, e.add(e.mul(k, p.paddedWidth), row), p.element);
+}
+
+/// One element at a time; right for all strides and targets.
+static void packScalar(Emit &e, const Panel &p) {
+  Value zero = e.constant(p.element, 0, 1);
+  e.loop(0, p.depth, 1, [&](Ix k) {
+    e.loop(0, p.valid, 1, [&](Ix row) {
+      e.store(e.load(sourceAt(e, p, row, k), 0, p.element, Lanes()),
+              targetAt(e, p, row, k), Lanes());
+    });
+    e.loop(p.valid, p.paddedWidth, 1, [&](Ix row) {
+      e.store(zero, targetAt(e, p, row, k), Lanes());
+    });
+  });
+}
+
+/// Neighbouring rows are neighbours in memory: copies.
+static void packAcross(Emit &e, const Panel &p, int64_t lanes) {
+  int64_t width = std::min(lanes, p.paddedWidth);
+  SmallVector<Value> masks;
+  bool full = p.valid.is(p.paddedWidth);
+  for (int64_t row = 0; row < p.paddedWidth; row += width)
+    masks.push_back(full ? Value() : e.maskBelow(e.sub(p.valid, row), width));
+  e.loop(0, p.depth, 1, [&](Ix k) {
+    for (auto [n, mask] : llvm::enumerate(masks)) {
+      int64_t row = int64_t(n) * width;
+      Value v =
+          e.load(sourceAt(e, p, row, k), 1, p.element, Lanes{width, mask});
+      e.store(v, targetAt(e, p, row, k), Lanes{width, {}});
+    }
+  });
+}
+
+/// Each row is contiguous along k: a vector from each row, then transposed in
+/// registers. A stage interleaves vectors i and i + n/2, which rotates the bits
+/// of the address (row, k) by one; after log2(rows) stages it is (k, row).
+static void packAlong(Emit &e, const Panel &p, int64_t lanes) {
+  int64_t rows = std::min(lanes, p.paddedWidth);
+  SmallVector<int32_t> low, high;
+  for (int32_t i = 0; i < lanes; ++i) {
+    low.push_back(i / 2 + (i % 2) * int32_t(lanes));
+    high.push_back(int32_t(lanes) / 2 + i / 2 + (i % 2) * int32_t(lanes));
+  }
+  int64_t kPerVector = lanes / rows;
+  auto block = [&](int64_t row0, Ix k, Lanes covered) {
+    SmallVector<Value> v;
+    Value zero = e.constant(p.element, 0, lanes);
+    bool full = p.valid.isKnown();
+    for (int64_t i = 0; i < rows; ++i) {
+      int64_t row = row0 + i;
+      if (row >= p.width || (full && row >= p.valid.known)) {
+        v.push_back(zero);
+        continue;
+      }
+      // Behind the last row: that one again. Nobody looks at the products.
+      Ix from = full ? Ix(row) : e.min(row, e.sub(p.valid, 1));
+      v.push_back(e.load(sourceAt(e, p, from, k), 1, p.element, covered));
+    }
+    for (int64_t n = rows; n > 1; n /= 2) {
+      SmallVector<Value> next;
+      for (int64_t i = 0; i < rows / 2; ++i) {
+        next.push_back(e.shuffle(v[i], v[i + rows / 2], low));
+        next.push_back(e.shuffle(v[i], v[i + rows / 2], high));
+      }
+      v = next;
+    }
+    // Vector i now holds k = i * kPerVector… with `rows` rows each. Lanes behind
+    // the end of a partial block are zeros; the panel's memory has room for them.
+    for (int64_t i = 0; i < rows; ++i)
+      e.store(v[i], targetAt(e, p, row0, e.add(k, i * kPerVector)),
+              Lanes{lanes, {}});
+  };
+  for (int64_t row0 = 0; row0 < p.paddedWidth; row0 += rows)
+    e.vectorLoop(0, p.depth, lanes, /*peel=*/false,
+                 [&](Ix k, Lanes covered) { block(row0, k, covered); });
+}
+
+void etch::cpu::emitPack(Emit &e, const Panel &p, int64_t lanes, bool masks) {
+  auto either = [&](Ix stride, function_ref<void()> yes,
+                    function_ref<void()> no) {
+    if (stride.isKnown())
+      return stride.is(1) ? yes() : no();
+    e.when(e.compare(arith::CmpIPredicate::eq, stride, 1), yes, no);
+  };
+  if (masks) {
+    either(
+        p.rowStride, [&] { packAcross(e, p, lanes); },
+        [&] {
+          either(
+              p.depthStride, [&] { packAlong(e, p, lanes); },
+              [&] { packScalar(e, p); });
+        });
+    return;
+  }
+  // Without masked loads only whole panels are copied as vectors.
+  either(
+      p.rowStride,
+      [&] {
+        Panel whole = p;
+        whole.valid = p.paddedWidth;
+        if (p.width != p.paddedWidth || p.valid.isKnown())
+          return p.valid.is(p.paddedWidth) ? packAcross(e, whole, lanes)
+                                           : packScalar(e, p);
+        e.when(
+            e.compare(arith::CmpIPredicate::eq, p.valid, p.paddedWidth),
+            [&] { packAcross(e, whole, lanes); }, [&] { packScalar(e, p); });
+      },
+      [&] { packScalar(e, p); });
+}
