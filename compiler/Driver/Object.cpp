@@ -171,7 +171,7 @@ std::string TargetInfo::text() const {
                           : triple + " " + cpu + " " + features;
 }
 
-Expected<TargetInfo> etch::driver::resolveTarget(StringRef mcpu) {
+static Expected<TargetInfo> askTarget(StringRef mcpu) {
   TargetInfo target;
   target.triple = sys::getDefaultTargetTriple();
   std::string error;
@@ -204,6 +204,19 @@ Expected<TargetInfo> etch::driver::resolveTarget(StringRef mcpu) {
   } else {
     target.fma = triple.isAArch64();
   }
+  return target;
+}
+
+Expected<TargetInfo> etch::driver::resolveTarget(StringRef mcpu) {
+  // The answer never changes, and costs more than parsing a small program.
+  static std::mutex mutex;
+  static StringMap<TargetInfo> &known = *new StringMap<TargetInfo>;
+  std::lock_guard lock(mutex);
+  if (auto it = known.find(mcpu); it != known.end())
+    return it->second;
+  Expected<TargetInfo> target = askTarget(mcpu);
+  if (target)
+    known[mcpu] = *target;
   return target;
 }
 
