@@ -103,7 +103,15 @@ struct CollectErrors : DiagnosticHandler {
   std::string &text;
 };
 
-void setAttributes(Module &module, const TargetInfo &target) {
+/// Codegen's own functions (run, arena size, query) are short and run once per
+/// call; kernels have other names. In a one-op program they take most of the
+/// code generator's time, unless it is told that they do not matter.
+bool isOncePerCall(const Function &function) {
+  return function.getName().starts_with("etch.") ||
+         function.getName().ends_with("_query");
+}
+
+void setAttributes(Module &module, const TargetInfo &target, bool quick) {
   for (Function &function : module) {
     if (function.isDeclaration())
       continue;
@@ -113,6 +121,11 @@ void setAttributes(Module &module, const TargetInfo &target) {
     function.addFnAttr("prefer-vector-width",
                        std::to_string(target.vectorBits));
     function.addFnAttr(Attribute::NoUnwind);
+    if (quick && isOncePerCall(function) &&
+        !function.hasFnAttribute(Attribute::AlwaysInline)) {
+      function.addFnAttr(Attribute::NoInline);
+      function.addFnAttr(Attribute::OptimizeNone);
+    }
   }
 }
 
@@ -235,7 +248,7 @@ Error etch::driver::emitObject(Module &module, const TargetInfo &target,
   context.setDiagnosticHandler(std::make_unique<CollectErrors>(errors));
   module.setTargetTriple(Triple(target.triple));
   module.setDataLayout(machine->createDataLayout());
-  setAttributes(module, target);
+  setAttributes(module, target, quick);
   Error result = produce(module, *machine, quick, out);
   if (!result && !errors.empty())
     result = textError("code generation: " + Twine(errors));
