@@ -24,12 +24,12 @@ namespace {
 
 constexpr int precision = 8, edge_items = 3, line_width = 75;
 constexpr int64_t threshold = 1000;
-/// "variable(" stands before the first line.
-constexpr int indent = 9;
 
-/// A number's digits around the point: 3.25e+00 is {"3", "25", "e+00"}.
+/// A number's digits around the point: 3.25e+00 is {"3", "25", '+', "00"}.
 struct Digits {
-  std::string whole, fraction, exponent;
+  std::string whole, fraction;
+  char sign = '+';
+  std::string exponent;
 };
 
 class Formatter {
@@ -42,41 +42,46 @@ private:
   template <class F> void for_each_shown(int axis, const char *at, F f) const;
   void measure();
   std::string element(const char *at) const;
-  std::string axis_text(int axis, const char *at, int depth, int closing) const;
+  std::string row_text(const char *at) const;
+  std::string axis_text(int axis, const char *at) const;
   template <class T> void measure_floats();
   template <class T> std::string float_text(T x) const;
 
   const Value &v;
   bool scientific = false;
-  size_t whole_width = 0, fraction_width = 0, width = 0;
+  /// Characters of the parts of a number; of the exponent, the digits.
+  size_t whole_width = 0, fraction_width = 0, exponent_width = 0, width = 0;
 };
 
 } // namespace
 
 /// The shortest digits that read back as x, with at most `precision` behind the
 /// point; the scientific form has one digit before it.
-template <class T> static Digits digits_of(T x, bool scientific) {
+template <class T>
+static Digits digits_of(T x, bool scientific, int exactly = -1,
+                        bool keep_zeros = false) {
   char text[512];
   auto format =
       scientific ? std::chars_format::scientific : std::chars_format::fixed;
-  auto end = std::to_chars(text, text + sizeof text, x, format).ptr;
+  auto end =
+      exactly < 0
+          ? std::to_chars(text, text + sizeof text, x, format).ptr
+          : std::to_chars(text, text + sizeof text, x, format, exactly).ptr;
   std::string_view s(text, size_t(end - text));
   size_t e = s.find('e'), point = s.find('.');
-  size_t mantissa_end = e == s.npos ? s.size() : e;
-  if (point != s.npos && mantissa_end - point - 1 > size_t(precision)) {
-    end = std::to_chars(text, text + sizeof text, x, format, precision).ptr;
-    s = {text, size_t(end - text)};
-    e = s.find('e'), point = s.find('.');
-    mantissa_end = e == s.npos ? s.size() : e;
-  }
+  size_t mantissa_end = std::min(e, s.size());
+  if (point != s.npos && mantissa_end - point - 1 > size_t(precision))
+    return digits_of(x, scientific, precision);
   Digits d;
   d.whole = s.substr(0, std::min(point, mantissa_end));
   if (point != s.npos)
     d.fraction = s.substr(point + 1, mantissa_end - point - 1);
-  while (!d.fraction.empty() && d.fraction.back() == '0')
+  while (!keep_zeros && !d.fraction.empty() && d.fraction.back() == '0')
     d.fraction.pop_back();
-  if (e != s.npos)
-    d.exponent = s.substr(e);
+  if (e != s.npos) {
+    d.sign = s[e + 1];
+    d.exponent = s.substr(e + 2);
+  }
   return d;
 }
 
@@ -120,28 +125,34 @@ template <class T> void Formatter::measure_floats() {
     Digits d = digits_of(x, scientific);
     whole_width = std::max(whole_width, d.whole.size());
     fraction_width = std::max(fraction_width, d.fraction.size());
+    exponent_width = std::max(exponent_width, d.exponent.size());
   });
-  width = whole_width + 1 + fraction_width;
-  if (special)
-    // Columns are as wide as "nan" and "inf" need.
-    width = std::max<size_t>(width, negative_special ? 4 : 3);
+  // The point, and "e+" before the digits of the exponent.
+  size_t behind = 1 + fraction_width + (scientific ? 2 + exponent_width : 0);
+  if (special) {
+    size_t longest = negative_special ? 4 : 3;
+    if (longest > behind)
+      whole_width = std::max(whole_width, longest - behind);
+  }
+  width = whole_width + behind;
 }
 
 template <class T> std::string Formatter::float_text(T x) const {
   std::string s;
   if (!std::isfinite(x)) {
     s = std::isnan(x) ? "nan" : x < 0 ? "-inf" : "inf";
-  } else {
-    Digits d = digits_of(x, scientific);
-    s = std::string(whole_width - d.whole.size(), ' ') + d.whole + "." +
-        d.fraction;
-    size_t missing = fraction_width - d.fraction.size();
-    s += std::string(missing, scientific ? '0' : ' ') + d.exponent;
+    return std::string(width - s.size(), ' ') + s;
   }
-  size_t full = width + (scientific ? 4 : 0);
-  return s.size() < full && !std::isfinite(x)
-             ? std::string(full - s.size(), ' ') + s
-             : s;
+  // With exponents, all have the digits of the longest.
+  Digits d = digits_of(x, scientific, scientific ? int(fraction_width) : -1,
+                       scientific);
+  s = std::string(whole_width - d.whole.size(), ' ') + d.whole + "." +
+      d.fraction;
+  s += std::string(fraction_width - d.fraction.size(), scientific ? '0' : ' ');
+  if (scientific)
+    s += std::string("e") + d.sign +
+         std::string(exponent_width - d.exponent.size(), '0') + d.exponent;
+  return s;
 }
 
 std::string Formatter::element(const char *at) const {
@@ -176,42 +187,56 @@ void Formatter::measure() {
   width = widest;
 }
 
-/// The text of one axis; `closing` brackets follow its last line.
-std::string Formatter::axis_text(int axis, const char *at, int depth,
-                                 int closing) const {
-  if (axis == v.shape.rank())
-    return element(at);
+/// The innermost axis, broken into lines.
+std::string Formatter::row_text(const char *at) const {
+  int axis = v.shape.rank() - 1;
   int64_t n = v.shape[axis], step = v.strides[axis] * size_of(v.dtype);
   bool gap = summarised() && n > 2 * edge_items;
-  bool last_axis = axis == v.shape.rank() - 1;
-  std::string margin(size_t(indent + depth + 1), ' ');
-  std::string text = "[", line;
-  auto put = [&](const std::string &item, bool first, int reserve) {
-    if (!last_axis) {
-      if (!first)
-        text += std::string(size_t(v.shape.rank() - axis - 1), '\n') + margin;
-      text += item;
-      return;
+  const std::string margin(size_t(axis + 1), ' ');
+  std::string text, line = margin;
+  auto put = [&](const std::string &word) {
+    if (line.size() + word.size() > size_t(line_width - axis - 1) &&
+        line.size() > margin.size()) {
+      line.erase(line.find_last_not_of(' ') + 1);
+      text += line + "\n";
+      line = margin;
     }
-    // NumPy counts the line without the text before "variable(".
-    size_t used = size_t(depth + 1) + line.size() + (first ? 0 : 1);
-    if (!first && used + item.size() + size_t(reserve) > line_width) {
-      text += line + "\n" + margin;
-      line = item;
-    } else {
-      line += (first ? "" : " ") + item;
-    }
+    line += word;
   };
   for (int64_t i = 0; i < n; ++i) {
     if (gap && i == edge_items) {
-      put("...", false, 0);
+      put("...");
+      line += ' ';
       i = n - edge_items;
     }
-    int inner = i + 1 == n ? closing + 1 : 1;
-    put(axis_text(axis + 1, at + i * step, depth + 1, inner), i == 0,
-        i + 1 == n ? closing : 0);
+    put(element(at + i * step));
+    if (i + 1 < n)
+      line += ' ';
   }
-  return text + line + "]";
+  return "[" + (text + line).substr(margin.size()) + "]";
+}
+
+std::string Formatter::axis_text(int axis, const char *at) const {
+  int left = v.shape.rank() - axis;
+  if (left == 0)
+    return element(at);
+  if (left == 1)
+    return row_text(at);
+  int64_t n = v.shape[axis], step = v.strides[axis] * size_of(v.dtype);
+  bool gap = summarised() && n > 2 * edge_items;
+  const std::string between =
+      std::string(size_t(left - 1), '\n') + std::string(size_t(axis + 1), ' ');
+  std::string text = "[";
+  for (int64_t i = 0; i < n; ++i) {
+    if (i)
+      text += between;
+    if (gap && i == edge_items) {
+      text += "..." + between;
+      i = n - edge_items;
+    }
+    text += axis_text(axis + 1, at + i * step);
+  }
+  return text + "]";
 }
 
 /// A scalar prints as Python prints the number.
@@ -240,7 +265,7 @@ std::string Formatter::run() {
   if (v.shape.rank() == 0 && v.dtype == f64)
     return scalar_text(*static_cast<const double *>(v.data));
   measure();
-  return axis_text(0, static_cast<const char *>(v.data), 0, 1);
+  return axis_text(0, static_cast<const char *>(v.data));
 }
 
 std::string etch::to_string(const Variable &x) {
@@ -250,7 +275,14 @@ std::string etch::to_string(const Variable &x) {
   if (!v.storage)
     return std::string("variable(<") + (x.node()->trace ? "traced " : "") +
            to_string(v.type()) + ">)";
-  return "variable(" + Formatter(v).run() + ")";
+  // Lines stand below the first one, behind "variable(".
+  std::string text = Formatter(v).run(), indented = "variable(";
+  for (char c : text) {
+    indented += c;
+    if (c == '\n')
+      indented += "         ";
+  }
+  return indented + ")";
 }
 
 std::ostream &etch::operator<<(std::ostream &os, const Variable &x) {

@@ -48,6 +48,7 @@ Variable numerical_diff(FunctionRef f, const Variable &x, double eps = 1e-4);
 /// differences. f is called twice per element.
 Variable numerical_grad(FunctionRef f, const Variable &x, double eps = 1e-4);
 
+/// How far numbers may be apart to count as equal.
 struct Tolerance {
   double rtol = 1e-5;
   double atol = 1e-8;
