@@ -1,5 +1,4 @@
-//===- Array.h - Arrays that user code makes -----------------------*- C++
-//-*-===//
+//===- Array.h - Arrays that user code makes --------------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//

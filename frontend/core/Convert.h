@@ -1,5 +1,4 @@
-//===- Convert.h - Elements of one type from those of another -----*- C++
-//-*-===//
+//===- Convert.h - Elements of one type from those of another ---*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//

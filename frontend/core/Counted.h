@@ -1,5 +1,4 @@
-//===- Counted.h - Objects with a reference count ----------------*- C++
-//-*-===//
+//===- Counted.h - Objects with a reference count ---------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//

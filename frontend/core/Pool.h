@@ -1,5 +1,4 @@
-//===- Pool.h - Blocks of memory that are used again and again ---*- C++
-//-*-===//
+//===- Pool.h - Blocks of memory that are used again and again --*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//

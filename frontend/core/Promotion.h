@@ -1,5 +1,4 @@
-//===- Promotion.h - Common element types and shapes --------------*- C++
-//-*-===//
+//===- Promotion.h - Common element types and shapes ------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

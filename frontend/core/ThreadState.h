@@ -1,5 +1,4 @@
-//===- ThreadState.h - What is in force on a thread --------------*- C++
-//-*-===//
+//===- ThreadState.h - What is in force on a thread -------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//

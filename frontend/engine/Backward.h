@@ -1,5 +1,4 @@
-//===- Backward.h - The reverse sweep -----------------------------*- C++
-//-*-===//
+//===- Backward.h - The reverse sweep ---------------------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//

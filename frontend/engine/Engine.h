@@ -1,5 +1,4 @@
-//===- Engine.h - The one door of all operations -----------------*- C++
-//-*-===//
+//===- Engine.h - The one door of all operations ----------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

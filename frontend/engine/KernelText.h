@@ -1,5 +1,4 @@
-//===- KernelText.h - The program of one operation ----------------*- C++
-//-*-===//
+//===- KernelText.h - The program of one operation --------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//

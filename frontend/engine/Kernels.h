@@ -1,5 +1,4 @@
-//===- Kernels.h - Executing one operation ------------------------*- C++
-//-*-===//
+//===- Kernels.h - Executing one operation ----------------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,5 +1,4 @@
-//===- Node.h - What a Variable is a handle of -------------------*- C++
-//-*-===//
+//===- Node.h - What a Variable is a handle of ------------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

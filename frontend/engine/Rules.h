@@ -1,5 +1,4 @@
-//===- Rules.h - Running the operators' gradient rules -----------*- C++
-//-*-===//
+//===- Rules.h - Running the operators' gradient rules ----------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,5 +1,4 @@
-//===- Tape.h - The graph that operations leave behind -----------*- C++
-//-*-===//
+//===- Tape.h - The graph that operations leave behind ----------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,5 +1,4 @@
-//===- Shapes.h - Axes and extents as users give them --------------*- C++
-//-*-===//
+//===- Shapes.h - Axes and extents as users give them -----------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//

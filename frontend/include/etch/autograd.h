@@ -1,5 +1,4 @@
-//===- autograd.h - Gradients as functions -----------------------*- C++
-//-*-===//
+//===- autograd.h - Gradients as functions ----------------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//

@@ -1,5 +1,4 @@
-//===- config.h - Modes, per thread and per scope ----------------*- C++
-//-*-===//
+//===- config.h - Modes, per thread and per scope ---------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,5 +1,4 @@
-//===- error.h - The exceptions that Etch throws -----------------*- C++
-//-*-===//
+//===- error.h - The exceptions that Etch throws ----------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

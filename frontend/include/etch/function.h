@@ -1,5 +1,4 @@
-//===- function.h - Operations that users write ------------------*- C++
-//-*-===//
+//===- function.h - Operations that users write -----------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

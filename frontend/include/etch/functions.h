@@ -1,5 +1,4 @@
-//===- functions.h - Functions of Variables ------------------------*- C++
-//-*-===//
+//===- functions.h - Functions of Variables ---------------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -13,8 +12,7 @@
 
 namespace etch {
 
-//===- Types and shapes
-//-----------------------------------------------------===//
+//===- Types and shapes ---------------------------------------------------===//
 
 /// Conversion; floats become integers by truncation. Its gradient is cast back.
 Variable astype(Operand x, DType dtype);
@@ -36,8 +34,7 @@ Variable broadcast_to(Operand x, const Shape &shape);
 /// Sums over the axes that broadcast_to would repeat: its adjoint.
 Variable sum_to(Operand x, const Shape &shape);
 
-//===- Reductions
-//-----------------------------------------------------------===//
+//===- Reductions ---------------------------------------------------------===//
 
 /// Sum of elements; of none it is 0. Booleans are counted as int64.
 Variable sum(Operand x, const Reduce &options = {});
@@ -53,8 +50,7 @@ Variable argmin(Operand x, const Reduce &options = {});
 /// log(sum(exp(x))), without overflow.
 Variable logsumexp(Operand x, const Reduce &options = {});
 
-//===- Products
-//---------------------------------------------------------------===//
+//===- Products -----------------------------------------------------------===//
 
 /// Matrix product. 1-D operands are a row and a column (two of them give a
 /// scalar); leading axes of larger ranks are batches, which broadcast.
@@ -62,8 +58,7 @@ Variable matmul(Operand x, Operand w);
 /// x w + b; an empty b is no bias. x (N, in), w (in, out), b (out,).
 Variable linear(Operand x, Operand w, const Variable &b = {});
 
-//===- Element by element
-//---------------------------------------------------===//
+//===- Element by element -------------------------------------------------===//
 
 /// x * x.
 Variable square(Operand x);
@@ -72,8 +67,7 @@ Variable where(Operand condition, Operand a, Operand b);
 /// x kept in [low, high]; the gradient passes inside only, limits included.
 Variable clip(Operand x, double low, double high);
 
-//===- Classification, losses
-//-------------------------------------------------===//
+//===- Classification, losses ---------------------------------------------===//
 
 /// Which axis holds the classes.
 struct AxisOption {

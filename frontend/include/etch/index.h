@@ -1,5 +1,4 @@
-//===- index.h - Parts of arrays -----------------------------------*- C++
-//-*-===//
+//===- index.h - Parts of arrays --------------------------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,5 +1,4 @@
-//===- memory.h - How much memory arrays take ---------------------*- C++
-//-*-===//
+//===- memory.h - How much memory arrays take -------------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//

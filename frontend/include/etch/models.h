@@ -1,5 +1,4 @@
-//===- models.h - Networks ---------------------------------------*- C++
-//-*-===//
+//===- models.h - Networks --------------------------------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

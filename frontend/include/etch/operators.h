@@ -1,5 +1,4 @@
-//===- operators.h - Arithmetic on Variables and numbers -----------*- C++
-//-*-===//
+//===- operators.h - Arithmetic on Variables and numbers --------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
