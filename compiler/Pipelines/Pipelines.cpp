@@ -35,6 +35,7 @@ void etch::buildSimplifyPipeline(OpPassManager &pm, const PipelineOptions &) {
 // --etch-fuse-pipeline
 void etch::buildFusePipeline(OpPassManager &pm, const PipelineOptions &) {
   pm.addPass(createExpand());
+  pm.addPass(createRecompute());
   pm.addPass(createFuse());
 }
 

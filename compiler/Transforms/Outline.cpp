@@ -137,7 +137,7 @@ void Outliner::outline(ArrayRef<Operation *> ops, ArrayRef<Value> results) {
   if (!kernel)
     kernel = buildKernel(main, group, results, kernels.size() - 1);
   auto arguments = llvm::map_to_vector(
-      group.arguments, [&](Value x) { return values.lookup(x); });
+      group.arguments, [&](Value x) { return values.lookupOrDefault(x); });
   auto call =
       func::CallOp::create(b, ops.front()->getLoc(), kernel, arguments);
   for (auto [old, now] : llvm::zip_equal(results, call.getResults()))

@@ -42,6 +42,16 @@ def Expand : EtchPass<"expand"> {
   }];
 }
 
+def Recompute : EtchPass<"recompute"> {
+  let summary = "Computes cheap values of arguments again where backward uses them.";
+  let description = [{
+    A forward value that takes a few instructions to compute from arguments is
+    computed again in front of each backward op that reads it, if only pointwise
+    ones do: it need not be kept from the forward to the backward part. Comes
+    after all merging of equal ops and right before `etch-fuse`.
+  }];
+}
+
 def Fuse : EtchPass<"fuse"> {
   let summary = "Groups ops into kernels and outlines them.";
   let description = [{

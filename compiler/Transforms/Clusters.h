@@ -1,0 +1,86 @@
+//===- Clusters.h - which ops share a kernel -----------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#ifndef ETCH_COMPILER_TRANSFORMS_CLUSTERS_H
+#define ETCH_COMPILER_TRANSFORMS_CLUSTERS_H
+
+#include "compiler/Transforms/Space.h"
+
+#include "dialects/Etch/EtchDialect.h"
+
+#include "llvm/ADT/SetVector.h"
+
+namespace etch {
+
+enum class ClusterKind { pointwise, reduction, matmul, single };
+
+/// Ops that become one kernel. Values live on two levels: those computed over
+/// the whole loop space, and those computed after the reductions or the matrix
+/// product, over what these leave.
+struct Cluster {
+  ClusterKind kind = ClusterKind::pointwise;
+  llvm::SmallVector<mlir::Operation *> pointwise[2]; ///< by level
+  /// The reductions (between the levels), the matmul, the single op.
+  llvm::SmallVector<mlir::Operation *> cores;
+  Space space[2];
+  /// The latest cluster whose results this one reads; -1 for none.
+  int latestInput = -1;
+  bool isBackward = false;
+  bool isDead = false; ///< merged into another
+
+  size_t size() const {
+    return pointwise[0].size() + pointwise[1].size() + cores.size();
+  }
+};
+
+/// What an op reads: a value of a cluster or of none (an argument, a constant),
+/// as it is or under another shape (direct), or through a view.
+struct Edge {
+  mlir::Value root;
+  int cluster = -1;
+  bool direct = false;
+};
+
+/// Assigns the ops of main, in order, to clusters numbered so that each reads
+/// results of lower ones only. Linear: an op looks at its operands' clusters,
+/// which are of bounded size.
+class Clusters {
+public:
+  Clusters(mlir::func::FuncOp main, SpaceMap &spaces)
+      : main(main), spaces(spaces) {}
+
+  void add(mlir::Operation *op);
+
+  /// In an order in which they can run; skip those that are dead.
+  llvm::ArrayRef<Cluster> all() const { return clusters; }
+  Edge edgeTo(mlir::Value operand) const;
+  int clusterOf(mlir::Operation *op) const;
+  /// The level on which a cluster's op leaves its value.
+  int levelOf(mlir::Operation *op) const { return levels.lookup(op); }
+
+private:
+  void addPointwise(mlir::Operation *op);
+  void addReduction(mlir::Operation *op);
+  int create(mlir::Operation *op, ClusterKind kind);
+  bool join(mlir::Operation *op, llvm::ArrayRef<Edge> edges, int target);
+  bool mayMerge(int from, int into, int level, mlir::Operation *by);
+  void merge(int from, int into, int level);
+  void place(mlir::Operation *op, int cluster, int level);
+  bool fits(const Cluster &cluster, int level, const Space &space,
+            llvm::ArrayRef<mlir::Operation *> ops);
+  bool endsIn(mlir::Value x, mlir::Operation *user,
+              llvm::ArrayRef<mlir::Operation *> members);
+  size_t countInputs(const Cluster &a, const Cluster *b, mlir::Operation *op);
+
+  mlir::func::FuncOp main;
+  SpaceMap &spaces;
+  std::vector<Cluster> clusters;
+  llvm::DenseMap<mlir::Operation *, int> assigned, levels;
+  int lastScalar = -1; // the latest cluster of ops on one element
+};
+
+} // namespace etch
+
+#endif // ETCH_COMPILER_TRANSFORMS_CLUSTERS_H

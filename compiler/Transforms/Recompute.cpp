@@ -1,0 +1,137 @@
+//===- Recompute.cpp - cheap values twice instead of kept ------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A value's price is the number of instructions of its scalar body and of those
+// that it takes to compute its operands from what lies in memory anyway, which
+// is the arguments of the program and views of them.
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Transforms/Outline.h"
+#include "compiler/Transforms/Passes.h"
+
+#include "dialects/Etch/EtchDialect.h"
+
+#include "mlir/IR/IRMapping.h"
+
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+using namespace etch;
+
+namespace etch {
+#define GEN_PASS_DEF_RECOMPUTE
+#include "compiler/Transforms/Passes.h.inc"
+} // namespace etch
+
+/// Up to here it is cheaper to compute a value again than to keep it.
+static constexpr int64_t maxPrice = 4;
+static constexpr int64_t priceless = maxPrice + 1;
+
+namespace {
+class Recomputer {
+public:
+  void visit(Operation *op);
+
+private:
+  int64_t bodyPrice(PointwiseOpInterface op);
+  int64_t priceOf(Value x);
+  void computeAgain(Operation *op, Operation *reader);
+
+  llvm::DenseMap<Value, int64_t> prices; // of forward pointwise values
+  llvm::DenseMap<std::pair<const void *, Attribute>, int64_t> bodies;
+};
+} // namespace
+
+/// Instructions of one scalar body; ops of one name and type have the same one.
+int64_t Recomputer::bodyPrice(PointwiseOpInterface op) {
+  auto &price = bodies[{op->getName().getAsOpaquePointer(),
+                        op->getAttrDictionary()}];
+  if (price)
+    return price;
+  Block block;
+  SmallVector<Value> args;
+  for (Value x : op->getOperands())
+    args.push_back(
+        block.addArgument(getElementTypeOrSelf(x.getType()), op->getLoc()));
+  OpBuilder b(op->getContext());
+  b.setInsertionPointToEnd(&block);
+  op.emitScalar(b, op->getLoc(), args);
+  price = std::max<int64_t>(1, llvm::count_if(block, [](Operation &inner) {
+                              return !inner.hasTrait<OpTrait::ConstantLike>();
+                            }));
+  return price;
+}
+
+int64_t Recomputer::priceOf(Value x) {
+  while (isCloned(x.getDefiningOp()) || x.getDefiningOp<ReshapeOp>()) {
+    Operation *op = x.getDefiningOp();
+    if (op->getNumOperands() == 0)
+      return 0;
+    x = op->getOperand(0);
+    // A view of a computed value would need that in memory.
+    if (prices.contains(x))
+      return priceless;
+  }
+  if (llvm::isa<BlockArgument>(x))
+    return 0;
+  auto it = prices.find(x);
+  return it == prices.end() ? priceless : it->second;
+}
+
+/// Clones op and the forward ops that it needs in front of a reader.
+void Recomputer::computeAgain(Operation *op, Operation *reader) {
+  // At most maxPrice of them, each before its users.
+  llvm::SetVector<Operation *> ops;
+  ops.insert(op);
+  for (size_t i = 0; i < ops.size(); ++i)
+    for (Value x : ops[i]->getOperands())
+      if (prices.contains(x))
+        ops.insert(x.getDefiningOp());
+  SmallVector<Operation *> order = ops.takeVector();
+  llvm::sort(order, [](Operation *a, Operation *b) {
+    return a->isBeforeInBlock(b);
+  });
+  OpBuilder b(reader);
+  IRMapping map;
+  for (Operation *part : order)
+    b.clone(*part, map)->setAttr(kBackwardAttr, b.getUnitAttr());
+  for (OpOperand &use : reader->getOpOperands())
+    use.set(map.lookupOrDefault(use.get()));
+}
+
+void Recomputer::visit(Operation *op) {
+  auto pointwise = llvm::dyn_cast<PointwiseOpInterface>(op);
+  if (!pointwise || op->hasAttr(kBackwardAttr))
+    return;
+  int64_t price = bodyPrice(pointwise);
+  for (Value x : op->getOperands())
+    price += priceOf(x);
+  Value y = op->getResult(0);
+  if (price > maxPrice)
+    return;
+  prices[y] = price;
+  llvm::SetVector<Operation *> readers;
+  for (Operation *user : y.getUsers()) {
+    if (!user->hasAttr(kBackwardAttr))
+      continue;
+    if (!llvm::isa<PointwiseOpInterface>(user))
+      return;
+    readers.insert(user);
+  }
+  for (Operation *reader : readers)
+    computeAgain(op, reader);
+}
+
+namespace {
+struct Recompute : etch::impl::RecomputeBase<Recompute> {
+  void runOnOperation() override {
+    auto main = getOperation().lookupSymbol<func::FuncOp>("main");
+    if (!main)
+      return;
+    Recomputer recomputer;
+    for (Operation &op : main.getBody().front())
+      recomputer.visit(&op);
+  }
+};
+} // namespace
