@@ -16,6 +16,7 @@ struct ThreadState {
   Config config;
   Recorder *recorder = nullptr;
   LocationScope *frames = nullptr; ///< the innermost
+  uint64_t kernel_runs = 0;        ///< of eager operations
 };
 
 /// One lookup per operation: a thread-local variable costs a call in a shared

@@ -8,6 +8,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "frontend/engine/Kernels.h"
+
+#include "frontend/core/ThreadState.h"
 #include "compiler/Driver/Client/Client.h"
 #include "etch/error.h"
 #include "etch/host.h"
@@ -275,9 +277,14 @@ static ValueRef run_matmul(const OpInfo &op, std::span<const Value *const> xs,
   return y;
 }
 
+uint64_t etch::eager_kernel_runs() noexcept {
+  return detail::thread_state().kernel_runs;
+}
+
 ValueRef detail::run_kernel(const OpInfo &op, std::span<const Value *const> xs,
                             const Attrs &attrs, const TensorType &type,
                             const Location &where) {
+  ++thread_state().kernel_runs;
   switch (op.kind) {
   case OpKind::pointwise:
     return run_pointwise(op, xs, attrs, type, where);

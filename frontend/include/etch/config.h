@@ -7,6 +7,8 @@
 #ifndef ETCH_CONFIG_H
 #define ETCH_CONFIG_H
 
+#include <cstdint>
+
 namespace etch {
 
 /// This thread's modes.
@@ -15,6 +17,10 @@ struct Config {
   bool train = true;           ///< dropout drops, batch_norm takes statistics
 };
 const Config &config() noexcept;
+
+/// Kernels that this thread has run for eager operations. Views run none;
+/// neither does recording, nor a compiled call.
+uint64_t eager_kernel_runs() noexcept;
 
 /// Sets one mode while it lives, also when the scope is left by an exception:
 /// `UsingConfig scope(&Config::train, false);`

@@ -1,0 +1,86 @@
+//===- Roofs.cpp - what one core can do at best ---------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "test/bench/Bench.h"
+
+#include <immintrin.h>
+#include <memory>
+
+using namespace etch::bench;
+
+namespace {
+constexpr long kRounds = 20000;
+constexpr int kAccumulators = 16; // latency 4, two units: 8 would do
+
+/// `rounds` times 16 independent chains of fused multiply-adds.
+__attribute__((target("avx512f"))) float fma512(long rounds) {
+  __m512 a[kAccumulators], x = _mm512_set1_ps(0.999f),
+                           y = _mm512_set1_ps(1e-3f);
+  for (__m512 &v : a)
+    v = y;
+  for (long r = 0; r < rounds; ++r) {
+#pragma clang loop unroll(full)
+    for (int i = 0; i < kAccumulators; ++i)
+      a[i] = _mm512_fmadd_ps(a[i], x, y);
+    asm volatile("" ::: "memory");
+  }
+  __m512 sum = a[0];
+  for (int i = 1; i < kAccumulators; ++i)
+    sum = _mm512_add_ps(sum, a[i]);
+  return _mm512_reduce_add_ps(sum);
+}
+
+__attribute__((target("avx2,fma"))) float fma256(long rounds) {
+  constexpr int n = 12; // of 16 registers
+  __m256 a[n], x = _mm256_set1_ps(0.999f), y = _mm256_set1_ps(1e-3f);
+  for (__m256 &v : a)
+    v = y;
+  for (long r = 0; r < rounds; ++r) {
+#pragma clang loop unroll(full)
+    for (int i = 0; i < n; ++i)
+      a[i] = _mm256_fmadd_ps(a[i], x, y);
+    asm volatile("" ::: "memory");
+  }
+  __m256 sum = a[0];
+  for (int i = 1; i < n; ++i)
+    sum = _mm256_add_ps(sum, a[i]);
+  return _mm256_cvtss_f32(sum);
+}
+
+/// z = a*x + y over arrays far larger than the caches, with plain stores.
+__attribute__((target_clones("avx512f", "avx2", "default"))) void
+triad(float *z, const float *x, const float *y, long n) {
+  for (long i = 0; i < n; ++i)
+    z[i] = 0.5f * x[i] + y[i];
+}
+
+volatile float sink;
+} // namespace
+
+std::vector<Case> etch::bench::roofCases() {
+  std::vector<Case> cases;
+  Case fma = {"FMA loop f32", "roof"};
+  if (__builtin_cpu_supports("avx512f")) {
+    fma.flops = 2.0 * 16 * kAccumulators * kRounds;
+    fma.run = [] { sink = fma512(kRounds); };
+  } else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    fma.flops = 2.0 * 8 * 12 * kRounds;
+    fma.run = [] { sink = fma256(kRounds); };
+  }
+  if (fma.run)
+    cases.push_back(std::move(fma));
+
+  constexpr long n = 16 << 20; // 3 x 64 MB
+  auto memory = std::make_shared<std::vector<float>>(3 * n, 1.0f);
+  Case stream = {"triad f32, 3 x 64 MB", "roof"};
+  stream.bytes = 12.0 * n;
+  stream.run = [memory] {
+    float *p = memory->data();
+    triad(p, p + n, p + 2 * n, n);
+  };
+  cases.push_back(std::move(stream));
+  return cases;
+}
