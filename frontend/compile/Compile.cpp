@@ -6,6 +6,7 @@
 
 #include "etch/compile.h"
 
+#include "etch/random.h"
 #include "frontend/compile/Program.h"
 
 #include <cstdio>
@@ -267,7 +268,9 @@ CompiledFunction::compare(std::span<const Variable *const> args,
       w.node->value = w.before;
       w.node->grad = w.grad_before;
     }
+    random::set_state(stream);
   };
+  random::State stream = random::get_state();
   Variables ignored, expected, got;
   compiled(ignored);
   impl->watch_captured = nullptr;

@@ -207,9 +207,6 @@ void Tracer::give_gradient(int32_t slot, Variable g, const Location &where) {
   Node *n = t->nodes[size_t(slot)].get();
   Variable old = n->grad;
   bool traced = old.defined() && old.node()->trace;
-  if (slot >= t->num_args && t->values[size_t(slot)].source == Source::captured &&
-      !traced)
-    saved_grads.emplace_back(NodeRef(n), old);
   if (traced || (old.defined() && old.type() != g.type())) {
     n->grad = detail::apply(OpId::Add, {old, g}, {}, where);
     return;

@@ -254,7 +254,10 @@ void Program::materialize(Variant &v) {
       if (o.value == slot &&
           t.adds_on_host(t.events[size_t(t.values[size_t(slot)].event)]))
         contents = add_gradient(o.old, std::move(contents));
-    tracer.release_node(slot).node()->value = std::move(contents);
+    Node *n = tracer.release_node(slot).node();
+    n->value = std::move(contents);
+    if (v.has_graph[size_t(slot)])
+      n->flags |= Node::severed;
   }
   // Arguments that the function returned or kept.
   tracer.release_arguments();
@@ -340,7 +343,10 @@ void Program::finish_pure() {
       y = size_t(slot) < call_args.size()
               ? call_args[size_t(slot)]
               : make_variable(v.contents_of(slot),
-                              v.trace->values[size_t(slot)].flags);
+                              uint16_t(v.trace->values[size_t(slot)].flags |
+                                       (v.has_graph[size_t(slot)]
+                                            ? Node::severed
+                                            : 0)));
     return y;
   };
   for (const Variant::Returned &r : v.returned)

@@ -240,6 +240,8 @@ std::string Printer::ssa(int32_t value) const {
       break;
   }
   const TraceValue &v = t.values[size_t(value)];
+  if (v.source == Source::literal && v.type.shape.empty())
+    return (options.standalone ? "%lit" : "%arg") + std::to_string(value);
   if (v.event < 0)
     return "%arg" + std::to_string(value);
   return "%" + std::to_string(value);
@@ -369,6 +371,8 @@ void Printer::print_event(size_t i) {
     if (!used[size_t(e.first_value)])
       return;
     const TensorType &full = t.values[size_t(e.first_value)].type;
+    if (full.shape.empty() && !options.standalone)
+      return; // the argument itself
     std::string name = "%" + std::to_string(e.first_value),
                 scalar = type(TensorType{full.dtype, {}});
     std::string from = "%arg" + std::to_string(e.first_value);
@@ -378,6 +382,8 @@ void Printer::print_event(size_t i) {
                dense_number(t.literals[size_t(e.first_value)], full.dtype) +
                "> : " + scalar + "}> : () -> " + scalar,
            i, false);
+      if (full.shape.empty())
+        return;
     }
     std::vector<int64_t> shape(full.shape.begin(), full.shape.end());
     return line(name + " = \"etch.broadcast_to\"(" + from + ") <{shape = " +

@@ -133,7 +133,14 @@ bool Tracer::bind(Use use, Node *n) {
     return false;
   t->hints[slot] = n;
   t->nodes[slot] = NodeRef(n);
+  save_gradient(n);
   return true;
+}
+
+/// The function may change the gradients of what it captures.
+void Tracer::save_gradient(Node *n) {
+  if (is_floating(n->value->dtype))
+    saved_grads.emplace_back(NodeRef(n), n->grad);
 }
 
 bool Tracer::matches(const Event &e, std::span<const Variable> xs) {
@@ -336,6 +343,7 @@ Use Tracer::use_of(const Variable &x, const Location &where) {
     t->nodes[size_t(slot)] = NodeRef(n);
     t->hints[size_t(slot)] = n;
     leaf_slots[n] = slot;
+    save_gradient(n);
   }
   int32_t value = current[size_t(slot)];
   t->values[size_t(value)].seen = true;
@@ -640,7 +648,9 @@ std::vector<int32_t> Tracer::exits() {
     changed = false;
     for (size_t i = size_t(t->num_args); i < t->nodes.size(); ++i) {
       Node *n = t->nodes[i].get();
-      if (n && n->refs == 1 && n->grad.defined()) {
+      // Of captured arrays, saved_grads holds one, too.
+      uint32_t own_refs = t->values[i].source == Source::captured ? 2 : 1;
+      if (n && n->refs <= own_refs && n->grad.defined()) {
         n->grad = Variable();
         changed = true;
       }

@@ -92,6 +92,7 @@ private:
   bool matches(const Event &e, std::span<const Variable> xs);
   bool bind(Use use, Node *n);
   bool is_distinct(const Node *n) const;
+  void save_gradient(Node *n);
   /// After a mismatch: goes on in another candidate (then the caller compares
   /// again) or starts recording.
   void diverge(const char *what, const Location &where);

@@ -40,6 +40,12 @@ void Variant::plan(std::vector<int32_t> slots, const NodeFinder &nodes) {
     if (n && n->name)
       names[i] = *n->name;
   }
+  has_graph.assign(trace->values.size(), false);
+  for (const TraceValue &v : trace->values) // the last one of a slot counts
+    has_graph[size_t(v.slot)] =
+        v.source == Source::result && is_floating(v.type.dtype) &&
+        trace->events[size_t(v.event)].kind != Event::Kind::assign &&
+        !(v.flags & (Node::constant | Node::untracked | Node::unchained));
   program = print_program(*trace, exits, names);
   module = {};
 }

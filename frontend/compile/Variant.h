@@ -60,6 +60,8 @@ public:
   std::vector<std::string> names; ///< by value
   ProgramText program;
   CompiledModule module;
+  /// By slot: in eager mode the array would have a graph behind it.
+  std::vector<bool> has_graph;
 
   // Pure functions only: what is rebuilt without running them.
   struct Returned {

@@ -171,7 +171,7 @@ void Variable::assign(const Variable &value, SourceLocation l) {
 
 Variable Variable::detach(SourceLocation l) const {
   value_of(*this);
-  if (recorder() && !node_->value->storage)
+  if (recorder())
     return detail::apply(OpId::StopGradient, {*this}, {}, l);
   return make_variable(node_->value, Node::constant);
 }

@@ -69,6 +69,11 @@ void Sweep::add(Variable &sum, const Variable &term) {
 }
 
 void Sweep::deliver_to_leaf(Node *leaf, const Variable &cotangent) {
+  if ((leaf->flags & Node::severed) && !targets)
+    throw UserError("backward: it leads to the result of a compiled function, "
+                    "which keeps no graph: call backward() inside of the "
+                    "function, or detach() the result",
+                    where);
   auto [it, fresh] = leaf_index.emplace(leaf, leaves.size());
   if (fresh)
     leaves.emplace_back(NodeRef(leaf), cotangent);

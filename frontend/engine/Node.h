@@ -74,6 +74,7 @@ struct Node : Counted {
     untracked = 8,  ///< computed where no graph is wanted
     unchained = 16, ///< a leaf although there is a creator
     seed = 32,      ///< where backward() started: in graphs, without gradient
+    severed = 64,   ///< result of a compiled function, which keeps no graph
   };
   uint16_t flags = 0;
   uint16_t output = 0;     ///< which result of the creator
