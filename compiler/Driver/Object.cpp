@@ -118,8 +118,9 @@ void setAttributes(Module &module, const TargetInfo &target, bool quick) {
     function.addFnAttr("target-cpu", target.cpu);
     if (!target.features.empty())
       function.addFnAttr("target-features", target.features);
-    function.addFnAttr("prefer-vector-width",
-                       std::to_string(target.vectorBits));
+    if (!function.hasFnAttribute("prefer-vector-width"))
+      function.addFnAttr("prefer-vector-width",
+                         std::to_string(target.vectorBits));
     function.addFnAttr(Attribute::NoUnwind);
     if (quick && isOncePerCall(function) &&
         !function.hasFnAttribute(Attribute::AlwaysInline)) {

@@ -49,6 +49,9 @@ inline std::string readBytes(const std::string &path) {
 }
 
 inline void writeBytes(const std::string &path, const std::string &bytes) {
+  // A file system may wait for the disk when a file is cut and written anew.
+  std::error_code ignored;
+  std::filesystem::remove(path, ignored);
   std::ofstream(path, std::ios::binary) << bytes;
 }
 
