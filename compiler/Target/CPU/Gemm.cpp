@@ -267,23 +267,22 @@ SmallVector<Value> Gemm::registerTile(Ix i, Ix j, Ix depth, Ix from) {
 
 /// Puts a block's result behind those of the blocks before it.
 void Gemm::addSums(Value sums, ValueRange registers, Ix from) {
-  auto each = [&](bool add) {
-    for (auto [n, value] : llvm::enumerate(registers)) {
-      Value address = e.at(sums, int64_t(n) * tiling.lanes, element);
-      Value v = value;
-      if (add) {
-        ScalarExpr before(e, e.loc,
-                          e.load(address, 1, element, Lanes{tiling.lanes, {}}));
-        v = before + ScalarExpr(e, e.loc, v);
-      }
-      e.store(v, address, Lanes{tiling.lanes, {}});
+  int64_t lanes = tiling.lanes;
+  Value first, none;
+  if (!from.isKnown()) { // -0 and the first block are that block, exactly
+    first = e.compare(arith::CmpIPredicate::eq, from, 0);
+    none = Combiner{Combiner::sum, element}.identity(e, lanes);
+  }
+  for (auto [n, value] : llvm::enumerate(registers)) {
+    Value address = e.at(sums, int64_t(n) * lanes, element);
+    Value v = value;
+    if (first) {
+      Value before = e.load(address, 1, element, Lanes{lanes, {}});
+      before = e.make<arith::SelectOp>(first, none, before);
+      v = ScalarExpr(e, e.loc, before) + ScalarExpr(e, e.loc, v);
     }
-  };
-  if (from.isKnown())
-    return each(from.known != 0);
-  e.when(
-      e.compare(arith::CmpIPredicate::eq, from, 0), [&] { each(false); },
-      [&] { each(true); });
+    e.store(v, address, Lanes{lanes, {}});
+  }
 }
 
 /// The epilogue of one register tile at rows m.. and columns n.. of the result.
@@ -294,7 +293,8 @@ void Gemm::finish(Value sums, Ix batch, Ix m, Ix n, Ix rows, Ix columns) {
       after->enter({batch, Ix(0), Ix(0)}, 1);
     else
       after->enter({batch, e.add(m, r), Ix(0)}, 2);
-    e.vectorLoop(0, columns, tiling.lanes, k.peels(), [&](Ix c, Lanes covered) {
+    bool peel = k.options.vectorBits < 512;
+    e.vectorLoop(0, columns, tiling.lanes, peel, [&](Ix c, Lanes covered) {
       after->point(e.add(n, c), covered);
       after->give(op.getY(), e.load(e.at(row, c, element), 1, element,
                                     Lanes{tiling.lanes, {}}));

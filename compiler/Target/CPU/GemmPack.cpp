@@ -38,8 +38,9 @@ static void packScalar(Emit &e, const Panel &p) {
   });
 }
 
-/// Neighbouring rows are neighbours in memory: copies.
-static void packAcross(Emit &e, const Panel &p, int64_t lanes) {
+/// A vector of rows at once: copies where neighbouring rows are neighbours in
+/// memory, gathers otherwise.
+static void packAcross(Emit &e, const Panel &p, Ix stride, int64_t lanes) {
   int64_t width = std::min(lanes, p.paddedWidth);
   SmallVector<Value> masks;
   bool full = p.valid.is(p.paddedWidth);
@@ -48,8 +49,8 @@ static void packAcross(Emit &e, const Panel &p, int64_t lanes) {
   e.loop(0, p.depth, 1, [&](Ix k) {
     for (auto [n, mask] : llvm::enumerate(masks)) {
       int64_t row = int64_t(n) * width;
-      Value v =
-          e.load(sourceAt(e, p, row, k), 1, p.element, Lanes{width, mask});
+      Value v = e.load(sourceAt(e, p, row, k), stride, p.element,
+                       Lanes{width, mask});
       e.store(v, targetAt(e, p, row, k), Lanes{width, {}});
     }
   });
@@ -100,34 +101,32 @@ static void packAlong(Emit &e, const Panel &p, int64_t lanes) {
 }
 
 void etch::cpu::emitPack(Emit &e, const Panel &p, int64_t lanes, bool masks) {
-  auto either = [&](Ix stride, function_ref<void()> yes,
-                    function_ref<void()> no) {
-    if (stride.isKnown())
-      return stride.is(1) ? yes() : no();
-    e.when(e.compare(arith::CmpIPredicate::eq, stride, 1), yes, no);
-  };
-  if (masks) {
-    either(
-        p.rowStride, [&] { packAcross(e, p, lanes); },
-        [&] {
-          either(
-              p.depthStride, [&] { packAlong(e, p, lanes); },
-              [&] { packScalar(e, p); });
-        });
-    return;
+  if (masks && p.rowStride.isKnown()) {
+    if (p.depthStride.is(1) && !p.rowStride.is(1))
+      return packAlong(e, p, lanes);
+    return packAcross(e, p, p.rowStride, lanes);
   }
-  // Without masked loads only whole panels are copied as vectors.
-  either(
-      p.rowStride,
-      [&] {
-        Panel whole = p;
-        whole.valid = p.paddedWidth;
-        if (p.width != p.paddedWidth || p.valid.isKnown())
-          return p.valid.is(p.paddedWidth) ? packAcross(e, whole, lanes)
-                                           : packScalar(e, p);
-        e.when(
-            e.compare(arith::CmpIPredicate::eq, p.valid, p.paddedWidth),
-            [&] { packAcross(e, whole, lanes); }, [&] { packScalar(e, p); });
-      },
-      [&] { packScalar(e, p); });
+  if (masks && p.depthStride.is(1))
+    return packAlong(e, p, lanes);
+  // Strides that are known at run time only: the code stays short.
+  auto contiguous = [&] {
+    if (masks)
+      return packAcross(e, p, 1, lanes);
+    // Without masked loads only whole panels are copied as vectors.
+    Panel whole = p;
+    whole.valid = p.paddedWidth;
+    if (p.width != p.paddedWidth || p.valid.isKnown())
+      return p.valid.is(p.paddedWidth) ? packAcross(e, whole, 1, lanes)
+                                       : packScalar(e, p);
+    e.when(
+        e.compare(arith::CmpIPredicate::eq, p.valid, p.paddedWidth),
+        [&] { packAcross(e, whole, 1, lanes); }, [&] { packScalar(e, p); });
+  };
+  auto strided = [&] {
+    masks ? packAcross(e, p, p.rowStride, lanes) : packScalar(e, p);
+  };
+  if (p.rowStride.isKnown())
+    return p.rowStride.is(1) ? contiguous() : strided();
+  e.when(e.compare(arith::CmpIPredicate::eq, p.rowStride, 1), contiguous,
+         strided);
 }
