@@ -1,4 +1,5 @@
-//===- Bufferize.cpp - tensors become planned memory -----------------------===//
+//===- Bufferize.cpp - tensors become planned memory
+//-----------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -87,18 +88,19 @@ private:
   Storage storage;
   OpBuilder b;
   Location loc;
-  IRMapping indices;                             // index values, old to new
+  IRMapping indices;                                 // index values, old to new
   llvm::DenseMap<Value, SmallVector<Value>> extents; // in terms of the new main
-  llvm::DenseMap<Value, Value> memory;           // of tensors, as memrefs
-  SmallVector<Value> results;                    // memrefs of result slots
+  llvm::DenseMap<Value, Value> memory;               // of tensors, as memrefs
+  llvm::DenseMap<std::pair<int64_t, Type>, Value> views; // of the arena
+  SmallVector<Value> results; // memrefs of result slots
   Value arena;
   ExtentResolver resolver;
   SymbolTableCollection symbols;
 
-  SmallVector<int64_t> offsets;      // of slots of static size
-  SmallVector<Value> slotOffsets;    // of all slots, as values
+  SmallVector<int64_t> offsets;   // of slots of static size
+  SmallVector<Value> slotOffsets; // of all slots, as values
   int64_t staticBytes = 0;
-  Value totalBytes;                  // null: staticBytes
+  Value totalBytes; // null: staticBytes
 };
 } // namespace
 
@@ -131,7 +133,8 @@ void Writer::declareMain() {
     unsigned i = x.getArgNumber();
     types.push_back(argumentType(llvm::cast<RankedTensorType>(x.getType()),
                                  old.getArgAttr(i, kStridedAttr)));
-    attrs.push_back(DictionaryAttr::get(old.getContext(), mlir::function_interface_impl::getArgAttrs(old, i)));
+    attrs.push_back(DictionaryAttr::get(
+        old.getContext(), mlir::function_interface_impl::getArgAttrs(old, i)));
   }
   auto with = [&](DictionaryAttr dict, StringRef name, Attribute value) {
     NamedAttrList list(dict);
@@ -144,9 +147,11 @@ void Writer::declareMain() {
       continue;
     }
     types.push_back(denseType(type));
-    attrs.push_back(with(
-        DictionaryAttr::get(old.getContext(), mlir::function_interface_impl::getResultAttrs(old, unsigned(i))),
-        kResultAttr, b.getI64IntegerAttr(int64_t(i))));
+    attrs.push_back(
+        with(DictionaryAttr::get(old.getContext(),
+                                 mlir::function_interface_impl::getResultAttrs(
+                                     old, unsigned(i))),
+             kResultAttr, b.getI64IntegerAttr(int64_t(i))));
   }
   types.push_back(MemRefType::get({ShapedType::kDynamic}, b.getI8Type()));
   attrs.push_back(with(b.getDictionaryAttr({}), kArenaAttr, b.getUnitAttr()));
@@ -165,8 +170,8 @@ void Writer::declareMain() {
 
 /// Extents of a call's results, through the kernel's body.
 LogicalResult Writer::findExtents(func::CallOp call) {
-  auto kernel = symbols.lookupNearestSymbolFrom<func::FuncOp>(
-      call, call.getCalleeAttr());
+  auto kernel =
+      symbols.lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr());
   Operation *terminator = kernel.getBody().front().getTerminator();
   for (auto [y, inner] :
        llvm::zip_equal(call.getResults(), terminator->getOperands())) {
@@ -179,13 +184,15 @@ LogicalResult Writer::findExtents(func::CallOp call) {
       if (source.axis >= 0) {
         auto known = llvm::cast<RankedTensorType>(source.value.getType());
         if (!known.isDynamicDim(unsigned(source.axis))) {
-          extents[y].push_back(constant(known.getDimSize(unsigned(source.axis))));
+          extents[y].push_back(
+              constant(known.getDimSize(unsigned(source.axis))));
           continue;
         }
       }
       if (!argument)
-        return call.emitOpError("axis ") << axis << " of a result has an extent "
-                                         << "that is not known beforehand";
+        return call.emitOpError("axis ")
+               << axis << " of a result has an extent "
+               << "that is not known beforehand";
       Value x = call.getOperand(argument.getArgNumber());
       if (source.axis < 0) {
         extents[y].push_back(indices.lookup(x));
@@ -350,10 +357,17 @@ void Writer::writeArenaBytes() {
 }
 
 Value Writer::viewOf(unsigned slot, Value tensor) {
+  MemRefType type = denseType(tensor.getType());
   Value offset = slotOffsets[slot];
-  Value at = offset ? offset : constant(offsets[slot]);
-  return memref::ViewOp::create(b, loc, denseType(tensor.getType()), arena, at,
-                                extentsOf(tensor));
+  if (offset)
+    return memref::ViewOp::create(b, loc, type, arena, offset,
+                                  extentsOf(tensor));
+  // One view for all values of a type at a place.
+  Value &view = views[{offsets[slot], type}];
+  if (!view)
+    view = memref::ViewOp::create(b, loc, type, arena, constant(offsets[slot]),
+                                  extentsOf(tensor));
+  return view;
 }
 
 /// Dense memory under the type of another tensor of as many elements.
@@ -375,10 +389,11 @@ Value Writer::reshaped(Value memory, Value tensor) {
   for (size_t i = strides.size(); i-- != 0;) {
     strides[i] = stride;
     auto a = getConstantIntValue(stride), e = getConstantIntValue(sizes[i]);
-    stride = a && e ? OpFoldResult(b.getIndexAttr(*a * *e))
-                    : OpFoldResult(Value(arith::MulIOp::create(
-                          b, loc, getValueOrCreateConstantIndexOp(b, loc, stride),
-                          getValueOrCreateConstantIndexOp(b, loc, sizes[i]))));
+    stride = a && e
+                 ? OpFoldResult(b.getIndexAttr(*a * *e))
+                 : OpFoldResult(Value(arith::MulIOp::create(
+                       b, loc, getValueOrCreateConstantIndexOp(b, loc, stride),
+                       getValueOrCreateConstantIndexOp(b, loc, sizes[i]))));
   }
   return memref::ReinterpretCastOp::create(b, loc, type, memory,
                                            b.getIndexAttr(0), sizes, strides);

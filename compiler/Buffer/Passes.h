@@ -1,4 +1,5 @@
-//===- Passes.h - tensors to planned memory ------------------------*- C++ -*-===//
+//===- Passes.h - tensors to planned memory ------------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

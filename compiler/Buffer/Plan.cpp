@@ -1,4 +1,5 @@
-//===- Plan.cpp - packs lifetimes into one arena ---------------------------===//
+//===- Plan.cpp - packs lifetimes into one arena
+//---------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

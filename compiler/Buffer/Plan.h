@@ -1,4 +1,5 @@
-//===- Plan.h - packs lifetimes into one arena ---------------------*- C++ -*-===//
+//===- Plan.h - packs lifetimes into one arena ---------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,4 +1,5 @@
-//===- Storage.cpp - which value lives where -------------------------------===//
+//===- Storage.cpp - which value lives where
+//-------------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -74,8 +75,8 @@ bool Storage::isPointwiseArgument(func::FuncOp kernel, unsigned argument) {
 }
 
 bool Storage::readInPlace(func::CallOp call, unsigned buffer, Type result) {
-  auto kernel = symbols.lookupNearestSymbolFrom<func::FuncOp>(
-      call, call.getCalleeAttr());
+  auto kernel =
+      symbols.lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr());
   auto size = [](Type type) {
     unsigned bits = getElementTypeOrSelf(type).getIntOrFloatBitWidth();
     return (bits + 7) / 8;
@@ -86,7 +87,9 @@ bool Storage::readInPlace(func::CallOp call, unsigned buffer, Type result) {
         bufferOf.lookup(x) != buffer)
       continue;
     reads = true;
-    auto shape = [](Type t) { return llvm::cast<RankedTensorType>(t).getShape(); };
+    auto shape = [](Type t) {
+      return llvm::cast<RankedTensorType>(t).getShape();
+    };
     if (!isPointwiseArgument(kernel, unsigned(i)) ||
         size(x.getType()) != size(result) ||
         shape(x.getType()) != shape(result))

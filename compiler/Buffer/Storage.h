@@ -1,4 +1,5 @@
-//===- Storage.h - which value lives where -------------------------*- C++ -*-===//
+//===- Storage.h - which value lives where -------------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -29,7 +30,8 @@ struct FinalCopy {
   Place to;      ///< argument or result
   unsigned number;
   mlir::Location loc;
-  /// What `from` holds is overwritten by another copy: saved in this slot first.
+  /// What `from` holds is overwritten by another copy: saved in this slot
+  /// first.
   std::optional<unsigned> savedIn = std::nullopt;
 };
 

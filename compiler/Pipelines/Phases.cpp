@@ -1,4 +1,5 @@
-//===- Phases.cpp - the phases of a compilation ----------------------------===//
+//===- Phases.cpp - the phases of a compilation
+//----------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,4 +1,5 @@
-//===- Phases.h - the phases of a compilation ----------------------*- C++ -*-===//
+//===- Phases.h - the phases of a compilation ----------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

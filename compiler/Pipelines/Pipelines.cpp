@@ -1,4 +1,5 @@
-//===- Pipelines.cpp - which passes make up a phase ------------------------===//
+//===- Pipelines.cpp - which passes make up a phase
+//------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -76,10 +77,9 @@ void etch::registerEtchPasses() {
     if (info.phase == Phase::trace || info.phase > Phase::bufferize)
       continue;
     Phase phase = info.phase;
-    PassPipelineRegistration<>("etch-" + std::string(info.name) + "-pipeline",
-                               info.description, [phase](OpPassManager &pm) {
-                                 buildPhasePipeline(pm, {}, phase);
-                               });
+    PassPipelineRegistration<>(
+        "etch-" + std::string(info.name) + "-pipeline", info.description,
+        [phase](OpPassManager &pm) { buildPhasePipeline(pm, {}, phase); });
   }
 }
 

@@ -1,4 +1,5 @@
-//===- Pipelines.h - which passes make up a phase ------------------*- C++ -*-===//
+//===- Pipelines.h - which passes make up a phase ------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,4 +1,5 @@
-//===- Clusters.cpp - which ops share a kernel -----------------------------===//
+//===- Clusters.cpp - which ops share a kernel
+//-----------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -9,8 +10,9 @@
 // of what it reduces if all of that can be seen as (outer, extent, inner).
 //
 // What does not share a kernel although it could:
-// - the backward part and the forward part: a value needed by the former only
-//   would have to be kept from the latter;
+// - the backward part and the others: a value that only the former needs would
+//   have to be kept from the forward part, and optimizers, which follow, update
+//   states in place if they are pointwise kernels of their own;
 // - a matrix product and what uses it, if it has other users, or if they read a
 //   state: a pointwise kernel updates that in place.
 //===----------------------------------------------------------------------===//
@@ -131,7 +133,8 @@ bool Clusters::endsIn(Value x, Operation *user, ArrayRef<Operation *> members) {
   return true;
 }
 
-size_t Clusters::countInputs(const Cluster &a, const Cluster *b, Operation *op) {
+size_t Clusters::countInputs(const Cluster &a, const Cluster *b,
+                             Operation *op) {
   llvm::SmallDenseSet<Value, 32> inputs;
   auto count = [&](Operation *op) {
     for (Value x : tensorOperands(op)) {
@@ -146,15 +149,15 @@ size_t Clusters::countInputs(const Cluster &a, const Cluster *b, Operation *op) 
   };
   for (const Cluster *cluster : {&a, b})
     if (cluster)
-      for (auto &ops : {cluster->pointwise[0], cluster->pointwise[1],
-                        cluster->cores})
+      for (auto &ops :
+           {cluster->pointwise[0], cluster->pointwise[1], cluster->cores})
         llvm::for_each(ops, count);
   count(op);
   return inputs.size();
 }
 
-/// Whether pointwise ops of one cluster can run as part of an earlier one, where
-/// `by` uses both.
+/// Whether pointwise ops of one cluster can run as part of an earlier one,
+/// where `by` uses both.
 bool Clusters::mayMerge(int from, int into, int level, Operation *by) {
   const Cluster &late = clusters[size_t(from)], &early = clusters[size_t(into)];
   if (late.kind != ClusterKind::pointwise || late.latestInput >= into ||
@@ -187,7 +190,7 @@ bool Clusters::join(Operation *op, ArrayRef<Edge> edges, int target) {
   Cluster &cluster = clusters[size_t(target)];
   bool isMatmul = cluster.kind == ClusterKind::matmul;
   if (cluster.kind == ClusterKind::single ||
-      (op->hasAttr(kBackwardAttr) && !cluster.isBackward))
+      op->hasAttr(kBackwardAttr) != cluster.isBackward)
     return false;
   int level = -1;
   SmallVector<int> merged;
@@ -250,15 +253,17 @@ void Clusters::addPointwise(Operation *op) {
       return;
   // Ops on one element each would be a launch for next to nothing: they gather.
   Space space = spaces.spaceOf(op->getResult(0));
-  bool isScalar = llvm::all_of(space, [](const Product &e) { return e.isOne(); });
+  bool isScalar =
+      llvm::all_of(space, [](const Product &e) { return e.isOne(); });
   if (isScalar && lastScalar >= 0) {
     Cluster &cluster = clusters[size_t(lastScalar)];
     bool mayJoin = !cluster.isDead && cluster.size() < maxOps &&
                    cluster.kind == ClusterKind::pointwise &&
                    cluster.isBackward == op->hasAttr(kBackwardAttr) &&
-                   llvm::all_of(edges, [&](const Edge &edge) {
-                     return edge.cluster < lastScalar;
-                   }) &&
+                   llvm::all_of(edges,
+                                [&](const Edge &edge) {
+                                  return edge.cluster < lastScalar;
+                                }) &&
                    fits(cluster, 0, cluster.space[0], {op}) &&
                    countInputs(cluster, nullptr, op) <= maxInputs;
     if (mayJoin) {

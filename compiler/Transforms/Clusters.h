@@ -1,4 +1,5 @@
-//===- Clusters.h - which ops share a kernel -----------------------*- C++ -*-===//
+//===- Clusters.h - which ops share a kernel -----------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,4 +1,5 @@
-//===- Differentiate.cpp - gradients become ops like others ----------------===//
+//===- Differentiate.cpp - gradients become ops like others
+//----------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -164,9 +165,8 @@ SmallVector<Value> Sweep::inlineRule(CustomVjpOp op, ValueRange gys) {
     map.map(argument, gy ? gy : zerosLike(y, op.getLoc()));
   for (Operation &inner : rule.without_terminator())
     b.clone(inner, map);
-  return llvm::map_to_vector(
-      rule.getTerminator()->getOperands(),
-      [&](Value gx) { return map.lookupOrDefault(gx); });
+  return llvm::map_to_vector(rule.getTerminator()->getOperands(),
+                             [&](Value gx) { return map.lookupOrDefault(gx); });
 }
 
 void Sweep::add(Value x, Value gx, Location loc) {

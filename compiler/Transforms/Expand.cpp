@@ -1,4 +1,5 @@
-//===- Expand.cpp - ops become canonical ones ------------------------------===//
+//===- Expand.cpp - ops become canonical ones
+//------------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -28,12 +29,11 @@ static FailureOr<Operation *> expand(Operation *op) {
   Value expansion = rule.buildExpansion(b);
   if (!expansion)
     return op->getNextNode();
-  Operation *first =
-      before ? before->getNextNode() : &op->getBlock()->front();
+  Operation *first = before ? before->getNextNode() : &op->getBlock()->front();
   Value y = op->getResult(0);
   if (expansion.getType() != y.getType())
-    return op->emitOpError("expands to ") << expansion.getType() << " but is "
-                                          << y.getType();
+    return op->emitOpError("expands to ")
+           << expansion.getType() << " but is " << y.getType();
   if (Attribute backward = op->getAttr(kBackwardAttr))
     for (Operation *part = first; part != op; part = part->getNextNode())
       part->setAttr(kBackwardAttr, backward);

@@ -1,4 +1,5 @@
-//===- Fuse.cpp - groups ops into kernels ----------------------------------===//
+//===- Fuse.cpp - groups ops into kernels
+//----------------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -22,7 +23,9 @@ namespace etch {
 #include "compiler/Transforms/Passes.h.inc"
 } // namespace etch
 
-static bool isTensor(Value x) { return llvm::isa<RankedTensorType>(x.getType()); }
+static bool isTensor(Value x) {
+  return llvm::isa<RankedTensorType>(x.getType());
+}
 
 //===----------------------------------------------------------------------===//
 // Views that must lie in memory
@@ -74,7 +77,8 @@ private:
     OpBuilder b(reshape);
     IRMapping same;
     SmallVector<Operation *> views;
-    SpaceMap::Builder to = {b, reshape.getLoc(), same, views};
+    llvm::DenseMap<std::pair<Value, Type>, Value> reshapes;
+    SpaceMap::Builder to = {b, reshape.getLoc(), same, views, reshapes};
     reshape.getY().replaceAllUsesWith(spaces.express(x, space, to));
   }
 
@@ -129,6 +133,7 @@ private:
   IRMapping &values;
   Outliner outliner;
   llvm::DenseSet<Value> read; // by another kernel, or returned
+  llvm::DenseMap<std::pair<Value, Type>, Value> reshapes;
   // Of the cluster at hand.
   SmallVector<Operation *> members, temporaries;
   llvm::DenseMap<Value, Value> inside;
@@ -152,7 +157,14 @@ Value Emitter::valueOf(Value x) {
   map.map(reshape.getX(), values.lookupOrDefault(reshape.getX()));
   for (Value extent : reshape.getExtents())
     map.map(extent, values.lookupOrDefault(extent));
-  Value y = b.clone(*reshape, map)->getResult(0);
+  Value y;
+  bool isStatic = llvm::cast<RankedTensorType>(x.getType()).hasStaticShape();
+  if (isStatic)
+    y = reshapes.lookup({reshape.getX(), x.getType()});
+  if (!y)
+    y = b.clone(*reshape, map)->getResult(0);
+  if (isStatic)
+    reshapes[{reshape.getX(), x.getType()}] = y;
   values.map(x, y);
   return y;
 }
@@ -163,7 +175,7 @@ Value Emitter::operand(const Cluster &cluster, Value x, int level,
   Edge edge = clusters.edgeTo(x);
   if (isInside(cluster, edge))
     return inside.lookup(edge.root);
-  SpaceMap::Builder to = {b, loc, values, temporaries};
+  SpaceMap::Builder to = {b, loc, values, temporaries, reshapes};
   Value seen = spaces.express(x, cluster.space[level], to);
   // A view of a reshape: that is a dense value of the new main.
   for (Value y = seen; Operation *op = y.getDefiningOp();
@@ -195,9 +207,8 @@ Operation *Emitter::create(Operation *like, ValueRange operands, Type result) {
 
 void Emitter::emitPointwise(const Cluster &cluster, int level) {
   SmallVector<Operation *> ops = cluster.pointwise[level];
-  llvm::sort(ops, [](Operation *x, Operation *y) {
-    return x->isBeforeInBlock(y);
-  });
+  llvm::sort(ops,
+             [](Operation *x, Operation *y) { return x->isBeforeInBlock(y); });
   for (Operation *op : ops) {
     SmallVector<Value> operands;
     for (Value x : op->getOperands())
@@ -236,8 +247,7 @@ void Emitter::emit(const Cluster &cluster) {
 
   SmallVector<Value> results, outer;
   llvm::SmallDenseMap<Value, Value> returned;
-  for (auto &ops :
-       {cluster.pointwise[0], cluster.cores, cluster.pointwise[1]})
+  for (auto &ops : {cluster.pointwise[0], cluster.cores, cluster.pointwise[1]})
     for (Operation *op : ops)
       if (Value y = op->getResult(0); read.contains(y)) {
         Value now = inside.lookup(y);
@@ -249,7 +259,7 @@ void Emitter::emit(const Cluster &cluster) {
     outliner.outline(members, results);
   for (Value y : outer) {
     Value made = values.lookup(inside.lookup(y));
-    SpaceMap::Builder to = {b, y.getLoc(), values, temporaries};
+    SpaceMap::Builder to = {b, y.getLoc(), values, temporaries, reshapes};
     if (made.getType() != y.getType())
       made = ReshapeOp::create(
           b, y.getLoc(), y.getType(), made,

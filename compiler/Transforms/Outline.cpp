@@ -1,4 +1,5 @@
-//===- Outline.cpp - groups of ops become kernels --------------------------===//
+//===- Outline.cpp - groups of ops become kernels
+//--------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -30,7 +31,7 @@ bool etch::isCloned(Operation *op) {
 namespace {
 /// A group as a kernel will hold it.
 struct Group {
-  SmallVector<Operation *> ops;    // with views and splats, in order
+  SmallVector<Operation *> ops;     // with views and splats, in order
   llvm::SetVector<Value> arguments; // tensors, then indices
 };
 } // namespace
@@ -104,13 +105,13 @@ static std::string keyOf(func::FuncOp main, const Group &group,
 static func::FuncOp buildKernel(func::FuncOp main, const Group &group,
                                 ArrayRef<Value> results, size_t number) {
   OpBuilder b(main);
-  SmallVector<Type> inputs = llvm::map_to_vector(
-      group.arguments, [](Value x) { return x.getType(); });
+  SmallVector<Type> inputs =
+      llvm::map_to_vector(group.arguments, [](Value x) { return x.getType(); });
   SmallVector<Type> outputs =
       llvm::map_to_vector(results, [](Value y) { return y.getType(); });
-  auto kernel = func::FuncOp::create(b, main.getLoc(),
-                                     "k" + std::to_string(number),
-                                     b.getFunctionType(inputs, outputs));
+  auto kernel =
+      func::FuncOp::create(b, main.getLoc(), "k" + std::to_string(number),
+                           b.getFunctionType(inputs, outputs));
   kernel.setPrivate();
   kernel->setAttr(kKernelAttr, b.getUnitAttr());
   Block *body = kernel.addEntryBlock();
@@ -125,9 +126,9 @@ static func::FuncOp buildKernel(func::FuncOp main, const Group &group,
     Operation *clone = b.clone(*op, map);
     clone->setDiscardableAttrs(ArrayRef<NamedAttribute>());
   }
-  func::ReturnOp::create(b, main.getLoc(), llvm::map_to_vector(results, [&](Value y) {
-                           return map.lookup(y);
-                         }));
+  func::ReturnOp::create(
+      b, main.getLoc(),
+      llvm::map_to_vector(results, [&](Value y) { return map.lookup(y); }));
   return kernel;
 }
 
@@ -138,8 +139,10 @@ void Outliner::outline(ArrayRef<Operation *> ops, ArrayRef<Value> results) {
     kernel = buildKernel(main, group, results, kernels.size() - 1);
   auto arguments = llvm::map_to_vector(
       group.arguments, [&](Value x) { return values.lookupOrDefault(x); });
-  auto call =
-      func::CallOp::create(b, ops.front()->getLoc(), kernel, arguments);
+  auto call = func::CallOp::create(b, ops.front()->getLoc(), kernel, arguments);
+  if (llvm::any_of(ops,
+                   [](Operation *op) { return op->hasAttr(kBackwardAttr); }))
+    call->setAttr(kBackwardAttr, b.getUnitAttr());
   for (auto [old, now] : llvm::zip_equal(results, call.getResults()))
     values.map(old, now);
 }

@@ -1,4 +1,5 @@
-//===- Outline.h - groups of ops become kernels --------------------*- C++ -*-===//
+//===- Outline.h - groups of ops become kernels --------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,4 +1,5 @@
-//===- Passes.h - graph to graph -----------------------------------*- C++ -*-===//
+//===- Passes.h - graph to graph -----------------------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

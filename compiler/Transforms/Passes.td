@@ -50,6 +50,11 @@ def Recompute : EtchPass<"recompute"> {
     ones do: it need not be kept from the forward to the backward part. Comes
     after all merging of equal ops and right before `etch-fuse`.
   }];
+  // Bodies are written, and thrown away, to see how long they are.
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
 }
 
 def Fuse : EtchPass<"fuse"> {

@@ -1,4 +1,5 @@
-//===- Recompute.cpp - cheap values twice instead of kept ------------------===//
+//===- Recompute.cpp - cheap values twice instead of kept
+//------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -12,6 +13,9 @@
 
 #include "dialects/Etch/EtchDialect.h"
 
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/IRMapping.h"
 
 #include "llvm/ADT/SetVector.h"
@@ -45,8 +49,8 @@ private:
 
 /// Instructions of one scalar body; ops of one name and type have the same one.
 int64_t Recomputer::bodyPrice(PointwiseOpInterface op) {
-  auto &price = bodies[{op->getName().getAsOpaquePointer(),
-                        op->getAttrDictionary()}];
+  auto &price =
+      bodies[{op->getName().getAsOpaquePointer(), op->getAttrDictionary()}];
   if (price)
     return price;
   Block block;
@@ -89,9 +93,8 @@ void Recomputer::computeAgain(Operation *op, Operation *reader) {
       if (prices.contains(x))
         ops.insert(x.getDefiningOp());
   SmallVector<Operation *> order = ops.takeVector();
-  llvm::sort(order, [](Operation *a, Operation *b) {
-    return a->isBeforeInBlock(b);
-  });
+  llvm::sort(order,
+             [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
   OpBuilder b(reader);
   IRMapping map;
   for (Operation *part : order)

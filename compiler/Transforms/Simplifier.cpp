@@ -1,4 +1,5 @@
-//===- Simplifier.cpp - simplification in one forward sweep ----------------===//
+//===- Simplifier.cpp - simplification in one forward sweep
+//----------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -23,11 +24,10 @@ size_t Simplifier::Hash::operator()(Operation *op) const {
 
 // What is recorded without gradient is not equal to the same recorded with one.
 bool Simplifier::Equal::operator()(Operation *a, Operation *b) const {
-  return a == b ||
-         (a->hasAttr(kNoGradAttr) == b->hasAttr(kNoGradAttr) &&
-          OperationEquivalence::isEquivalentTo(
-              a, b, OperationEquivalence::exactValueMatch,
-              /*markEquivalent=*/nullptr, equivalenceFlags));
+  return a == b || (a->hasAttr(kNoGradAttr) == b->hasAttr(kNoGradAttr) &&
+                    OperationEquivalence::isEquivalentTo(
+                        a, b, OperationEquivalence::exactValueMatch,
+                        /*markEquivalent=*/nullptr, equivalenceFlags));
 }
 
 static FrozenRewritePatternSet canonicalizations(MLIRContext *context) {

@@ -1,4 +1,5 @@
-//===- Simplifier.h - simplification in one forward sweep ----------*- C++ -*-===//
+//===- Simplifier.h - simplification in one forward sweep ----------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,4 +1,5 @@
-//===- Simplify.cpp - equal values once, dead ones not at all --------------===//
+//===- Simplify.cpp - equal values once, dead ones not at all
+//--------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

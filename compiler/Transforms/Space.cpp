@@ -1,4 +1,5 @@
-//===- Space.cpp - loop spaces and values seen in them ---------------------===//
+//===- Space.cpp - loop spaces and values seen in them
+//---------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -49,7 +50,8 @@ Product SpaceMap::productOf(ExtentSource source) {
       work.push_back({mul.getRhs(), -1});
     } else if (auto dim = value.getDefiningOp<tensor::DimOp>();
                dim && dim.getConstantIndex()) {
-      work.push_back(resolver.resolve(dim.getSource(), *dim.getConstantIndex()));
+      work.push_back(
+          resolver.resolve(dim.getSource(), *dim.getConstantIndex()));
     } else {
       product.symbols.push_back({value.getAsOpaquePointer(), -1});
     }
@@ -83,7 +85,8 @@ SmallVector<Value> SpaceMap::extentValues(const Space &space, Builder &to) {
       continue;
     Value size;
     for (auto [pointer, axis] : extent.symbols) {
-      Value factor = to.values.lookupOrDefault(Value::getFromOpaquePointer(pointer));
+      Value factor =
+          to.values.lookupOrDefault(Value::getFromOpaquePointer(pointer));
       if (axis >= 0)
         factor = tensor::DimOp::create(to.b, to.loc, factor, axis);
       size = size ? arith::MulIOp::create(to.b, to.loc, size, factor) : factor;
@@ -210,9 +213,14 @@ Value SpaceMap::viewOfDense(Value x, const Space &space, Builder *to) {
   if (!to || spaceOf(x) == space)
     return x;
   RankedTensorType type = typeOf(x, space);
-  Value y = ReshapeOp::create(to->b, to->loc, type, to->values.lookupOrDefault(x),
-                              extentValues(space, *to), type.getShape());
+  if (Value y = to->reshapes.lookup({x, type}))
+    return y;
+  Value y =
+      ReshapeOp::create(to->b, to->loc, type, to->values.lookupOrDefault(x),
+                        extentValues(space, *to), type.getShape());
   to->values.map(y, y);
+  if (type.hasStaticShape())
+    to->reshapes[{x, type}] = y;
   return y;
 }
 
@@ -261,8 +269,8 @@ Value SpaceMap::viewOfBroadcast(Value x, const Space &from, const Space &space,
   }
   // One element broadcasts as it is.
   bool isOne = llvm::all_of(kept, [](const Product &e) { return e.isOne(); });
-  Value y = isOne && small.size() <= space.size() ? source
-                                                  : view(source, kept, to);
+  Value y =
+      isOne && small.size() <= space.size() ? source : view(source, kept, to);
   return y && to ? broadcast(y, space, *to) : y;
 }
 

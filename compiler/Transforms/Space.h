@@ -1,4 +1,5 @@
-//===- Space.h - loop spaces and values seen in them ---------------*- C++ -*-===//
+//===- Space.h - loop spaces and values seen in them ---------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -49,6 +50,8 @@ public:
     mlir::Location loc;
     mlir::IRMapping &values;
     llvm::SmallVectorImpl<mlir::Operation *> &temporaries;
+    /// The reshapes so far, by dense value and static type.
+    llvm::DenseMap<std::pair<mlir::Value, mlir::Type>, mlir::Value> &reshapes;
   };
   mlir::Value express(mlir::Value x, const Space &space, Builder &builder) {
     return view(x, space, &builder);

@@ -39,7 +39,8 @@ static OpFoldResult same(OpT op, Value x) {
 OpFoldResult NegOp::fold(FoldAdaptor adaptor) {
   if (auto inner = getX().getDefiningOp<NegOp>())
     return inner.getX();
-  return {};
+  return constFoldUnaryOp<FloatAttr, APFloat, void>(
+      adaptor.getOperands(), [](const APFloat &a) { return -a; });
 }
 
 OpFoldResult MulOp::fold(FoldAdaptor adaptor) {

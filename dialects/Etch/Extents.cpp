@@ -17,9 +17,8 @@ using namespace etch;
 static constexpr int64_t mark = 1000003;
 
 /// Operand and axis that go to `axis` of the result, by inference.
-static std::optional<ExtentSource> sourceByInference(Operation *op,
-                                                     const OpInfo &info,
-                                                     int64_t axis) {
+static std::optional<ExtentSource>
+sourceByInference(Operation *op, const OpInfo &info, int64_t axis) {
   auto operands = op->getOperands().take_front(size_t(info.numOperands));
   SmallVector<etch::TensorType> types;
   for (Value x : operands) {
@@ -93,8 +92,8 @@ ExtentSource ExtentResolver::resolve(Value value, int64_t axis) {
     // An index that is itself an extent leads on.
     while (end.axis < 0) {
       auto dim = end.value.getDefiningOp<tensor::DimOp>();
-      std::optional<int64_t> constant = dim ? dim.getConstantIndex()
-                                            : std::nullopt;
+      std::optional<int64_t> constant =
+          dim ? dim.getConstantIndex() : std::nullopt;
       if (!constant)
         break;
       end = {dim.getSource(), *constant};

@@ -1,4 +1,5 @@
-//===- Extents.h - where the extents of results come from --------*- C++ -*-===//
+//===- Extents.h - where the extents of results come from --------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
