@@ -211,9 +211,15 @@ void Emitter::emitPointwise(const Cluster &cluster, int level) {
              [](Operation *x, Operation *y) { return x->isBeforeInBlock(y); });
   for (Operation *op : ops) {
     SmallVector<Value> operands;
-    for (Value x : op->getOperands())
-      operands.push_back(operand(cluster, x, level, op->getLoc()));
     Value y = op->getResult(0);
+    // An operand has the result's shape, also where nothing but the op says so:
+    // a strided argument whose extents are known at run time only.
+    bool isOwnSpace = spaces.spaceOf(y) == cluster.space[level];
+    for (Value x : op->getOperands())
+      operands.push_back(
+          isOwnSpace && llvm::isa<BlockArgument>(x) && !spaces.isDense(x)
+              ? x
+              : operand(cluster, x, level, op->getLoc()));
     inside[y] = create(op, operands, SpaceMap::typeOf(y, cluster.space[level]))
                     ->getResult(0);
   }
