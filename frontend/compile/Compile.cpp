@@ -263,6 +263,7 @@ CompiledFunction::compare(std::span<const Variable *const> args,
   impl->watch_captured = [&](const std::string &name, Node *n) {
     watch(name.empty() ? "a captured array" : "'" + name + "'", n);
   };
+  random::State stream = random::get_state();
   auto put_back = [&] {
     for (Watched &w : watched) {
       w.node->value = w.before;
@@ -270,7 +271,6 @@ CompiledFunction::compare(std::span<const Variable *const> args,
     }
     random::set_state(stream);
   };
-  random::State stream = random::get_state();
   Variables ignored, expected, got;
   compiled(ignored);
   impl->watch_captured = nullptr;

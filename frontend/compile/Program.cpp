@@ -187,7 +187,7 @@ void Program::compile_variant(Variant &v) {
 Variant &Program::settle() {
   Group &group = *groups.front();
   tracer.complete();
-  slots = tracer.exits();
+  tracer.exits(slots);
   bool recorded = tracer.is_new();
   traces += recorded;
   if (!tracer.reason().empty() && reasons.size() < 100)

@@ -72,7 +72,8 @@ struct Event {
   Attrs attrs;
   std::vector<int32_t> picks; ///< grad(): result for each x, or -1
   std::string failure;        ///< of a call whose backward half is missing
-  Location where;
+  Location where; ///< in user code
+  Location site;  ///< where it was asked for, perhaps in Etch
 };
 
 struct Trace {

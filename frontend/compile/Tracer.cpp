@@ -48,7 +48,7 @@ void Tracer::reset_nodes(Trace &trace) {
 }
 
 void Tracer::begin(std::span<const Variable> args,
-                   std::vector<Trace *> candidates) {
+                   std::span<Trace *const> candidates) {
   why.clear();
   args_changed = args.size() != last_actual.size();
   rebound = false;
@@ -77,7 +77,7 @@ void Tracer::begin(std::span<const Variable> args,
   own.reset();
   t = nullptr;
   cursor = 0;
-  others = std::move(candidates);
+  others.assign(candidates.begin(), candidates.end());
   if (others.empty()) {
     own = std::make_unique<Trace>();
     t = own.get();
@@ -388,6 +388,23 @@ std::string detail::describe(const Trace &trace, size_t event) {
   return e.where ? s + " (" + to_string(e.where) + ")" : s;
 }
 
+Variable Tracer::known(const OpInfo &op, std::span<const Variable> xs,
+                       const Attrs &attrs, const Location &where) {
+  if (!replaying || cursor == t->events.size())
+    return {};
+  Event &e = t->events[cursor];
+  if (e.kind != Event::Kind::operation || e.op != op.id ||
+      e.untracked == config().enable_backprop || !matches(e, xs) ||
+      e.attrs != attrs)
+    return {};
+  if (e.site != where) {
+    e.site = where;
+    e.where = where.in_user_code();
+  }
+  ++cursor;
+  return handle(e.first_value);
+}
+
 Variable Tracer::apply(const OpInfo &op, std::span<const Variable> xs,
                        Attrs &&attrs, const TensorType &type,
                        const Location &where) {
@@ -637,7 +654,7 @@ Variables Tracer::call(Function &function, std::span<const Variable> inputs,
 // The end of a call
 //===----------------------------------------------------------------------===//
 
-std::vector<int32_t> Tracer::exits() {
+void Tracer::exits(std::vector<int32_t> &slots) {
   // Everybody sees the contents from before the call until the program has run.
   for (size_t i = saved_values.size(); i-- > 0;)
     saved_values[i].node->value = std::move(saved_values[i].value);
@@ -656,13 +673,12 @@ std::vector<int32_t> Tracer::exits() {
       }
     }
   }
-  std::vector<int32_t> slots;
+  slots.clear();
   for (size_t i = size_t(t->num_args); i < t->nodes.size(); ++i) {
     const Node *n = t->nodes[i].get();
     if (n && n->refs > 1 && t->values[i].source != Source::captured)
       slots.push_back(int32_t(i));
   }
-  return slots;
 }
 
 Variable Tracer::release_node(int32_t slot) {

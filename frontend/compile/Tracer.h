@@ -26,7 +26,7 @@ public:
   /// Starts a call. `candidates` are the traces of this signature, the most
   /// likely one first; `actual` the arguments.
   void begin(std::span<const Variable> actual,
-             std::vector<Trace *> candidates);
+             std::span<Trace *const> candidates);
   /// What user code sees in place of argument i.
   const Variable &placeholder(size_t i) const { return placeholders[i]; }
 
@@ -35,7 +35,7 @@ public:
   void complete();
   /// The slots whose Nodes live on. Afterwards assigned arrays have their old
   /// contents and type again.
-  std::vector<int32_t> exits();
+  void exits(std::vector<int32_t> &slots);
   /// Ends the call: `materialize` has made real arrays of all Nodes that live
   /// on. Without success arrays and gradients are put back.
   void end(bool success);
@@ -65,6 +65,8 @@ public:
   void adopt(Trace &other);
 
   // Recorder.
+  Variable known(const OpInfo &op, std::span<const Variable> operands,
+                 const Attrs &attrs, const Location &where) override;
   Variable apply(const OpInfo &op, std::span<const Variable> operands,
                  Attrs &&attrs, const TensorType &result,
                  const Location &where) override;

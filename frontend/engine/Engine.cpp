@@ -87,6 +87,9 @@ static Variable apply_typed(const OpInfo &op, std::span<const Variable> xs,
 Variable detail::apply(OpId id, std::span<const Variable> xs, Attrs attrs,
                        const Location &where) {
   const OpInfo &op = opInfo(id);
+  if (Recorder *r = thread_state().recorder)
+    if (Variable y = r->known(op, xs, attrs, where); y.defined())
+      return y;
   TensorType type = infer(op, xs, attrs, where);
   return apply_typed(op, xs, std::move(attrs), type, where);
 }

@@ -71,6 +71,14 @@ public:
   virtual Variable apply(const OpInfo &op, std::span<const Variable> operands,
                          Attrs &&attrs, const TensorType &result,
                          const Location &where) = 0;
+  /// The result of an operation that is the next one of a known trace, whose
+  /// types were inferred and checked when it was recorded; else empty. `where`
+  /// need not be in user code.
+  virtual Variable known(const OpInfo &op, std::span<const Variable> operands,
+                         const Attrs &attrs, const Location &where) {
+    (void)op, (void)operands, (void)attrs, (void)where;
+    return {};
+  }
   /// y.backward(): gives the leaves on which y depends their gradients, by
   /// set_grad, adding to those that are there.
   virtual void backward(const Variable &y, const BackwardOptions &options,
