@@ -449,11 +449,10 @@ void Writer::writeSteps() {
   };
   llvm::DenseMap<const FinalCopy *, Value> sources;
   for (const FinalCopy &copy : storage.copies) {
-    Value value = storage.buffers[copy.from].value;
     Value &source = sources[&copy];
-    source = memoryOf(value);
+    source = memoryOf(copy.value);
     if (copy.savedIn) {
-      Value saved = viewOf(*copy.savedIn, value);
+      Value saved = viewOf(*copy.savedIn, copy.value);
       memref::CopyOp::create(b, copy.loc, source, saved);
       source = saved;
     }

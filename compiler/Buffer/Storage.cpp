@@ -134,7 +134,8 @@ void Storage::placeResults() {
       buffer.number = number;
       continue;
     }
-    copies.push_back({from, to, number, terminator.getLoc()});
+    copies.push_back({terminator.getOperand(unsigned(i)), from, to, number,
+                      terminator.getLoc()});
     buffer.end = numSteps;
     if (updated)
       overwritten.insert(*updated);
@@ -144,7 +145,7 @@ void Storage::placeResults() {
     if (from.place == Place::argument && from.begin < 0 &&
         overwritten.contains(from.number)) {
       copy.savedIn = unsigned(slots.size());
-      slots.push_back({from.value, numSteps, numSteps});
+      slots.push_back({copy.value, numSteps, numSteps});
     }
   }
 }

@@ -26,7 +26,8 @@ struct Buffer {
 
 /// A copy that ends the program: to the storage of an argument or a result.
 struct FinalCopy {
-  unsigned from; ///< index of a buffer
+  mlir::Value value; ///< what is returned: an alias of the buffer `from`
+  unsigned from;
   Place to;      ///< argument or result
   unsigned number;
   mlir::Location loc;
