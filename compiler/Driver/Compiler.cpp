@@ -85,9 +85,14 @@ private:
   TargetInfo target;
 };
 
+/// A failure that nobody explained is ours: the program is kept for a report.
 bool Compilation::internalError(const llvm::Twine &what) {
-  if (!diagnostics.hasErrors())
-    diagnostics.error("internal error: " + what);
+  if (diagnostics.hasErrors())
+    return false;
+  std::string path = saveReproducer(request.text);
+  diagnostics.error("internal error: " + what +
+                    (path.empty() ? "" : "; the program is kept in '" + path +
+                                             "' (see etch-compile)"));
   return false;
 }
 

@@ -13,6 +13,7 @@
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/StringSaver.h"
 
 #include <mutex>
@@ -47,6 +48,25 @@ llvm::raw_ostream &Dump::open(llvm::StringRef suffix) {
     stream = std::move(file);
   }
   return *stream;
+}
+
+std::string etch::driver::saveReproducer(llvm::StringRef program) {
+  llvm::SmallString<128> folder(dumpFolder());
+  if (folder.empty())
+    llvm::sys::path::system_temp_directory(/*erasedOnReboot=*/true, folder);
+  llvm::SmallString<128> path;
+  int descriptor;
+  if (llvm::sys::fs::createUniqueFile(folder + "/etch-failed-%%%%%%.mlir",
+                                      descriptor, path))
+    return {};
+  llvm::raw_fd_ostream os(descriptor, /*shouldClose=*/true);
+  os << program;
+  os.close();
+  if (!os.has_error())
+    return path.str().str();
+  os.clear_error(); // an error left there ends the process
+  llvm::sys::fs::remove(path);
+  return {};
 }
 
 llvm::Error etch::driver::applyEtchFlags() {

@@ -32,6 +32,10 @@ private:
   std::unique_ptr<llvm::raw_ostream> stream;
 };
 
+/// Writes a program that the compiler failed on into ETCH_DUMP or the system's
+/// folder for temporary files; the file's path, "" when it cannot be written.
+std::string saveReproducer(llvm::StringRef program);
+
 /// Applies what ETCH_FLAGS asks of a pass manager, and with ETCH_DUMP writes a
 /// reproducer should a pass crash.
 llvm::LogicalResult prepare(mlir::PassManager &passes);

@@ -81,6 +81,46 @@ TEST_F(Compiler, CompilesAndRuns) {
   EXPECT_EQ(w[3], 9);
 }
 
+/// The text of an eager operation: extents and strides come with the call.
+TEST_F(Compiler, OneKernelForAllExtentsAndStrides) {
+  std::string t = "tensor<?x?xf32>";
+  CompileOptions options;
+  options.effort = Effort::quick;
+  CompileResult result = compile(
+      "func.func @main(%a: " + t + " {etch.strided = [1]}, %b: " + t +
+          " {etch.strided = [-1]}) -> " + t + " {\n  %0 = \"etch.sub\"(%a, " +
+          "%b) : (" + t + ", " + t + ") -> " + t +
+          " loc(\"site\":0:0)\n  func.return %0 : " + t + "\n}\n",
+      options);
+  ASSERT_TRUE(result) << firstError(result.diagnostics);
+  for (int64_t rows : {1, 3, 40})
+    for (int64_t columns : {1, 5, 129}) {
+      std::vector<float> a(size_t(rows * columns)), b(a.size()), y(a.size());
+      for (size_t i = 0; i < a.size(); ++i) {
+        a[i] = float(i);
+        b[i] = float(2 * i + 1);
+      }
+      const int64_t extents[] = {rows, columns}, dense[] = {columns, 1},
+                    byColumns[] = {1, rows};
+      etch_tensor_t args[] = {{a.data(), extents, dense, ETCH_F32, 2},
+                              {b.data(), extents, byColumns, ETCH_F32, 2}};
+      etch_tensor_t out = {y.data(), extents, dense, ETCH_F32, 2};
+      etch_call_t call = {};
+      call.args = args;
+      call.num_args = 2;
+      call.results = &out;
+      call.num_results = 1;
+      call.host = etch_default_host();
+      ASSERT_EQ(result.module->module().arena_bytes(&call), 0u);
+      ASSERT_EQ(result.module->module().run(&call), ETCH_OK);
+      for (int64_t r = 0; r < rows; ++r)
+        for (int64_t c = 0; c < columns; ++c)
+          ASSERT_EQ(y[size_t(r * columns + c)],
+                    a[size_t(r * columns + c)] - b[size_t(c * rows + r)])
+              << rows << " " << columns;
+    }
+}
+
 TEST_F(Compiler, ErrorsNameTheSite) {
   // The second op's operand has another shape.
   std::string text = program();
