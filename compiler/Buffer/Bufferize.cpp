@@ -12,16 +12,15 @@
 // whose size is the same as that of a dead one takes its place.
 //===----------------------------------------------------------------------===//
 
+#include "compiler/Buffer/Extents.h"
 #include "compiler/Buffer/Passes.h"
 #include "compiler/Buffer/Plan.h"
 #include "compiler/Buffer/Storage.h"
 
 #include "dialects/Device/DeviceDialect.h"
 #include "dialects/Etch/EtchDialect.h"
-#include "dialects/Etch/Extents.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/IR/IRMapping.h"
 
 using namespace mlir;
 using namespace etch;
@@ -30,10 +29,6 @@ namespace etch {
 #define GEN_PASS_DEF_BUFFERIZE
 #include "compiler/Buffer/Passes.h.inc"
 } // namespace etch
-
-static int64_t elementBytes(Type tensor) {
-  return (getElementTypeOrSelf(tensor).getIntOrFloatBitWidth() + 7) / 8;
-}
 
 /// The memory of an argument: dense, or strided as `etch.strided` says.
 static MemRefType argumentType(RankedTensorType type, Attribute strided) {
@@ -67,35 +62,27 @@ public:
 
 private:
   void declareMain();
-  LogicalResult writeExtents();
   void planSlots();
   void writeArenaBytes();
   void writeSteps();
   void setModuleAttributes(ArrayRef<Lifetime> lifetimes);
-  LogicalResult findExtents(func::CallOp call);
 
   Value constant(int64_t n) {
     return arith::ConstantIndexOp::create(b, loc, n);
   }
-  /// The symbolic extents of a tensor, in order of axes.
-  ArrayRef<Value> extentsOf(Value tensor) { return extents[tensor]; }
-  Value bytesOf(Value tensor);
   Value memoryOf(Value tensor);
   Value viewOf(unsigned slot, Value tensor);
   Value reshaped(Value memory, Value tensor);
 
   func::FuncOp old, main;
   Storage storage;
+  std::optional<ProgramExtents> extents;
   OpBuilder b;
   Location loc;
-  IRMapping indices;                                 // index values, old to new
-  llvm::DenseMap<Value, SmallVector<Value>> extents; // in terms of the new main
-  llvm::DenseMap<Value, Value> memory;               // of tensors, as memrefs
+  llvm::DenseMap<Value, Value> memory; // of tensors, as memrefs
   llvm::DenseMap<std::pair<int64_t, Type>, Value> views; // of the arena
   SmallVector<Value> results; // memrefs of result slots
   Value arena;
-  ExtentResolver resolver;
-  SymbolTableCollection symbols;
 
   SmallVector<int64_t> offsets;   // of slots of static size
   SmallVector<Value> slotOffsets; // of all slots, as values
@@ -115,7 +102,8 @@ static void eraseDead(Block &block) {
 
 LogicalResult Writer::run() {
   declareMain();
-  if (failed(writeExtents()))
+  extents.emplace(old, main, b);
+  if (failed(extents->write()))
     return failure();
   planSlots();
   writeArenaBytes();
@@ -168,92 +156,6 @@ void Writer::declareMain() {
   b.setInsertionPointToEnd(body);
 }
 
-/// Extents of a call's results, through the kernel's body.
-LogicalResult Writer::findExtents(func::CallOp call) {
-  auto kernel =
-      symbols.lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr());
-  Operation *terminator = kernel.getBody().front().getTerminator();
-  for (auto [y, inner] :
-       llvm::zip_equal(call.getResults(), terminator->getOperands())) {
-    auto type = llvm::cast<RankedTensorType>(y.getType());
-    for (int64_t axis = 0; axis < type.getRank(); ++axis) {
-      if (!type.isDynamicDim(unsigned(axis)))
-        continue;
-      ExtentSource source = resolver.resolve(inner, axis);
-      auto argument = llvm::dyn_cast<BlockArgument>(source.value);
-      if (source.axis >= 0) {
-        auto known = llvm::cast<RankedTensorType>(source.value.getType());
-        if (!known.isDynamicDim(unsigned(source.axis))) {
-          extents[y].push_back(
-              constant(known.getDimSize(unsigned(source.axis))));
-          continue;
-        }
-      }
-      if (!argument)
-        return call.emitOpError("axis ")
-               << axis << " of a result has an extent "
-               << "that is not known beforehand";
-      Value x = call.getOperand(argument.getArgNumber());
-      if (source.axis < 0) {
-        extents[y].push_back(indices.lookup(x));
-        continue;
-      }
-      auto shape = llvm::cast<RankedTensorType>(x.getType());
-      int64_t before = 0;
-      for (int64_t a = 0; a < source.axis; ++a)
-        before += shape.isDynamicDim(unsigned(a));
-      Value extent = extents[x][size_t(before)];
-      extents[y].push_back(extent);
-    }
-  }
-  return success();
-}
-
-LogicalResult Writer::writeExtents() {
-  for (BlockArgument x : old.getArguments()) {
-    auto type = llvm::cast<RankedTensorType>(x.getType());
-    for (int64_t axis = 0; axis < type.getRank(); ++axis)
-      if (type.isDynamicDim(unsigned(axis)))
-        extents[x].push_back(
-            memref::DimOp::create(b, loc, memory.lookup(x), axis));
-  }
-  for (Operation &op : old.getBody().front()) {
-    if (auto call = llvm::dyn_cast<func::CallOp>(op)) {
-      if (failed(findExtents(call)))
-        return failure();
-    } else if (auto reshape = llvm::dyn_cast<ReshapeOp>(op)) {
-      for (Value extent : reshape.getExtents())
-        extents[reshape.getY()].push_back(indices.lookup(extent));
-    } else if (auto dim = llvm::dyn_cast<tensor::DimOp>(op)) {
-      auto type = llvm::cast<RankedTensorType>(dim.getSource().getType());
-      int64_t axis = *dim.getConstantIndex(), before = 0;
-      for (int64_t a = 0; a < axis; ++a)
-        before += type.isDynamicDim(unsigned(a));
-      indices.map(dim.getResult(),
-                  type.isDynamicDim(unsigned(axis))
-                      ? extents[dim.getSource()][size_t(before)]
-                      : constant(type.getDimSize(unsigned(axis))));
-    } else if (!llvm::isa<ConstantOp, func::ReturnOp>(op)) {
-      b.clone(op, indices);
-    }
-  }
-  return success();
-}
-
-/// Bytes of a tensor with symbolic extents, rounded up to the alignment.
-Value Writer::bytesOf(Value tensor) {
-  auto type = llvm::cast<RankedTensorType>(tensor.getType());
-  int64_t known = elementBytes(type);
-  for (int64_t extent : type.getShape())
-    known *= ShapedType::isDynamic(extent) ? 1 : extent;
-  Value bytes = constant(known);
-  for (Value extent : extentsOf(tensor))
-    bytes = arith::MulIOp::create(b, loc, bytes, extent);
-  Value align = constant(arenaAlignment);
-  Value blocks = arith::CeilDivUIOp::create(b, loc, bytes, align);
-  return arith::MulIOp::create(b, loc, blocks, align);
-}
-
 void Writer::planSlots() {
   SmallVector<Lifetime> lifetimes;
   SmallVector<size_t> symbolic;
@@ -288,7 +190,7 @@ void Writer::planSlots() {
     std::vector<const void *> key;
     for (int64_t extent : type.getShape())
       known *= ShapedType::isDynamic(extent) ? 1 : extent;
-    for (Value extent : extentsOf(slot.value))
+    for (Value extent : extents->of(slot.value))
       key.push_back(extent.getAsOpaquePointer());
     llvm::sort(key);
     key.push_back(reinterpret_cast<const void *>(known));
@@ -296,7 +198,7 @@ void Writer::planSlots() {
     auto *it = llvm::find_if(free, [&](Free f) { return f.from < slot.begin; });
     if (it == free.end()) {
       slotOffsets[i] = top;
-      top = arith::AddIOp::create(b, loc, top, bytesOf(slot.value));
+      top = arith::AddIOp::create(b, loc, top, extents->bytesOf(slot.value));
       free.push_back({slot.end, slotOffsets[i]});
     } else {
       slotOffsets[i] = it->offset;
@@ -361,12 +263,12 @@ Value Writer::viewOf(unsigned slot, Value tensor) {
   Value offset = slotOffsets[slot];
   if (offset)
     return memref::ViewOp::create(b, loc, type, arena, offset,
-                                  extentsOf(tensor));
+                                  extents->of(tensor));
   // One view for all values of a type at a place.
   Value &view = views[{offsets[slot], type}];
   if (!view)
     view = memref::ViewOp::create(b, loc, type, arena, constant(offsets[slot]),
-                                  extentsOf(tensor));
+                                  extents->of(tensor));
   return view;
 }
 
@@ -376,7 +278,7 @@ Value Writer::reshaped(Value memory, Value tensor) {
   if (memory.getType() == type)
     return memory;
   SmallVector<OpFoldResult> sizes, strides(size_t(type.getRank()));
-  ArrayRef<Value> dynamic = extentsOf(tensor);
+  ArrayRef<Value> dynamic = extents->of(tensor);
   for (int64_t extent : type.getShape()) {
     if (ShapedType::isDynamic(extent)) {
       sizes.push_back(dynamic.front());
@@ -437,28 +339,28 @@ void Writer::writeSteps() {
   for (auto call : old.getOps<func::CallOp>()) {
     SmallVector<Value> ins, outs;
     for (Value x : call.getOperands())
-      ins.push_back(llvm::isa<IndexType>(x.getType()) ? indices.lookup(x)
+      ins.push_back(llvm::isa<IndexType>(x.getType()) ? extents->index(x)
                                                       : memoryOf(x));
     for (Value y : call.getResults())
       outs.push_back(memoryOf(y));
     device::LaunchOp::create(b, call.getLoc(), call.getCallee(), ins, outs);
   }
-  auto target = [&](const FinalCopy &copy) {
-    return copy.to == Place::argument ? Value(main.getArgument(copy.number))
-                                      : results[copy.number];
-  };
-  llvm::DenseMap<const FinalCopy *, Value> sources;
+  SmallVector<std::pair<Value, const FinalCopy *>> toStates;
   for (const FinalCopy &copy : storage.copies) {
-    Value &source = sources[&copy];
-    source = memoryOf(copy.value);
+    Value source = memoryOf(copy.value);
     if (copy.savedIn) {
       Value saved = viewOf(*copy.savedIn, copy.value);
       memref::CopyOp::create(b, copy.loc, source, saved);
       source = saved;
     }
+    if (copy.to == Place::result)
+      memref::CopyOp::create(b, copy.loc, source, results[copy.number]);
+    else
+      toStates.push_back({source, &copy});
   }
-  for (const FinalCopy &copy : storage.copies)
-    memref::CopyOp::create(b, copy.loc, sources.lookup(&copy), target(copy));
+  for (auto [source, copy] : toStates)
+    memref::CopyOp::create(b, copy->loc, source,
+                           main.getArgument(copy->number));
   func::ReturnOp::create(b, loc);
 }
 

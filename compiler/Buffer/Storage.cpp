@@ -140,10 +140,14 @@ void Storage::placeResults() {
     if (updated)
       overwritten.insert(*updated);
   }
+  // What results receive is read before any state is written.
+  std::stable_partition(
+      copies.begin(), copies.end(),
+      [](const FinalCopy &copy) { return copy.to == Place::result; });
   for (FinalCopy &copy : copies) {
     const Buffer &from = buffers[copy.from];
-    if (from.place == Place::argument && from.begin < 0 &&
-        overwritten.contains(from.number)) {
+    if (copy.to == Place::argument && from.place == Place::argument &&
+        from.begin < 0 && overwritten.contains(from.number)) {
       copy.savedIn = unsigned(slots.size());
       slots.push_back({copy.value, numSteps, numSteps});
     }

@@ -28,7 +28,7 @@ struct Buffer {
 struct FinalCopy {
   mlir::Value value; ///< what is returned: an alias of the buffer `from`
   unsigned from;
-  Place to;      ///< argument or result
+  Place to; ///< argument or result
   unsigned number;
   mlir::Location loc;
   /// What `from` holds is overwritten by another copy: saved in this slot
