@@ -127,6 +127,18 @@ void Program::export_library(const std::string &path,
   Files files(path, where);
   Variant &v = settle();
   present = &v;
+  // What leaves a library is what the function returns, in that order; its
+  // states stay inside, gradients that are left behind are nobody's.
+  Exits exits;
+  for (const Variant::Returned &r : call_returned)
+    exits.slots.push_back(r.slot);
+  if (std::none_of(exits.slots.begin(), exits.slots.end(),
+                   [](int32_t slot) { return slot < 0; }))
+    plan_exits(*v.trace, exits);
+  if (exits.results.size() != call_returned.size())
+    throw UserError("export_library: the function must return distinct "
+                    "Variables that it has computed",
+                    where);
   TextOptions text_options;
   text_options.standalone = true;
   std::vector<ValueRef> embedded;
@@ -137,7 +149,7 @@ void Program::export_library(const std::string &path,
       const Node *n = v.trace->values[i].source == Source::captured
                           ? find(int32_t(i))
                           : nullptr;
-      if (n && std::none_of(v.exits.updates.begin(), v.exits.updates.end(),
+      if (n && std::none_of(exits.updates.begin(), exits.updates.end(),
                             same))
         embedded[i] =
             n->value->is_dense() ? n->value : dense_copy(*n->value);
@@ -145,7 +157,7 @@ void Program::export_library(const std::string &path,
     text_options.embedded = &embedded;
   }
   ProgramText program =
-      print_program(*v.trace, v.exits, v.names, text_options);
+      print_program(*v.trace, exits, v.names, text_options);
   driver::CompileOptions o = driver_options();
   o.name = files.name;
   o.mcpu = export_options.mcpu;

@@ -191,23 +191,32 @@ private:
       return r;
     }
   }
+  /// Runs the function and tells what it returned, in order.
+  template <class Run> void note_results(detail::CompiledCall &call, Run &&run) {
+    if constexpr (std::is_void_v<decltype(run())>) {
+      run();
+    } else {
+      auto r = run();
+      detail::each_variable(r, [&](Variable &y) { call.returned(y); });
+    }
+  }
   template <size_t... I>
-  bool invoke_with(const detail::CompiledCall &call, std::index_sequence<I...>) {
+  bool invoke_with(detail::CompiledCall &call, std::index_sequence<I...>) {
     if constexpr (std::is_invocable_v<
                       F &, decltype((void)I, std::declval<const Variable &>())...>) {
-      std::invoke(*f, call.arg(I)...);
+      note_results(call, [&] { return std::invoke(*f, call.arg(I)...); });
       return true;
     }
     return false;
   }
-  void invoke_list(const detail::CompiledCall &call, size_t count,
+  void invoke_list(detail::CompiledCall &call, size_t count,
                    const Location &where) {
     bool done = false;
     if constexpr (std::is_invocable_v<F &, const Variables &>) {
       Variables xs;
       for (size_t i = 0; i < count; ++i)
         xs.push_back(call.arg(i));
-      std::invoke(*f, xs);
+      note_results(call, [&] { return std::invoke(*f, xs); });
       done = true;
     } else {
       auto attempt = [&]<size_t N>(std::integral_constant<size_t, N>) {

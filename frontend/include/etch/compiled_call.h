@@ -42,7 +42,8 @@ public:
   bool pure() const;
   /// What the function gets for argument i.
   const Variable &arg(size_t i) const;
-  /// Tells what a pure function returned, in order, and gives it again.
+  /// Tells what a pure or an exported function returned, in order; result()
+  /// gives it again.
   void returned(const Variable &y);
   Variable result(size_t i);
   /// What a pure function returned, without its Variables.
