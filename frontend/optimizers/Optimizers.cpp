@@ -8,7 +8,11 @@
 
 namespace etch {
 
-void SGD::update_one(Variable w, const Variable &g) { w.assign(w - lr * g); }
+// The step is formed in double, so that a rate such as 0.2 is not rounded to
+// the parameter's type first: over thousands of steps that shows.
+void SGD::update_one(Variable w, const Variable &g) {
+  w.assign(w - (lr * g.astype(f64)).astype(w.dtype()));
+}
 
 void MomentumSGD::update_one(Variable w, const Variable &g) {
   Variable &v = state_of(w, "v");
