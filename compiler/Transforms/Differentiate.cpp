@@ -163,6 +163,9 @@ SmallVector<Value> Sweep::inlineRule(CustomVjpOp op, ValueRange gys) {
   for (auto [argument, y, gy] :
        llvm::zip_equal(rule.getArguments(), op.getYs(), gys))
     map.map(argument, gy ? gy : zerosLike(y, op.getLoc()));
+  // An output that the rule reads has the rule behind it, too.
+  for (auto [output, y] : llvm::zip_equal(op.getOutputs(), op.getYs()))
+    map.map(output, y);
   for (Operation &inner : rule.without_terminator())
     b.clone(inner, map);
   return llvm::map_to_vector(rule.getTerminator()->getOperands(),

@@ -9,6 +9,7 @@
 #include "etch/functions.h"
 #include "etch/graph.h"
 #include "frontend/engine/Engine.h"
+#include "frontend/engine/Tape.h"
 
 #include <cmath>
 #include <cstring>
@@ -71,18 +72,38 @@ std::pair<Variable, Variable> detail::value_and_grad(FunctionRef f,
   return {y, g.defined() ? g : zeros_like(x)};
 }
 
+/// Whether a gradient flows through y, a result of operations.
+static bool has_graph(const Variable &y) {
+  if (recorder())
+    return takes_gradient(*y.node()) && !(y.node()->flags & Node::untracked);
+  return bool(y.creator());
+}
+
 Variable etch::hvp(FunctionRef f, const Variable &x, const Variable &v) {
   Variable gx = grad(f(x), {x}, {.create_graph = true})[0];
   if (!gx.defined())
     return zeros_like(x);
   Variable product = sum(gx * v.detach());
-  Variable result = product.creator() ? grad(product, {x})[0] : Variable();
+  Variable result = has_graph(product) ? grad(product, {x})[0] : Variable();
   return result.defined() ? result : zeros_like(x);
 }
 
 /// The rows of the Jacobian of y, one reverse sweep each.
 static Variable rows(const Variable &y, const Variable &x) {
   int64_t n = y.size(), m = x.size();
+  if (recorder()) { // the same as operations
+    Variable matrix = zeros({n, m}, {.dtype = x.dtype()});
+    for (int64_t i = 0; i < n; ++i) {
+      std::vector<double> unit(static_cast<size_t>(n));
+      unit[size_t(i)] = 1;
+      Variable row = array(unit);
+      Variable seed = astype(reshape(row, y.shape()), y.dtype());
+      Variable g = grad(y, {x}, {.create_graph = false, .seed = seed})[0];
+      if (g.defined())
+        matrix = where(reshape(row, {n, 1}) != 0, reshape(g, {1, m}), matrix);
+    }
+    return matrix;
+  }
   Variable matrix = zeros({n, m}, {.dtype = x.dtype()});
   for (int64_t i = 0; i < n; ++i) {
     Variable seed = zeros_like(y);
@@ -105,7 +126,7 @@ Variable detail::jacobian(FunctionRef f, const Variable &x) {
 
 Variable detail::hessian(FunctionRef f, const Variable &x) {
   Variable gx = grad(f(x), {x}, {.create_graph = true})[0];
-  return gx.defined() && gx.creator()
+  return gx.defined() && has_graph(gx)
              ? rows(gx, x)
              : zeros({x.size(), x.size()}, {.dtype = x.dtype()});
 }
@@ -117,7 +138,7 @@ std::pair<Variable, Variable> etch::jvp(FunctionRef f, const Variable &x,
   Variable y = f(x);
   Variable u = zeros_like(y);
   Variable g = grad(y, {x}, {.create_graph = true, .seed = u})[0];
-  Variable result = g.defined() && g.creator()
+  Variable result = g.defined() && has_graph(g)
                         ? grad(g, {u}, {.create_graph = false, .seed = v})[0]
                         : Variable();
   return {y, result.defined() ? result : zeros_like(y)};

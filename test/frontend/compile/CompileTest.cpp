@@ -1,0 +1,264 @@
+//===- CompileTest.cpp - compile(): forms of use, figures, errors ---------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+
+#include "etch/etch.h"
+
+#include <filesystem>
+#include <gmock/gmock.h>
+
+using namespace etch;
+using testing::HasSubstr;
+
+namespace {
+
+Variable exp_of_one() { return exp(Variable(1.0)); }
+
+TEST(Compile, C002_InputIsReassigned) {
+  Variable x(1.0);
+  auto f = compile([&] { return x * x; });
+  EXPECT_EQ(f().item(), 1.0);
+  x.assign(Variable(2.0));
+  EXPECT_EQ(f().item(), 4.0);
+  x = Variable(3.0); // another array
+  EXPECT_EQ(f().item(), 9.0);
+  EXPECT_EQ(f.compile_count(), 1);
+}
+
+TEST(Compile, C129_BuildCompileRun) {
+  Variable a(2.0), b(3.0);
+  int runs = 0;
+  auto f = compile([&](const Variable &a, const Variable &b) {
+    ++runs;
+    Variable c = a * b;
+    return c + 1;
+  });
+  EXPECT_EQ(f.compile_count(), 0);
+  f.build(a, b);
+  EXPECT_EQ(f.compile_count(), 1);
+  EXPECT_EQ(f(a, b).item(), 7.0);
+  EXPECT_EQ(f.compile_count(), 1);
+}
+
+TEST(Compile, C129_BuildChangesNothing) {
+  Parameter p{Variable(2.0)};
+  auto f = compile([&](const Variable &x) {
+    Variable y = p * x;
+    p.clear_grad();
+    y.backward();
+    p.data() -= 0.5 * p.grad();
+    return y;
+  });
+  f.build(Variable(3.0));
+  EXPECT_EQ(p.item(), 2.0);
+  EXPECT_FALSE(p.grad().defined());
+  EXPECT_EQ(f(Variable(3.0)).item(), 6.0);
+  EXPECT_EQ(p.item(), 0.5);
+  EXPECT_EQ(p.grad().item(), 3.0);
+  EXPECT_EQ(f.compile_count(), 1);
+}
+
+TEST(Compile, C130_CountersPerSignature) {
+  auto f = compile([](const Variable &x) { return x * x + 1.0; });
+  f(ones({3}));
+  EXPECT_EQ(f.compile_count(), 1);
+  f(ones({3}));
+  f(zeros({3}));
+  EXPECT_EQ(f.compile_count(), 1);
+  EXPECT_EQ(f.cache_hits(), 2);
+  f(ones({4}));
+  EXPECT_EQ(f.compile_count(), 2);
+  f(ones({4}, {.dtype = f32}));
+  EXPECT_EQ(f.compile_count(), 3);
+  EXPECT_EQ(f.trace_count(), 3);
+  EXPECT_THAT(f.report(), HasSubstr("3 programs"));
+}
+
+TEST(Compile, C136_FormsOfArgumentsAndResults) {
+  Variable x(2.0), y(5.0);
+  auto list = compile([](const Variables &xs) {
+    return Variables{xs[0] + xs[1], xs[0] * xs[1]};
+  });
+  Variables r = list(Variables{x, y});
+  EXPECT_EQ(r[0].item(), 7.0);
+  EXPECT_EQ(r[1].item(), 10.0);
+
+  auto pair = compile([](Variable a, const Variables &more, double c) {
+    return std::pair(a * c, std::tuple(more[0] - a, Variables{a}));
+  });
+  auto [p, q] = pair(x, Variables{y}, 3.0);
+  EXPECT_EQ(p.item(), 6.0);
+  EXPECT_EQ(std::get<0>(q).item(), 3.0);
+  EXPECT_EQ(std::get<1>(q)[0].item(), 2.0);
+
+  Variable seen;
+  auto nothing = compile([&](const Variable &a) { seen = a * 2.0; });
+  nothing(x);
+  EXPECT_EQ(seen.item(), 4.0);
+
+  auto constant = compile([&](const Variable &) { return y; });
+  EXPECT_TRUE(constant(x).is(y));
+  EXPECT_EQ(compile(exp_of_one)().item(), 2.718281828459045);
+}
+
+TEST(Compile, C136_ModelByReference) {
+  random::seed(0);
+  MLP model({4, 2}, tanh);
+  Variable x = random::rand({3, 5});
+  auto f = compile(model);
+  Variable y = f(x);
+  EXPECT_EQ(y.to_vector(), model(x).to_vector());
+}
+
+TEST(Compile, C136_StridedArguments) {
+  Variable m = array({{1.0, 2, 3}, {4, 5, 6}});
+  auto f = compile([](const Variable &a, const Variable &b) { return a * b; });
+  Variable b = broadcast_to(array({1.0, 10.0}), {3, 2});
+  EXPECT_EQ(f(m.T(), b).to_vector(), (m.T() * b).to_vector());
+  EXPECT_EQ(f(b, m.T()).to_vector(), (m.T() * b).to_vector());
+}
+
+TEST(Compile, C136_EmptyArrays) {
+  auto f = compile([](const Variable &a) { return sum(a * 2.0); });
+  EXPECT_EQ(f(zeros({0, 3})).item(), 0.0);
+  auto g = compile([](const Variable &a) { return a * 2.0; });
+  EXPECT_EQ(g(zeros({0, 3})).shape(), (Shape{0, 3}));
+}
+
+TEST(Compile, C136_Pure) {
+  int runs = 0;
+  Parameter w{Variable(3.0)};
+  auto f = compile(
+      [&](const Variable &x) {
+        ++runs;
+        Variable y = w * x;
+        w.clear_grad();
+        y.backward();
+        w.data() -= 0.5 * w.grad();
+        return std::pair(y, Variables{w, x});
+      },
+      {.pure = true});
+  double expected = 3;
+  for (double v : {1.0, 2.0, 4.0}) {
+    auto [y, list] = f(Variable(v));
+    EXPECT_EQ(y.item(), expected * v);
+    expected -= 0.5 * v;
+    EXPECT_EQ(w.item(), expected);
+    EXPECT_EQ(w.grad().item(), v);
+    EXPECT_TRUE(list[0].is(w));
+    EXPECT_EQ(list[1].item(), v);
+  }
+  EXPECT_EQ(runs, 1);
+  EXPECT_EQ(f(ones({2}, {.dtype = f32})).first.shape(), Shape{2});
+  EXPECT_EQ(runs, 2);
+}
+
+TEST(Compile, C134_ProgramAndDump) {
+  auto f = compile([](const Variable &x) { return exp(x) * 2.0; });
+  EXPECT_THROW(f.program(), UserError);
+  f(ones({3}));
+  std::string text = f.program();
+  EXPECT_THAT(text, HasSubstr("\"etch.exp\"(%arg0) : (tensor<3xf64>)"));
+  EXPECT_THAT(text, HasSubstr("loc(\"site\":0:0)"));
+  EXPECT_THAT(text, HasSubstr("etch.literal"));
+  EXPECT_THAT(text, testing::Not(HasSubstr(".cpp")));
+  std::string dir = testing::TempDir() + "/dump";
+  f.dump(dir);
+  EXPECT_TRUE(std::filesystem::exists(dir + "/program0.mlir"));
+  EXPECT_TRUE(std::filesystem::exists(dir + "/program0.lines"));
+  std::filesystem::remove_all(dir);
+  EXPECT_THROW(f.dump("/proc/nowhere"), IOError);
+}
+
+TEST(Compile, C134_NamesOfStates) {
+  random::seed(0);
+  MLP model({3, 1}, sigmoid);
+  Adam optimizer;
+  optimizer.setup(model);
+  Variable x = random::rand({5, 2}).astype(f32).detach();
+  auto step = compile([&](const Variable &x) {
+    Variable loss = sum(model(x));
+    model.clear_grads();
+    loss.backward();
+    optimizer.update();
+    return loss;
+  });
+  step.build(x);
+  for (const char *name :
+       {"\"l0/W\"", "\"l1/b\"", "\"optimizer/m/l0/W\"", "\"optimizer/v/l1/b\""})
+    EXPECT_THAT(step.program(), HasSubstr(name));
+}
+
+TEST(Compile, C135_ErrorsNameTheLine) {
+  auto f = compile([](const Variable &x, const Variable &i) {
+    Variable y = x * 2.0;
+    return y[i];
+  });
+  Variable x = arange(0, 5).astype(f64);
+  EXPECT_EQ(f(x, array({1, 4})).to_vector(), (std::vector<double>{2, 8}));
+  try {
+    f(x, array({1, 5}));
+    FAIL();
+  } catch (const ValueError &error) {
+    EXPECT_THAT(error.what(), HasSubstr("index 5 is out of range"));
+    EXPECT_THAT(error.what(), HasSubstr("CompileTest.cpp:"));
+  }
+  EXPECT_EQ(f(x, array({0, 3})).to_vector(), (std::vector<double>{0, 6}));
+}
+
+TEST(Compile, C136_UserErrorsAsInEagerMode) {
+  auto f = compile([](const Variable &a, const Variable &b) { return a + b; });
+  EXPECT_THROW(f(ones({2}), ones({3})), ShapeError);
+  EXPECT_THROW(f(Variable(), ones({3})), ValueError);
+  EXPECT_EQ(f(ones({3}), ones({3})).to_vector(), std::vector<double>(3, 2.0));
+}
+
+TEST(Compile, C136_StaleValuesSaySo) {
+  Variable kept;
+  auto f = compile([&](const Variable &x) -> Variable {
+    kept = x * 2.0;
+    throw std::runtime_error("stop");
+  });
+  EXPECT_THROW(f(Variable(1.0)), std::runtime_error);
+  EXPECT_THROW(kept.item(), Error);
+  EXPECT_THROW(kept * 2.0, Error);
+  auto g = compile([&](const Variable &x) { return x * kept; });
+  EXPECT_THROW(g(Variable(1.0)), TraceError);
+}
+
+TEST(Compile, C136_Check) {
+  Parameter p{Variable(2.0)};
+  auto f = compile([&](const Variable &x) {
+    Variable y = sum(p * x * random::rand({3}));
+    p.clear_grad();
+    y.backward();
+    p.data() -= 0.5 * p.grad();
+    return y;
+  });
+  CheckReport report = f.check(ones({3}));
+  EXPECT_TRUE(report) << report.difference;
+  bool flip = false;
+  auto g = compile([&](const Variable &x) {
+    flip = !flip;
+    return flip ? x * 2.0 : x * 3.0;
+  });
+  CheckReport bad = g.check(ones({3}));
+  EXPECT_FALSE(bad);
+  EXPECT_THAT(bad.difference, HasSubstr("result 0: element 0"));
+}
+
+TEST(Compile, C136_ExplainSaysWhy) {
+  bool more = false;
+  auto f = compile([&](const Variable &x) {
+    Variable y = x * x;
+    return more ? y + x : y - x;
+  });
+  f(Variable(1.0));
+  more = true;
+  f(Variable(1.0));
+  EXPECT_THAT(f.explain(), HasSubstr("expected sub"));
+  EXPECT_THAT(f.explain(), HasSubstr("got add"));
+}
+
+} // namespace
