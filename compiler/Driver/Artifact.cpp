@@ -50,8 +50,8 @@ struct EntryPoint {
 };
 
 constexpr EntryPoint entryPoints[] = {
-    {"free", 'v', "p"},    {"run", 's', "ppipi"}, {"save", 's', "pp"},
-    {"load", 's', "pp"},   {"state", 's', "ppp"}, {"set_host", 's', "pp"},
+    {"free", 'v', "p"},  {"run", 's', "ppipi"}, {"save", 's', "pp"},
+    {"load", 's', "pp"}, {"state", 's', "ppp"}, {"set_host", 's', "pp"},
     {"error", 'p', "p"},
 };
 
@@ -157,7 +157,7 @@ std::string identifier(const ArtifactParam &param, StringRef prefix, size_t i,
 std::string commentText(StringRef text) {
   std::string out;
   for (char c : text)
-    out += isPrint(c) && c != '/' && c != '*' && c != '\\' ? c
+    out += isPrint(c) && c != '/' && c != '*' && c != '\\'  ? c
            : c == '/' && (out.empty() || out.back() != '*') ? '/'
                                                             : '.';
   return out;
@@ -239,7 +239,8 @@ void typedRun(raw_ostream &os, ArrayRef<const ArtifactParam *> inputs,
      << ", results, " << results.size() << ");\n}\n\n";
 }
 
-constexpr StringLiteral prototypes = R"(/* One instance: the program's states and its working memory. */
+constexpr StringLiteral prototypes =
+    R"(/* One instance: the program's states and its working memory. */
 typedef struct @_instance @_t;
 
 /* Makes an instance; every state is zero until @_load or @_state fills

@@ -47,8 +47,8 @@ llvm::Error addArtifactEntryPoints(llvm::Module &module, llvm::StringRef name);
 /// Hides every symbol but the query function.
 llvm::Error hideAllButQuery(llvm::Module &module);
 
-/// The C header of an exported library: the contract's text, then the documented
-/// functions. It includes nothing but the C library's headers.
+/// The C header of an exported library: the contract's text, then the
+/// documented functions. It includes nothing but the C library's headers.
 std::string artifactHeader(const ArtifactSignature &signature,
                            llvm::StringRef name);
 

@@ -91,8 +91,9 @@ bool Compilation::internalError(const llvm::Twine &what) {
     return false;
   std::string path = saveReproducer(request.text);
   diagnostics.error("internal error: " + what +
-                    (path.empty() ? "" : "; the program is kept in '" + path +
-                                             "' (see etch-compile)"));
+                    (path.empty() ? ""
+                                  : "; the program is kept in '" + path +
+                                        "' (see etch-compile)"));
   return false;
 }
 

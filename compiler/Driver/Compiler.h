@@ -33,8 +33,8 @@ struct Request {
 /// Dialects and translations of the whole pipeline.
 void registerCompilerDialects(mlir::DialectRegistry &registry);
 
-/// Reads ETCH_FLAGS (MLIR's own options, split as a shell would). An error names
-/// the flag.
+/// Reads ETCH_FLAGS (MLIR's own options, split as a shell would). An error
+/// names the flag.
 llvm::Error applyEtchFlags();
 
 /// Shared object for this process, in `out`; exports the query function only.

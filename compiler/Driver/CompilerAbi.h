@@ -1,4 +1,5 @@
-/*===- CompilerAbi.h - The C entry points of libEtchCompiler.so ------------===*\
+/*===- CompilerAbi.h - The C entry points of libEtchCompiler.so
+------------===*\
 |*
 |* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 |*
@@ -55,7 +56,8 @@ typedef int (*etch_compiler_compile_fn)(const char *text, size_t length,
                                         etch_compile_result_t *result);
 
 /* Compiles ahead of time into two files; header_path may be NULL. Returns 0 on
-   success, otherwise leaves both paths as they were. result->library is NULL. */
+   success, otherwise leaves both paths as they were. result->library is NULL.
+ */
 typedef int (*etch_compiler_export_fn)(const char *text, size_t length,
                                        const etch_compile_options_t *options,
                                        const char *library_path,

@@ -12,7 +12,8 @@
 namespace etch::driver {
 
 /// The op of the program that a location stands for: N of `loc("site":N:0)`,
-/// looked for in fused, call-site and named locations too; -1 when there is none.
+/// looked for in fused, call-site and named locations too; -1 when there is
+/// none.
 int64_t siteOf(mlir::Location location);
 
 /// While it lives, collects what the context reports instead of printing it.

@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "compiler/Driver/Compiler.h"
 #include "compiler/Driver/Dump.h"
+#include "compiler/Driver/Compiler.h"
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/MLIRContext.h"
@@ -32,8 +32,7 @@ Dump::Dump(const std::string &name, uint64_t hash, Phase phase) {
     return;
   llvm::raw_string_ostream os(stem);
   os << folder << "/" << name << "-" << llvm::format_hex_no_prefix(hash, 16)
-     << "-" << llvm::format("%02d", int(phase)) << "-"
-     << phaseInfo(phase).name;
+     << "-" << llvm::format("%02d", int(phase)) << "-" << phaseInfo(phase).name;
 }
 
 llvm::raw_ostream &Dump::open(llvm::StringRef suffix) {
@@ -88,7 +87,8 @@ llvm::Error etch::driver::applyEtchFlags() {
   llvm::cl::TokenizeGNUCommandLine(text, saver, words);
   std::string error;
   llvm::raw_string_ostream os(error);
-  // Each time: the linker puts all options of the process back to their defaults.
+  // Each time: the linker puts all options of the process back to their
+  // defaults.
   llvm::cl::ResetAllOptionOccurrences();
   if (llvm::cl::ParseCommandLineOptions(int(words.size()), words.data(), "",
                                         &os))

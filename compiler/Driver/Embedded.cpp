@@ -16,7 +16,8 @@
           ".incbin \"" path "\"\n" #symbol "_end:\n"                           \
           ".byte 0\n"                                                          \
           ".popsection\n");                                                    \
-  extern "C" __attribute__((visibility("hidden"))) const char symbol##_begin[]; \
+  extern "C" __attribute__((visibility("hidden")))                             \
+  const char symbol##_begin[];                                                 \
   extern "C" __attribute__((visibility("hidden"))) const char symbol##_end[];
 
 EMBED(etch_embedded_artifact, ETCH_EMBED_ARTIFACT)

@@ -48,8 +48,8 @@ Request toRequest(const char *text, size_t length,
 
 /// Runs `body(owner)` and fills the result from what it left.
 template <typename Body>
-int answer(const etch_compile_options_t *options,
-           etch_compile_result_t *result, Body body) {
+int answer(const etch_compile_options_t *options, etch_compile_result_t *result,
+           Body body) {
   FloatingPointScope scope;
   *result = {};
   auto *owner = new Owner;

@@ -66,8 +66,7 @@ Error etch::driver::writeArtifact(StringRef libraryPath, StringRef library,
   if (Error error = first.create(libraryPath, library, all_all))
     return error;
   if (!headerPath.empty())
-    if (Error error =
-            second.create(headerPath, header, all_read | all_write))
+    if (Error error = second.create(headerPath, header, all_read | all_write))
       return error;
   bool isNew = !exists(libraryPath);
   if (Error error = first.keep())

@@ -26,9 +26,7 @@ using namespace llvm;
 
 namespace {
 
-Error textError(const Twine &text) {
-  return createStringError(text);
-}
+Error textError(const Twine &text) { return createStringError(text); }
 
 /// A file in memory with a name that lld can open.
 class MemoryFile {
@@ -118,8 +116,8 @@ Error etch::driver::linkSharedObject(StringRef object,
     std::lock_guard lock(linkMutex);
     if (linkerLost)
       return textError("the linker failed before in this process");
-    lld::Result result = lld::lldMain(arguments, nulls(), stream,
-                                      {{lld::Gnu, &lld::elf::link}});
+    lld::Result result =
+        lld::lldMain(arguments, nulls(), stream, {{lld::Gnu, &lld::elf::link}});
     linkerLost = !result.canRunAgain;
     if (result.retCode || linkerLost)
       return textError(text.empty() ? "the linker failed"

@@ -26,14 +26,13 @@ using etch::driver::TargetInfo;
 
 namespace {
 
-Error textError(const Twine &text) {
-  return createStringError(text);
-}
+Error textError(const Twine &text) { return createStringError(text); }
 
 // Kernels arrive as loops that are already tiled and vectorised: what pays is
 // cleaning up addresses and moving invariants.
 constexpr StringLiteral quickPipeline =
-    "function(sroa<modify-cfg>,early-cse<memssa>,instcombine<no-verify-fixpoint>"
+    "function(sroa<modify-cfg>,early-cse<memssa>,instcombine<no-verify-"
+    "fixpoint>"
     ",simplifycfg)";
 constexpr StringLiteral fullPipeline =
     "function(sroa<modify-cfg>,early-cse<memssa>,simplifycfg,"
@@ -144,8 +143,8 @@ Error optimise(Module &module, TargetMachine &machine,
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, graphs, modules);
   ModulePassManager passes;
-  if (Error error = builder.parsePassPipeline(
-          passes, quick ? quickPipeline : fullPipeline))
+  if (Error error = builder.parsePassPipeline(passes, quick ? quickPipeline
+                                                            : fullPipeline))
     return error;
   passes.run(module, modules);
   return Error::success();
@@ -207,8 +206,8 @@ static Expected<TargetInfo> askTarget(StringRef mcpu) {
       backend->createMCSubtargetInfo(triple, "", ""));
   if (!subtarget || !subtarget->isCPUStringValid(target.cpu))
     return textError("unknown processor '" + mcpu + "' for " + target.triple);
-  subtarget.reset(backend->createMCSubtargetInfo(triple, target.cpu,
-                                                 target.features));
+  subtarget.reset(
+      backend->createMCSubtargetInfo(triple, target.cpu, target.features));
   if (triple.isX86()) {
     target.fma = subtarget->checkFeatures("+fma") ||
                  subtarget->checkFeatures("+avx512f");

@@ -145,8 +145,7 @@ int main(int argc, char **argv) {
   if (options.output == "-")
     return fail("-o names the library to write");
   std::vector<Diagnostic> diagnostics;
-  bool good =
-      exportFiles(request, options.output, options.header, diagnostics);
+  bool good = exportFiles(request, options.output, options.header, diagnostics);
   print(diagnostics);
   return !good;
 }

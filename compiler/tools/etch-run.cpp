@@ -150,8 +150,8 @@ bool readInputs(const Options &options, const etch_module_t &module,
   for (const std::string &path : options.inputs) {
     Arrays arrays(1);
     bool npz = path.ends_with(".npz");
-    etch::io::Error error = npz ? readNpz(path, arrays)
-                                : readNpy(path, arrays[0].second);
+    etch::io::Error error =
+        npz ? readNpz(path, arrays) : readNpy(path, arrays[0].second);
     if (error) {
       wrong = error.message;
       return false;
@@ -180,9 +180,8 @@ bool hasKnownShape(const etch_param_t &param) {
 }
 
 Array arrayLike(const etch_param_t &param, double value) {
-  Array array =
-      Array::make(etch_dtype_t(param.dtype),
-                  {param.extents, param.extents + param.rank});
+  Array array = Array::make(etch_dtype_t(param.dtype),
+                            {param.extents, param.extents + param.rank});
   for (int64_t i = 0; array.data && i < array.size(); ++i)
     writeNumber(array, i, value);
   return array;
@@ -320,10 +319,9 @@ int main(int argc, char **argv) {
     show(all[i], i, options.print);
     if (options.outputDir.empty())
       continue;
-    if (etch::io::Error error =
-            writeNpy(options.outputDir + "/result_" + std::to_string(i) +
-                         ".npy",
-                     all[i]))
+    if (etch::io::Error error = writeNpy(options.outputDir + "/result_" +
+                                             std::to_string(i) + ".npy",
+                                         all[i]))
       return fail(error.message);
   }
   return 0;

@@ -65,7 +65,8 @@ static etch_status_t provide_arena(etch_artifact_t *self, etch_call_t *call) {
   return ETCH_OK;
 }
 
-static etch_call_t make_call(etch_artifact_t *self, const etch_tensor_t *results,
+static etch_call_t make_call(etch_artifact_t *self,
+                             const etch_tensor_t *results,
                              int32_t num_results) {
   etch_call_t call;
   memset(&call, 0, sizeof(call));
@@ -262,10 +263,9 @@ etch_status_t etch_artifact_set_host(etch_artifact_t *self,
   if (!acquire(self))
     return ETCH_ERROR_BUSY;
   if (host && (!host->parallel_for || host->workers < 1))
-    return release(self,
-                   etch_message_set(message_of(self), ETCH_ERROR_ARGUMENT,
-                                    "the host has no parallel_for or no "
-                                    "workers"));
+    return release(self, etch_message_set(message_of(self), ETCH_ERROR_ARGUMENT,
+                                          "the host has no parallel_for or no "
+                                          "workers"));
   self->host = host ? *host : inline_host();
   /* The arena may depend on the number of workers. */
   etch_status_t status = ETCH_OK;

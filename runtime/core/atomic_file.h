@@ -51,8 +51,8 @@ static inline int etch_atomic_open(etch_atomic_file_t *file, const char *path) {
   for (int attempt = 0; attempt < 1000; ++attempt) {
     snprintf(file->temporary, size, "%s.%d.%d.tmp", path, (int)getpid(),
              attempt);
-    file->descriptor = open(file->temporary,
-                            O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    file->descriptor =
+        open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (file->descriptor >= 0)
       return 0;
     if (errno != EEXIST)

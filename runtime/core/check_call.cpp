@@ -17,10 +17,10 @@ etch_status_t etch_check_call(const etch_module_t *module,
     return fail(ETCH_ERROR_ARGUMENT, "the call has no host");
   uint64_t needed = module->arena_bytes(call);
   if (needed && (call->arena_bytes < needed || !call->arena))
-    return fail(ETCH_ERROR_MEMORY, "arena: expected %llu bytes, got %llu",
-                static_cast<unsigned long long>(needed),
-                static_cast<unsigned long long>(
-                    call->arena ? call->arena_bytes : 0));
+    return fail(
+        ETCH_ERROR_MEMORY, "arena: expected %llu bytes, got %llu",
+        static_cast<unsigned long long>(needed),
+        static_cast<unsigned long long>(call->arena ? call->arena_bytes : 0));
   if (needed && reinterpret_cast<uintptr_t>(call->arena) % 64)
     return fail(ETCH_ERROR_MEMORY, "arena: not aligned to 64 bytes");
   return ETCH_OK;

@@ -1,4 +1,5 @@
-/*===- check_tensor.h - Does a tensor fit a parameter? ---------------------===*\
+/*===- check_tensor.h - Does a tensor fit a parameter?
+---------------------===*\
 |*
 |* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 |*

@@ -22,8 +22,9 @@ static etch_status_t openLibrary(const char *path, const char *querySymbol,
                                  void *handle, etch_library_t **out) {
   auto query = reinterpret_cast<etch_query_fn>(dlsym(handle, querySymbol));
   if (!query)
-    return fail(ETCH_ERROR_FORMAT, "'%s' is not an Etch library: no symbol '%s'",
-                path, querySymbol);
+    return fail(ETCH_ERROR_FORMAT,
+                "'%s' is not an Etch library: no symbol '%s'", path,
+                querySymbol);
   const etch_module_t *module = query(ETCH_ABI_VERSION);
   if (!module)
     return fail(ETCH_ERROR_ABI,

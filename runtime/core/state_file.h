@@ -1,4 +1,5 @@
-/*===- state_file.h - States on disk ---------------------------------------===*\
+/*===- state_file.h - States on disk
+---------------------------------------===*\
 |*
 |* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 |*

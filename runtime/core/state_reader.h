@@ -1,4 +1,5 @@
-/*===- state_reader.h - States read back from disk -------------------------===*\
+/*===- state_reader.h - States read back from disk
+-------------------------===*\
 |*
 |* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 |*
@@ -67,9 +68,8 @@ etch_state_visit(const etch_module_t *module, const etch_tensor_t *states,
     memcpy(&section, file + at, sizeof(section));
     at += sizeof(section);
     if (section.bytes > bytes - at || section.bytes % 8)
-      return etch_message_set(message, bad,
-                              "'%s' is corrupt: a section ends past the file",
-                              path);
+      return etch_message_set(
+          message, bad, "'%s' is corrupt: a section ends past the file", path);
     const char *payload = file + at;
     at += section.bytes;
     if (!copy && etch_state_checksum(etch_section_checksum(section), payload,
@@ -89,8 +89,7 @@ etch_state_visit(const etch_module_t *module, const etch_tensor_t *states,
     if (entry.rank < 0 || entry.rank > ETCH_MAX_RANK ||
         (uint64_t)entry.rank * 8 > left ||
         entry.name_bytes > left - (uint64_t)entry.rank * 8 ||
-        entry.data_bytes >
-            left - (uint64_t)entry.rank * 8 - entry.name_bytes)
+        entry.data_bytes > left - (uint64_t)entry.rank * 8 - entry.name_bytes)
       return etch_message_set(message, bad,
                               "'%s' is corrupt: malformed entry %llu", path,
                               (unsigned long long)n);
@@ -146,9 +145,8 @@ static inline etch_status_t etch_state_check_header(const char *file,
                             (unsigned)header.version, ETCH_STATE_VERSION);
   if (header.checksum !=
       etch_state_checksum(0, &header, offsetof(etch_state_header_t, checksum)))
-    return etch_message_set(message, bad,
-                            "'%s' is corrupt: the header's checksum differs",
-                            path);
+    return etch_message_set(
+        message, bad, "'%s' is corrupt: the header's checksum differs", path);
   if (header.file_bytes != bytes)
     return etch_message_set(
         message, bad, "'%s' is truncated: expected %llu bytes, got %llu", path,
@@ -174,16 +172,16 @@ static inline etch_status_t etch_state_read(const etch_module_t *module,
   if (status == ETCH_OK)
     status = etch_state_check_header(file, bytes, path, message);
   if (status == ETCH_OK)
-    status = etch_state_visit(module, states, file, bytes, path, 0, found,
-                              message);
+    status =
+        etch_state_visit(module, states, file, bytes, path, 0, found, message);
   for (int32_t i = 0, state = 0; status == ETCH_OK && i < module->num_args; ++i)
     if (etch_state_is(module, i) && !found[state++])
-      status = etch_message_set(message, ETCH_ERROR_FORMAT,
-                                "'%s' has no state '%s'", path,
-                                module->args[i].name);
+      status =
+          etch_message_set(message, ETCH_ERROR_FORMAT, "'%s' has no state '%s'",
+                           path, module->args[i].name);
   if (status == ETCH_OK)
-    status = etch_state_visit(module, states, file, bytes, path, 1, found,
-                              message);
+    status =
+        etch_state_visit(module, states, file, bytes, path, 1, found, message);
   free(found);
   free(file);
   return status;

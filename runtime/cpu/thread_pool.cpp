@@ -3,10 +3,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // One loop at a time. The caller publishes it, opens the gate, and takes pieces
-// like everyone else; a worker that comes in time enters through the gate, takes
-// pieces until none is left, and leaves. The caller closes the gate when the
-// pieces are gone and waits only for workers that are inside. So a worker that
-// never gets a processor delays nobody, and an idle worker costs one store.
+// like everyone else; a worker that comes in time enters through the gate,
+// takes pieces until none is left, and leaves. The caller closes the gate when
+// the pieces are gone and waits only for workers that are inside. So a worker
+// that never gets a processor delays nobody, and an idle worker costs one
+// store.
 //
 // The gate is one word: number of the loop, an open bit, workers inside. A
 // worker enters by compare-and-swap, so it cannot enter a loop that is over.
@@ -127,7 +128,7 @@ void *workerMain(void *argument) {
 #if defined(__x86_64__)
   _mm_setcsr(defaultMxcsr);
 #endif
-  insideTask = true; // nested loops run inline
+  insideTask = true;            // nested loops run inline
   uint64_t done = ~uint64_t(0); // number of the last loop looked at
   for (;;) {
     int64_t deadline = 0;

@@ -148,8 +148,8 @@ private:
 };
 
 /// Row-major from column-major, element by element.
-void transposeInto(const char *from, char *to, const std::vector<int64_t> &shape,
-                   size_t element) {
+void transposeInto(const char *from, char *to,
+                   const std::vector<int64_t> &shape, size_t element) {
   size_t rank = shape.size();
   std::vector<int64_t> index(rank, 0), stride(rank);
   int64_t total = 1;

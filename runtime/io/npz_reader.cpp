@@ -2,7 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// 1. Find the end record at the file's end, and the zip64 one if it points to it.
+// 1. Find the end record at the file's end, and the zip64 one if it points to
+// it.
 // 2. Read the central directory; its sizes and offsets are the ones believed,
 //    after a check against the file's size.
 // 3. Read each member through a stream that counts, inflates and sums.
@@ -38,7 +39,8 @@ struct Member {
   uint64_t compressed = 0, size = 0, header = 0;
 };
 
-/// A member's content. After the last byte, finish() tells whether it was whole.
+/// A member's content. After the last byte, finish() tells whether it was
+/// whole.
 class MemberStream : public Stream {
 public:
   MemberStream(const File &file, const Member &member, uint64_t begin)
@@ -56,8 +58,8 @@ public:
   Error read(void *out, size_t bytes) override {
     if (bytes > remaining())
       return error("the member is truncated");
-    if (Error e = member.method ? inflateInto(out, bytes)
-                                : source.read(out, bytes))
+    if (Error e =
+            member.method ? inflateInto(out, bytes) : source.read(out, bytes))
       return e;
     given += bytes;
     crc = uint32_t(crc32_z(crc, static_cast<const Bytef *>(out), bytes));
@@ -82,8 +84,8 @@ private:
     auto *to = static_cast<Bytef *>(out);
     while (bytes) {
       if (!z.avail_in && source.remaining()) {
-        size_t n = size_t(
-            std::min<uint64_t>(source.remaining(), sizeof(buffer)));
+        size_t n =
+            size_t(std::min<uint64_t>(source.remaining(), sizeof(buffer)));
         if (Error e = source.read(buffer, n))
           return e;
         z.next_in = buffer;
@@ -125,8 +127,8 @@ Error findDirectory(const File &file, Directory &directory) {
   uint64_t size = file.size();
   if (size < endRecordBytes)
     return corrupt(file, "not a .npz file (too short)");
-  size_t tail = size_t(
-      std::min<uint64_t>(size, endRecordBytes + maxCommentBytes));
+  size_t tail =
+      size_t(std::min<uint64_t>(size, endRecordBytes + maxCommentBytes));
   std::vector<unsigned char> bytes(tail);
   if (Error e = file.readAt(size - tail, bytes.data(), tail))
     return e;

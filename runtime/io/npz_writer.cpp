@@ -66,8 +66,11 @@ std::string directoryEntry(const Entry &entry) {
   r.put(wide ? narrow : entry.header, 4);
   r.bytes += entry.name;
   if (wide)
-    r.put(1, 2).put(24, 2).put(entry.size, 8).put(entry.compressed, 8).put(
-        entry.header, 8);
+    r.put(1, 2)
+        .put(24, 2)
+        .put(entry.size, 8)
+        .put(entry.compressed, 8)
+        .put(entry.header, 8);
   return r.bytes;
 }
 
@@ -127,8 +130,7 @@ Error checkArrays(const std::string &path, const Arrays &arrays) {
     };
     if (name.empty() || name.size() > 60000)
       return wrong("has no usable name");
-    if (!etch_message_dtype_size(array.dtype) ||
-        (!array.data && array.size()))
+    if (!etch_message_dtype_size(array.dtype) || (!array.data && array.size()))
       return wrong("has no data");
     for (size_t j = 0; j < i; ++j)
       if (arrays[j].first == name)

@@ -33,10 +33,10 @@ std::string artifact(const std::string &name) {
   auto module = llvm::parseAssemblyString(testModule(), diagnostic, context);
   EXPECT_EQ(toString(addArtifactEntryPoints(*module, name)), "");
   llvm::SmallVector<char> object, out;
-  EXPECT_EQ(toString(emitObject(*module,
-                                llvm::cantFail(resolveTarget("x86-64-v3")),
-                                false, object)),
-            "");
+  EXPECT_EQ(
+      toString(emitObject(*module, llvm::cantFail(resolveTarget("x86-64-v3")),
+                          false, object)),
+      "");
   EXPECT_EQ(toString(linkArtifact(llvm::StringRef(object.data(), object.size()),
                                   name, out)),
             "");
@@ -60,7 +60,8 @@ struct Api {
 
   template <typename Pointer>
   static Pointer get(const Loaded &loaded, const std::string &name) {
-    auto pointer = loaded.function<std::remove_pointer_t<Pointer>>(name.c_str());
+    auto pointer =
+        loaded.function<std::remove_pointer_t<Pointer>>(name.c_str());
     EXPECT_NE(pointer, nullptr) << name;
     return pointer;
   }
@@ -108,8 +109,8 @@ protected:
 TEST_F(Artifact, NeedsTheCLibraryOnlyAndExportsItsNamesOnly) {
   auto buffer = llvm::cantFail(
       llvm::errorOrToExpected(llvm::MemoryBuffer::getFile(loaded.path())));
-  auto object = llvm::cantFail(llvm::object::ObjectFile::createELFObjectFile(
-      buffer->getMemBufferRef()));
+  auto object = llvm::cantFail(
+      llvm::object::ObjectFile::createELFObjectFile(buffer->getMemBufferRef()));
   auto &elf = llvm::cast<llvm::object::ELF64LEObjectFile>(*object);
   std::set<std::string> exported;
   int needed = 0;
@@ -120,8 +121,7 @@ TEST_F(Artifact, NeedsTheCLibraryOnlyAndExportsItsNamesOnly) {
   }
   EXPECT_EQ(needed, 1);
   EXPECT_THAT(readBytes(loaded.path()), HasSubstr("libc.so.6"));
-  for (const auto &segment :
-       llvm::cantFail(elf.getELFFile().program_headers()))
+  for (const auto &segment : llvm::cantFail(elf.getELFFile().program_headers()))
     EXPECT_NE(segment.p_type, uint32_t(llvm::ELF::PT_TLS));
   for (const llvm::object::ELFSymbolRef symbol :
        elf.getDynamicSymbolIterators())

@@ -95,8 +95,8 @@ TEST(Cache, EvictsWhatWasUsedLongestAgo) {
   {
     Cache cache(folder / "c");
     for (int i = 0; i < 10; ++i) {
-      std::string path = cache.store(hashText(std::to_string(i)), code.data(),
-                                     code.size());
+      std::string path =
+          cache.store(hashText(std::to_string(i)), code.data(), code.size());
       timeval times[2] = {{1000 + i, 0}, {1000 + i, 0}};
       utimes(path.c_str(), times);
     }

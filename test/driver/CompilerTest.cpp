@@ -129,8 +129,8 @@ TEST_F(Compiler, ErrorsNameTheSite) {
   CompileResult result = compile(text);
   ASSERT_FALSE(result);
   EXPECT_THAT(firstError(result.diagnostics), HasSubstr("no_such_op"));
-  EXPECT_THAT(result.diagnostics, Contains(Field(&Diagnostic::severity,
-                                                 Severity::error)));
+  EXPECT_THAT(result.diagnostics,
+              Contains(Field(&Diagnostic::severity, Severity::error)));
 }
 
 TEST_F(Compiler, VerifierErrorsCarryTheSite) {
@@ -204,9 +204,9 @@ TEST_F(Compiler, ExportsTwoFilesOrNone) {
   EXPECT_EQ(folder.count(), 2u);
   EXPECT_THAT(readBytes(folder / "step.h"), HasSubstr("step_call(step_t *"));
   etch_library_t *library = nullptr;
-  ASSERT_EQ(etch_module_load((folder / "libstep.so").c_str(), "step_query",
-                             &library),
-            ETCH_OK)
+  ASSERT_EQ(
+      etch_module_load((folder / "libstep.so").c_str(), "step_query", &library),
+      ETCH_OK)
       << etch_last_error();
   EXPECT_STREQ(etch_library_module(library)->name, "step");
   etch_library_release(library);

@@ -6,11 +6,11 @@
 
 #include "compiler/Driver/Link.h"
 #include "compiler/Driver/Object.h"
+#include "test/runtime/TemporaryFolder.h"
 #include "llvm/AsmParser/Parser.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/SourceMgr.h"
-#include "test/runtime/TemporaryFolder.h"
 
 #include <dlfcn.h>
 #include <gtest/gtest.h>

@@ -4,11 +4,11 @@
 
 #include "compiler/Driver/Link.h"
 #include "compiler/Driver/Object.h"
+#include "test/driver/Emit.h"
 #include "llvm/AsmParser/Parser.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/SourceMgr.h"
-#include "test/driver/Emit.h"
 
 #include <dlfcn.h>
 #include <gmock/gmock.h>
@@ -65,8 +65,8 @@ TEST(Object, MalformedModulesAreErrors) {
   llvm::LLVMContext context;
   llvm::Module module("m", context);
   auto *type = llvm::FunctionType::get(llvm::Type::getVoidTy(context), false);
-  auto *function = llvm::Function::Create(
-      type, llvm::Function::ExternalLinkage, "f", module);
+  auto *function = llvm::Function::Create(type, llvm::Function::ExternalLinkage,
+                                          "f", module);
   llvm::BasicBlock::Create(context, "", function); // no terminator
   llvm::SmallVector<char> object;
   llvm::Error error =
@@ -96,9 +96,8 @@ TEST(Link, ManyThreads) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < 10; ++i) {
         int number = t * 100 + i;
-        Loaded loaded(linkText(
-            emitText("define i32 @f() {\n  ret i32 " + std::to_string(number) +
-                     "\n}")));
+        Loaded loaded(linkText(emitText("define i32 @f() {\n  ret i32 " +
+                                        std::to_string(number) + "\n}")));
         good += loaded.function<int()>("f")() == number;
       }
     });

@@ -8,9 +8,9 @@
 
 namespace etch::test {
 
-/// LLVM IR of a module with input x (4 floats), state W (4 floats) and result y:
-/// y = x * W * factor, W += x. An x[0] below zero is an index error. The arena
-/// is 64 bytes and must be there.
+/// LLVM IR of a module with input x (4 floats), state W (4 floats) and result
+/// y: y = x * W * factor, W += x. An x[0] below zero is an index error. The
+/// arena is 64 bytes and must be there.
 inline std::string testModule(const std::string &factor = "1.0") {
   std::string text = R"(
 %param = type { ptr, ptr, i32, i32, i32, i32 }

@@ -88,14 +88,13 @@ TEST(Npy, RoundTripsEveryTypeAndRank) {
 TEST(Npy, FortranOrderBecomesRowMajor) {
   TemporaryFolder folder;
   // [[1, 2, 3], [4, 5, 6]] by columns.
-  writeBytes(folder / "a.npy", fileOf("<i4", "(2, 3)",
-                                      bytesOf<int32_t>({1, 4, 2, 5, 3, 6}),
-                                      "True"));
+  writeBytes(
+      folder / "a.npy",
+      fileOf("<i4", "(2, 3)", bytesOf<int32_t>({1, 4, 2, 5, 3, 6}), "True"));
   Array array;
   Error e = readNpy(folder / "a.npy", array);
   ASSERT_FALSE(e) << e.message;
-  EXPECT_EQ(valuesOf<int32_t>(array),
-            (std::vector<int32_t>{1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(valuesOf<int32_t>(array), (std::vector<int32_t>{1, 2, 3, 4, 5, 6}));
 }
 
 TEST(Npy, NamesWhatItDoesNotSupport) {
@@ -137,7 +136,8 @@ TEST(Npy, LyingHeadersAreErrors) {
   for (const char *shape :
        {"(4611686018427387904, 4)", "(99999999999999999999,)", "(-1,)", "(1",
         "(3,)", "1", "(1,,2)",
-        "(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1)"}) {
+        "(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,"
+        "1)"}) {
     writeBytes(folder / "a.npy", fileOf("<f8", shape, "12345678"));
     Array array;
     EXPECT_TRUE(readNpy(folder / "a.npy", array)) << shape;
@@ -231,8 +231,7 @@ TEST(Npz, FlippedDataNeverPassesAsGood) {
         for (size_t i = 0; i < back.size(); ++i) {
           ASSERT_EQ(back[i].second.extents, arrays[i].second.extents);
           ASSERT_EQ(memcmp(back[i].second.data.get(),
-                           arrays[i].second.data.get(),
-                           back[i].second.bytes()),
+                           arrays[i].second.data.get(), back[i].second.bytes()),
                     0);
         }
     }

@@ -57,7 +57,8 @@ TEST(ThreadPool, EveryIterationOnce) {
       for (int64_t grain : {1, 2, 16, 1000, 100000}) {
         Loop loop(count, grain);
         loop.run(etch_pool_host(workers));
-        EXPECT_TRUE(loop.everyOnce()) << workers << " " << count << " " << grain;
+        EXPECT_TRUE(loop.everyOnce())
+            << workers << " " << count << " " << grain;
       }
 }
 

@@ -31,7 +31,8 @@ constexpr uint64_t footerVersion = 1;
 constexpr uint64_t checksumSeed = 0x1d8e4e27c47d124f;
 // Leftovers of a process that died while it wrote.
 constexpr time_t temporaryLifetime = 3600;
-// A file's time of last use is kept this exact; a write per hit is not worth it.
+// A file's time of last use is kept this exact; a write per hit is not worth
+// it.
 constexpr time_t useGranularity = 600;
 // The directory is measured on the first store and then every so often.
 constexpr uint64_t storesBetweenEvictions = 64;
@@ -62,8 +63,8 @@ bool writeAll(int descriptor, const void *data, size_t bytes) {
 bool readAll(int descriptor, std::string &out) {
   size_t done = 0;
   while (done < out.size()) {
-    ssize_t n = pread(descriptor, out.data() + done, out.size() - done,
-                      off_t(done));
+    ssize_t n =
+        pread(descriptor, out.data() + done, out.size() - done, off_t(done));
     if (n < 0 && errno == EINTR)
       continue;
     if (n <= 0)
@@ -151,8 +152,8 @@ std::string Cache::store(const Key &key, const void *library, size_t bytes) {
   int descriptor = mkostemp(temporary.data(), O_CLOEXEC);
   if (descriptor < 0)
     return {};
-  Footer footer{{}, footerVersion, key, bytes,
-                hashBytes(library, bytes, checksumSeed)};
+  Footer footer{
+      {}, footerVersion, key, bytes, hashBytes(library, bytes, checksumSeed)};
   memcpy(footer.magic, footerMagic, sizeof(footerMagic));
   bool whole = writeAll(descriptor, library, bytes) &&
                writeAll(descriptor, &footer, sizeof(footer));

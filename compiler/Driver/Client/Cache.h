@@ -5,7 +5,8 @@
 // One file per program: the shared object, then a footer with the key, the
 // length and a checksum (the loader does not look past the ELF's end). Files
 // appear by rename, so that processes need no lock; whatever does not check out
-// is removed and counts as a miss. No failure of the disk is an error to anyone.
+// is removed and counts as a miss. No failure of the disk is an error to
+// anyone.
 //
 //===----------------------------------------------------------------------===//
 #ifndef ETCH_DRIVER_CLIENT_CACHE_H

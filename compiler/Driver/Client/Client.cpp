@@ -46,9 +46,8 @@ Key programKey(std::string_view text, const CompileOptions &options) {
   std::string name;
   for (const std::string &part :
        {std::to_string(uint32_t(options.mode)),
-        std::to_string(uint32_t(options.effort)),
-        std::to_string(options.check), std::to_string(options.memoryBudget),
-        options.mcpu, options.name})
+        std::to_string(uint32_t(options.effort)), std::to_string(options.check),
+        std::to_string(options.memoryBudget), options.mcpu, options.name})
     name.append(part).push_back('\0');
   return hashText(name.append(text));
 }

@@ -67,8 +67,7 @@ struct Library {
       return;
     }
     // Never unloaded: LLVM keeps process-wide state.
-    void *handle =
-        dlopen(path.c_str(), RTLD_LAZY | RTLD_LOCAL | RTLD_NODELETE);
+    void *handle = dlopen(path.c_str(), RTLD_LAZY | RTLD_LOCAL | RTLD_NODELETE);
     if (!handle) {
       const char *why = dlerror();
       error = "cannot load the compiler: " + std::string(why ? why : path);
@@ -123,10 +122,9 @@ const std::string &compilerIdentity() {
     if (path.empty() || stat(path.c_str(), &status))
       return std::string("none");
     std::string out = std::to_string(ETCH_COMPILER_ABI_VERSION);
-    for (long long number :
-         {static_cast<long long>(status.st_size),
-          static_cast<long long>(status.st_mtim.tv_sec),
-          static_cast<long long>(status.st_mtim.tv_nsec)})
+    for (long long number : {static_cast<long long>(status.st_size),
+                             static_cast<long long>(status.st_mtim.tv_sec),
+                             static_cast<long long>(status.st_mtim.tv_nsec)})
       out += "," + std::to_string(number);
     return out;
   }());
@@ -137,8 +135,8 @@ const std::string &hostIdentity() {
   static const std::string &identity = *new std::string([] {
     std::string out;
 #if defined(__x86_64__)
-    unsigned leaves[][2] = {{0, 0}, {1, 0}, {7, 0}, {7, 1}, {13, 1},
-                            {0x80000001, 0}};
+    unsigned leaves[][2] = {{0, 0}, {1, 0},  {7, 0},
+                            {7, 1}, {13, 1}, {0x80000001, 0}};
     for (auto [leaf, sub] : leaves) {
       unsigned a = 0, b = 0, c = 0, d = 0;
       __get_cpuid_count(leaf, sub, &a, &b, &c, &d);

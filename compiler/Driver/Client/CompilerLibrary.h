@@ -1,4 +1,5 @@
-//===- CompilerLibrary.h - libEtchCompiler.so, loaded when needed -*- C++ -*-===//
+//===- CompilerLibrary.h - libEtchCompiler.so, loaded when needed -*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ETCH_DRIVER_CLIENT_COMPILERLIBRARY_H

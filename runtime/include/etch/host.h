@@ -35,9 +35,10 @@ size_t etch_dtype_size(int32_t dtype);
 /* The process's pool with the number of workers set last (see below). Made on
    first use, made again in the child after a fork, never destroyed. The caller
    of parallel_for is worker 0 and finishes everything alone when no other core
-   is free; a call from inside a task, or while another thread has the pool, runs
-   inline. Pieces start at multiples of `grain`. Tasks run with MXCSR 0x1f80. A
-   host stays valid for ever, also after the number of workers changes. */
+   is free; a call from inside a task, or while another thread has the pool,
+   runs inline. Pieces start at multiples of `grain`. Tasks run with MXCSR
+   0x1f80. A host stays valid for ever, also after the number of workers
+   changes. */
 const etch_host_t *etch_default_host(void);
 
 /* The same pool limited to `workers` in [1, ETCH_MAX_THREADS]; other values are

@@ -43,15 +43,16 @@ struct Array {
   static Array view(etch_dtype_t dtype, std::vector<int64_t> extents,
                     const void *data);
 
-  int64_t size() const;  ///< number of elements
+  int64_t size() const; ///< number of elements
   size_t bytes() const; ///< of all elements
 };
 
 /// Arrays by name, in the order of the file; names without ".npy".
 using Arrays = std::vector<std::pair<std::string, Array>>;
 
-/// Reads a .npy file, format 1 to 3. Fortran order becomes row-major; big-endian
-/// data, other element types, objects and structures are errors that name them.
+/// Reads a .npy file, format 1 to 3. Fortran order becomes row-major;
+/// big-endian data, other element types, objects and structures are errors that
+/// name them.
 Error readNpy(const std::string &path, Array &out);
 
 /// Writes a .npy file; the file appears whole or not at all.

@@ -1,4 +1,5 @@
-/*===- step.c - A plain C host of an exported library ----------------------===*\
+/*===- step.c - A plain C host of an exported library
+----------------------===*\
 |* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 \*===----------------------------------------------------------------------===*/
 #include "step.h"
