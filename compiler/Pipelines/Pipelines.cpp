@@ -8,6 +8,7 @@
 #include "compiler/Pipelines/Pipelines.h"
 
 #include "compiler/Buffer/Passes.h"
+#include "compiler/Pipelines/Passes.h"
 #include "compiler/Transforms/Passes.h"
 
 #include "dialects/Device/DeviceDialect.h"
@@ -26,23 +27,29 @@ using namespace etch;
 void etch::buildDifferentiatePipeline(OpPassManager &pm,
                                       const PipelineOptions &) {
   pm.addPass(createDifferentiate());
+  pm.addPass(createVerifyDifferentiate());
 }
 
 // --etch-simplify-pipeline
 void etch::buildSimplifyPipeline(OpPassManager &pm, const PipelineOptions &) {
   pm.addPass(createSimplify());
+  pm.addPass(createVerifySimplify());
 }
 
 // --etch-fuse-pipeline
 void etch::buildFusePipeline(OpPassManager &pm, const PipelineOptions &) {
+  // Back ends know canonical ops only.
   pm.addPass(createExpand());
+  // Undoes some merging of equal ops, so it comes after the last of it.
   pm.addPass(createRecompute());
   pm.addPass(createFuse());
+  pm.addPass(createVerifyFuse());
 }
 
 // --etch-bufferize-pipeline
 void etch::buildBufferizePipeline(OpPassManager &pm, const PipelineOptions &) {
   pm.addPass(createBufferize());
+  pm.addPass(createVerifyBufferize());
 }
 
 void etch::buildPhasePipeline(OpPassManager &pm, const PipelineOptions &options,
@@ -73,6 +80,7 @@ void etch::buildPipeline(OpPassManager &pm, const PipelineOptions &options,
 void etch::registerEtchPasses() {
   registerEtchTransformsPasses();
   registerEtchBufferPasses();
+  registerEtchPipelinesPasses();
   for (const PhaseInfo &info : allPhases()) {
     if (info.phase == Phase::trace || info.phase > Phase::bufferize)
       continue;
