@@ -104,7 +104,30 @@ Type Emit::vectorOf(Type element, int64_t lanes) {
   return lanes == 1 ? element : VectorType::get({lanes}, element);
 }
 
-Value Emit::constant(TypedAttr value) { return make<arith::ConstantOp>(value); }
+/// The first block of the function at hand; null in a global's initialiser.
+Block *Emit::entryBlock() {
+  Operation *parent = getInsertionBlock()->getParentOp();
+  while (parent && !isa<LLVM::LLVMFuncOp>(parent))
+    parent = parent->getParentOp();
+  return parent ? &cast<LLVM::LLVMFuncOp>(parent).getBody().front() : nullptr;
+}
+
+Value Emit::constant(TypedAttr value) {
+  Block *entry = entryBlock();
+  if (entry != constantsIn) {
+    constantsIn = entry;
+    constants.clear();
+  }
+  if (!entry)
+    return make<arith::ConstantOp>(value);
+  Value &known = constants[value];
+  if (!known) {
+    InsertionGuard guard(*this);
+    setInsertionPointToStart(entry);
+    known = make<arith::ConstantOp>(value);
+  }
+  return known;
+}
 
 Value Emit::constant(Type element, double value, int64_t lanes) {
   TypedAttr attr;
@@ -230,12 +253,9 @@ void Emit::store(Value v, Value base, Lanes lanes) {
 
 Value Emit::stack(Type element, int64_t count, unsigned align) {
   InsertionGuard guard(*this);
-  auto function =
-      getInsertionBlock()->getParentOp()->getParentOfType<LLVM::LLVMFuncOp>();
-  if (!function)
-    function = cast<LLVM::LLVMFuncOp>(getInsertionBlock()->getParentOp());
-  setInsertionPointToStart(&function.getBody().front());
-  return make<LLVM::AllocaOp>(ptrType(), element, value(count), align);
+  Value size = value(count);
+  setInsertionPointAfterValue(size);
+  return make<LLVM::AllocaOp>(ptrType(), element, size, align);
 }
 
 //===----------------------------------------------------------------------===//

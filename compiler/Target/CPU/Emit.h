@@ -85,6 +85,7 @@ public:
 
   // Values
   mlir::Type vectorOf(mlir::Type element, int64_t lanes);
+  /// One for each function and value, at its start.
   mlir::Value constant(mlir::TypedAttr value);
   mlir::Value constant(mlir::Type element, double value, int64_t lanes);
   mlir::Value splat(mlir::Value scalar, int64_t lanes);
@@ -113,6 +114,13 @@ public:
       llvm::function_ref<llvm::SmallVector<mlir::Value>(Ix, Lanes,
                                                         mlir::ValueRange)>
           body);
+
+private:
+  mlir::Block *entryBlock();
+
+  /// Where constants go, and those that are there.
+  mlir::Block *constantsIn = nullptr;
+  llvm::DenseMap<mlir::Attribute, mlir::Value> constants;
 };
 
 } // namespace etch::cpu

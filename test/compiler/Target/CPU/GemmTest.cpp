@@ -1,0 +1,186 @@
+//===- GemmTest.cpp - Matrix products, bit for bit ------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "test/compiler/Target/CPU/Program.h"
+
+#include <cmath>
+
+using namespace etch::test;
+
+namespace {
+
+struct Sizes {
+  int64_t m, k, n;
+};
+const Sizes all[] = {{1, 1, 1},     {1, 300, 1},    {1, 5000, 1}, {100, 1, 10},
+                     {100, 10, 1},  {7, 13, 5},     {8, 16, 32},  {9, 17, 33},
+                     {16, 256, 64}, {30, 257, 31},  {33, 600, 70}, {1, 100, 50},
+                     {50, 100, 1},  {3, 0, 4},      {100, 784, 10}, {64, 64, 64},
+                     {261, 300, 300}, {2, 3, 17},   {17, 1000, 16}, {0, 3, 4}};
+
+struct Form {
+  bool left, right; ///< transposed
+};
+const Form forms[] = {{false, false}, {false, true}, {true, false}, {true, true}};
+
+template <class T>
+std::string program(const Sizes &s, Form form, bool dynamic, bool epilogue) {
+  std::string x = typeText<T>({s.m, s.k}, dynamic),
+              w = typeText<T>({s.k, s.n}, dynamic),
+              xt = typeText<T>({s.k, s.m}, dynamic),
+              wt = typeText<T>({s.n, s.k}, dynamic),
+              y = typeText<T>({s.m, s.n}, dynamic),
+              b = typeText<T>({s.n}, dynamic);
+  std::string shape = std::to_string(s.m) + ", " + std::to_string(s.n);
+  auto transpose = [](std::string to, std::string of, std::string from,
+                      std::string type) {
+    return "  " + to + " = etch.transpose " + of +
+           " {permutation = array<i64: 1, 0>} : (" + from + ") -> " + type +
+           "\n";
+  };
+  std::string text = "func.func @main(%x: " + (form.left ? xt : x) +
+                     ", %w: " + (form.right ? wt : w) +
+                     (epilogue ? ", %b: " + b : "") + ") -> " + y + " {\n";
+  if (form.left)
+    text += transpose("%xt", "%x", xt, x);
+  if (form.right)
+    text += transpose("%wt", "%w", wt, w);
+  text += std::string("  %0 = etch.matmul ") + (form.left ? "%xt" : "%x") +
+          ", " + (form.right ? "%wt" : "%w") + " : (" + x + ", " + w +
+          ") -> " + y + "\n";
+  if (!epilogue)
+    return text + "  return %0 : " + y + "\n}\n";
+  return text + "  %1 = etch.broadcast_to %b {shape = array<i64: " + shape +
+         ">} : (" + b + ") -> " + y + "\n  %2 = etch.add %0, %1 : (" + y +
+         ", " + y + ") -> " + y + "\n  %3 = etch.relu %2 : (" + y + ") -> " +
+         y + "\n  return %3 : " + y + "\n}\n";
+}
+
+template <class T> T multiplyAdd(T a, T b, T c) {
+  if constexpr (std::is_floating_point_v<T>)
+    return std::fma(a, b, c);
+  else
+    return T(uint64_t(c) + uint64_t(a) * uint64_t(b));
+}
+
+/// The definition: chains over blocks of 256, block sums in order; one row by
+/// one column is a reduction of rounded products.
+template <class T>
+T element(const Array<T> &x, const Array<T> &w, const Sizes &s, Form form,
+          int64_t i, int64_t j) {
+  auto left = [&](int64_t k) { return form.left ? x[k * s.m + i] : x[i * s.k + k]; };
+  auto right = [&](int64_t k) { return form.right ? w[j * s.k + k] : w[k * s.n + j]; };
+  if (s.m == 1 && s.n == 1 && s.k != 0) {
+    std::vector<T> products;
+    for (int64_t k = 0; k < s.k; ++k)
+      products.push_back(left(k) * right(k));
+    return strictReduction(products, std::is_floating_point_v<T> ? T(-0.0) : T(0),
+                           [](T a, T b) { return T(a + b); });
+  }
+  T total = 0;
+  for (int64_t from = 0; from < s.k; from += 256) {
+    T block = 0;
+    for (int64_t k = from; k < std::min(s.k, from + 256); ++k)
+      block = multiplyAdd(left(k), right(k), block);
+    total = from ? T(total + block) : block;
+  }
+  return total;
+}
+
+template <class T>
+void check(Program &compiled, const Sizes &s, Form form, bool epilogue) {
+  auto x = randomArray<T>(form.left ? Extents{s.k, s.m} : Extents{s.m, s.k}, 1);
+  auto w = randomArray<T>(form.right ? Extents{s.n, s.k} : Extents{s.k, s.n}, 2);
+  auto b = randomArray<T>({s.n}, 3);
+  Array<T> expected({s.m, s.n});
+  for (int64_t i = 0; i < s.m; ++i)
+    for (int64_t j = 0; j < s.n; ++j) {
+      T v = element(x, w, s, form, i, j);
+      if (epilogue)
+        v = v + b[j] > 0 ? v + b[j] : T(0);
+      expected[i * s.n + j] = v;
+    }
+  for (const etch_host_t *host : {backwardsHost(), (const etch_host_t *)0}) {
+    Array<T> y({s.m, s.n}, T(77));
+    compiled.in(x).in(w);
+    if (epilogue)
+      compiled.in(b);
+    ASSERT_EQ(compiled.out(y).run(host), ETCH_OK);
+    EXPECT_TRUE(y.same(expected))
+        << s.m << "x" << s.k << "x" << s.n << " " << form.left << form.right;
+  }
+}
+
+TEST(Gemm, OneKernelForAllExtents) {
+  for (const Form &form : forms) {
+    Program single(program<float>({}, form, true, false)),
+        full(program<double>({}, form, true, false));
+    ASSERT_TRUE(single && full);
+    for (const Sizes &s : all) {
+      check<float>(single, s, form, false);
+      check<double>(full, s, form, false);
+    }
+  }
+}
+
+TEST(Gemm, StaticShapes) {
+  int turn = 0;
+  for (const Sizes &s : all)
+    for (int i = 0; i < 2; ++i, ++turn) {
+      const Form &form = forms[turn % 4];
+      bool epilogue = turn % 3 != 0;
+      Program compiled(program<float>(s, form, false, epilogue));
+      ASSERT_TRUE(compiled);
+      check<float>(compiled, s, form, epilogue);
+    }
+}
+
+TEST(Gemm, OtherTypes) {
+  for (const Sizes &s : {Sizes{33, 300, 70}, {9, 17, 33}, {50, 100, 1}}) {
+    Program f64(program<double>(s, forms[1], false, true)),
+        i32(program<int32_t>(s, forms[0], false, false)),
+        i64(program<int64_t>(s, forms[2], false, false));
+    ASSERT_TRUE(f64 && i32 && i64);
+    check<double>(f64, s, forms[1], true);
+    check<int32_t>(i32, s, forms[0], false);
+    check<int64_t>(i64, s, forms[2], false);
+  }
+}
+
+TEST(Gemm, OtherVectorWidths) {
+  for (const char *mcpu : {"x86-64-v3", "x86-64-v2"})
+    for (const Form &form : forms) {
+      Program compiled(program<float>({}, form, true, false), mcpu);
+      ASSERT_TRUE(compiled);
+      for (const Sizes &s : all)
+        check<float>(compiled, s, form, false);
+    }
+}
+
+TEST(Gemm, Batches) {
+  Program compiled(R"(
+func.func @main(%x: tensor<3x20x300xf32>, %w: tensor<3x40x300xf32>) -> tensor<3x20x40xf32> {
+  %0 = etch.transpose %w {permutation = array<i64: 0, 2, 1>} : (tensor<3x40x300xf32>) -> tensor<3x300x40xf32>
+  %1 = etch.matmul %x, %0 : (tensor<3x20x300xf32>, tensor<3x300x40xf32>) -> tensor<3x20x40xf32>
+  return %1 : tensor<3x20x40xf32>
+})");
+  ASSERT_TRUE(compiled);
+  auto x = randomArray<float>({3, 20, 300}, 1), w = randomArray<float>({3, 40, 300}, 2);
+  Array<float> y({3, 20, 40}), expected({3, 20, 40});
+  for (int64_t b = 0; b < 3; ++b) {
+    Array<float> xb({20, 300}), wb({40, 300});
+    std::copy_n(x.data.begin() + b * 6000, 6000, xb.data.begin());
+    std::copy_n(w.data.begin() + b * 12000, 12000, wb.data.begin());
+    for (int64_t i = 0; i < 20; ++i)
+      for (int64_t j = 0; j < 40; ++j)
+        expected[(b * 20 + i) * 40 + j] =
+            element(xb, wb, {20, 300, 40}, forms[1], i, j);
+  }
+  ASSERT_EQ(compiled.in(x).in(w).out(y).run(), ETCH_OK);
+  EXPECT_TRUE(y.same(expected));
+}
+
+} // namespace

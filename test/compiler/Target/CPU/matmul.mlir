@@ -1,0 +1,73 @@
+// RUN: etch-opt %s --etch-codegen-cpu="vector-bits=512 stop=loops" | FileCheck %s
+// RUN: etch-opt %s --etch-codegen-cpu="vector-bits=256 stop=loops" | FileCheck %s --check-prefix=AVX2
+
+// Eight rows by two vectors of accumulators; the rows of x are packed through a
+// transpose in registers, bias and relu come before the only store of a result.
+// CHECK-LABEL: llvm.func internal @k0(
+// CHECK: llvm.shufflevector
+// CHECK: scf.for {{.*}} -> ({{.*vector<16xf32>, vector<16xf32>}})
+// CHECK-COUNT-16: math.fma
+// CHECK: scf.yield
+// CHECK: arith.addf
+// CHECK: arith.cmpf
+// AVX2-LABEL: llvm.func internal @k0(
+// AVX2: scf.for {{.*}} -> ({{.*vector<8xf32>, vector<8xf32>}})
+func.func private @k0(%x: tensor<512x512xf32>, %w: tensor<512x512xf32>, %b: tensor<512xf32>)
+    -> tensor<512x512xf32> attributes {etch.kernel} {
+  %0 = etch.matmul %x, %w : (tensor<512x512xf32>, tensor<512x512xf32>) -> tensor<512x512xf32>
+  %1 = etch.broadcast_to %b {shape = array<i64: 512, 512>} : (tensor<512xf32>) -> tensor<512x512xf32>
+  %2 = etch.add %0, %1 : (tensor<512x512xf32>, tensor<512x512xf32>) -> tensor<512x512xf32>
+  %3 = etch.relu %2 : (tensor<512x512xf32>) -> tensor<512x512xf32>
+  return %3 : tensor<512x512xf32>
+}
+
+// A transposed operand is other strides: x is read along its rows, no shuffles.
+// CHECK-LABEL: llvm.func internal @k1(
+// CHECK-NOT: llvm.shufflevector
+// CHECK: math.fma
+// CHECK: llvm.return
+func.func private @k1(%x: tensor<512x512xf32>, %w: tensor<512x512xf32>)
+    -> tensor<512x512xf32> attributes {etch.kernel} {
+  %0 = etch.transpose %x {permutation = array<i64: 1, 0>} : (tensor<512x512xf32>) -> tensor<512x512xf32>
+  %1 = etch.matmul %0, %w : (tensor<512x512xf32>, tensor<512x512xf32>) -> tensor<512x512xf32>
+  return %1 : tensor<512x512xf32>
+}
+
+// Small: nothing is packed, ten rows of one vector.
+// CHECK-LABEL: llvm.func internal @k2(
+// CHECK: scf.for {{.*}} -> ({{.*vector<16xf32>, vector<16xf32>}})
+// CHECK-COUNT-10: math.fma
+// CHECK: scf.yield
+func.func private @k2(%x: tensor<100x784xf32>, %w: tensor<784x10xf32>)
+    -> tensor<100x10xf32> attributes {etch.kernel} {
+  %0 = etch.matmul %x, %w : (tensor<100x784xf32>, tensor<784x10xf32>) -> tensor<100x10xf32>
+  return %0 : tensor<100x10xf32>
+}
+
+// Symbolic extents: one row by one column is decided at run time.
+// CHECK-LABEL: llvm.func internal @k3(
+// CHECK: scf.if
+// CHECK: arith.mulf {{.*}} : vector<16xf64>
+// CHECK: } else {
+// CHECK: math.fma {{.*}} : vector<8xf64>
+func.func private @k3(%x: tensor<?x?xf64> {etch.strided = [1]}, %w: tensor<?x?xf64> {etch.strided})
+    -> tensor<?x?xf64> attributes {etch.kernel} {
+  %0 = etch.matmul %x, %w : (tensor<?x?xf64>, tensor<?x?xf64>) -> tensor<?x?xf64>
+  return %0 : tensor<?x?xf64>
+}
+
+// The arena holds the scratch memory of all workers.
+// CHECK-LABEL: llvm.func internal @etch.arena_bytes
+// CHECK: arith.muli
+func.func @main(%x: memref<512x512xf32>, %w: memref<512x512xf32>, %b: memref<512xf32>,
+    %s: memref<100x784xf32>, %t: memref<784x10xf32>,
+    %p: memref<?x?xf64, strided<[?, ?]>>, %q: memref<?x?xf64, strided<[?, ?]>>,
+    %y: memref<512x512xf32> {etch.result = 0 : i64}, %z: memref<100x10xf32> {etch.result = 1 : i64},
+    %v: memref<?x?xf64> {etch.result = 2 : i64}, %arena: memref<?xi8> {etch.arena})
+    {
+  device.launch @k0 ins(%x, %w, %b : memref<512x512xf32>, memref<512x512xf32>, memref<512xf32>) outs(%y : memref<512x512xf32>)
+  device.launch @k1 ins(%x, %w : memref<512x512xf32>, memref<512x512xf32>) outs(%y : memref<512x512xf32>)
+  device.launch @k2 ins(%s, %t : memref<100x784xf32>, memref<784x10xf32>) outs(%z : memref<100x10xf32>)
+  device.launch @k3 ins(%p, %q : memref<?x?xf64, strided<[?, ?]>>, memref<?x?xf64, strided<[?, ?]>>) outs(%v : memref<?x?xf64>)
+  return
+}
