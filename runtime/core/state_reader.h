@@ -107,7 +107,8 @@ etch_state_visit(const etch_module_t *module, const etch_tensor_t *states,
           memcmp(wanted, name, entry.name_bytes))
         continue;
       if (entry.dtype != tensor->dtype || entry.rank != tensor->rank ||
-          memcmp(extents, tensor->extents, (uint64_t)entry.rank * 8) ||
+          (entry.rank &&
+           memcmp(extents, tensor->extents, (uint64_t)entry.rank * 8)) ||
           entry.data_bytes != etch_state_bytes(tensor) ||
           entry.data_bytes > (uint64_t)(payload + section.bytes - data))
         return etch_message_set(
