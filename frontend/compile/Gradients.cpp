@@ -16,14 +16,26 @@ using namespace etch;
 using namespace etch::detail;
 
 /// What y was computed from, where gradients flow.
-Tracer::Reach Tracer::reach(int32_t y, bool to_cut,
-                            const Location &where) const {
+Tracer::Reach Tracer::reach(int32_t y, bool to_cut, const Location &where) {
+  // With gradients on the way, what is in them decides.
+  std::vector<int32_t> stack;
+  bool exact = false;
+  if (!to_cut)
+    for (const Event &e : t->events)
+      exact |= e.kind == Event::Kind::gradient && e.create_graph;
+  if (exact) {
+    if (!expansion)
+      expansion = std::make_unique<Expansion>(*t);
+    exact = expansion->find(y, stack);
+  }
+  if (!exact)
+    stack = {y};
   Reach found;
-  std::vector<int32_t> stack{y};
   std::vector<bool> seen(t->values.size());
-  seen[size_t(y)] = true;
+  for (int32_t v : stack)
+    seen[size_t(v)] = true;
   auto push = [&](int32_t v) {
-    if (v >= 0 && !seen[size_t(v)]) {
+    if (!exact && v >= 0 && !seen[size_t(v)]) {
       seen[size_t(v)] = true;
       stack.push_back(v);
     }

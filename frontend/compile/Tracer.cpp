@@ -74,6 +74,7 @@ void Tracer::begin(std::span<const Variable> args,
     p.node()->flags = n->flags;
     p.node()->grad = n->grad;
   }
+  expansion.reset();
   own.reset();
   t = nullptr;
   cursor = 0;
@@ -743,6 +744,7 @@ void Tracer::end(bool success) {
         t->stale = true;
     }
   }
+  expansion.reset();
   t = nullptr;
   own.reset();
   actual.clear();

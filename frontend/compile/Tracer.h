@@ -11,7 +11,7 @@
 #ifndef ETCH_COMPILE_TRACER_H
 #define ETCH_COMPILE_TRACER_H
 
-#include "frontend/compile/Trace.h"
+#include "frontend/compile/Expansion.h"
 #include "frontend/engine/Engine.h"
 
 #include <memory>
@@ -119,7 +119,7 @@ private:
     std::vector<int32_t> leaves; ///< values without history
     std::vector<int32_t> inner;  ///< results of operations
   };
-  Reach reach(int32_t y, bool to_cut, const Location &where) const;
+  Reach reach(int32_t y, bool to_cut, const Location &where);
   size_t gradient(const Variable &y, const Variable &seed, bool whole,
                   BackwardOptions options, std::span<const Variable> xs,
                   const Location &where);
@@ -151,6 +151,7 @@ private:
   // Recording only.
   std::unordered_map<const Node *, int32_t> leaf_slots;
   std::vector<int32_t> current; ///< by slot: its present value
+  std::unique_ptr<Expansion> expansion;
 
   // Put back when the call fails.
   struct Saved {
