@@ -154,11 +154,16 @@ struct SubOfNeg : OpRewritePattern<SubOp> {
   }
 };
 
-/// (-a) * b = -(a * b), also on the right.
+/// (-a) * b = -(a * b) and (-1) * b = -b, also on the right.
 struct MulOfNeg : OpRewritePattern<MulOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(MulOp op, PatternRewriter &b) const override {
     Value lhs = op.getLhs(), rhs = op.getRhs();
+    if (isSplatOf(lhs, -1) || isSplatOf(rhs, -1)) {
+      b.replaceOpWithNewOp<NegOp>(op, op.getType(),
+                                  isSplatOf(lhs, -1) ? rhs : lhs);
+      return success();
+    }
     if (auto neg = lhs.getDefiningOp<NegOp>())
       lhs = neg.getX();
     else if (auto neg = rhs.getDefiningOp<NegOp>())

@@ -1,0 +1,29 @@
+// Backward computes cheap values of arguments again; dear ones are kept.
+//
+// RUN: etch-opt %s -split-input-file -etch-recompute | FileCheck %s
+
+// CHECK-LABEL: func @main
+// CHECK-SAME: (%[[A:.*]]: tensor<8xf32>, %[[B:.*]]: tensor<8xf32>)
+// CHECK: %[[D:.*]] = etch.sub %[[A]], %[[B]] :
+// CHECK: %[[T:.*]] = etch.tanh %[[D]] :
+// CHECK: %[[AGAIN:.*]] = etch.sub %[[A]], %[[B]] {etch.backward}
+// CHECK: etch.mul %[[AGAIN]], %[[T]]
+func.func @main(%a: tensor<8xf32>, %b: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) {
+  %0 = etch.sub %a, %b : (tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
+  %1 = etch.tanh %0 : (tensor<8xf32>) -> tensor<8xf32>
+  %2 = etch.mul %0, %1 {etch.backward} : (tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
+  func.return %1, %2 : tensor<8xf32>, tensor<8xf32>
+}
+
+// -----
+
+// A value that something else than a pointwise op reads is in memory anyway.
+// CHECK-LABEL: func @main
+// CHECK: etch.sub
+// CHECK-NOT: etch.sub
+func.func @main(%a: tensor<4x4xf32>, %b: tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>) {
+  %0 = etch.sub %a, %b : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  %1 = etch.mul %0, %0 {etch.backward} : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  %2 = etch.matmul %0, %1 {etch.backward} : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  func.return %1, %2 : tensor<4x4xf32>, tensor<4x4xf32>
+}
