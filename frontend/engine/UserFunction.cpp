@@ -181,7 +181,8 @@ Variables detail::call_backward(Function &f, const Variables &xs,
   return FunctionAccess::backward(f, xs, ys, gys);
 }
 
-static Variables call(Function &f, const Variables &xs, const Location &l) {
+Variables Function::call(const Variables &xs, const Location &l) {
+  Function &f = *this;
   Location where = l.in_user_code();
   LocationScope scope(where);
   for (const Variable &x : xs)
@@ -209,14 +210,11 @@ static Variables call(Function &f, const Variables &xs, const Location &l) {
 }
 
 Outputs Function::operator()(Operand x) {
-  return call(*this, {x.array()}, x.location());
+  return call({x.array()}, x.location());
 }
 Outputs Function::operator()(Operand x0, Operand x1) {
-  return call(*this, {x0.array(), x1.array()}, x0.location());
+  return call({x0.array(), x1.array()}, x0.location());
 }
 Outputs Function::operator()(Operand x0, Operand x1, Operand x2) {
-  return call(*this, {x0.array(), x1.array(), x2.array()}, x0.location());
-}
-Outputs Function::operator()(const Variables &xs, SourceLocation l) {
-  return call(*this, xs, l);
+  return call({x0.array(), x1.array(), x2.array()}, x0.location());
 }

@@ -60,8 +60,13 @@ public:
   Outputs operator()(Operand x);
   Outputs operator()(Operand x0, Operand x1);
   Outputs operator()(Operand x0, Operand x1, Operand x2);
-  Outputs operator()(const Variables &xs,
-                     SourceLocation l = SourceLocation::current());
+  /// Any number of inputs. (A template, so that one result that is passed on,
+  /// which converts to a list as well, is taken for a Variable.)
+  template <std::same_as<Variables> List>
+  Outputs operator()(const List &xs,
+                     SourceLocation l = SourceLocation::current()) {
+    return call(xs, l);
+  }
 
 protected:
   /// In backward(): the inputs and results of the call in question.
@@ -69,6 +74,8 @@ protected:
   const Variables &outputs() const;
 
 private:
+  Variables call(const Variables &xs, const Location &where);
+
   friend struct FunctionAccess;
   const Variables *in = nullptr, *out = nullptr;
   detail::FunctionLife *life = nullptr; ///< tells graphs that it is gone
