@@ -179,14 +179,18 @@ void Gemm::chooseTiling() {
     tiling.mr = masks ? 16 : 10;
   }
   if (m.isKnown()) {
-    // Panels without a remainder where that costs no more than a few rows.
-    int64_t largest = tiling.mr;
-    tiling.mr = std::min(largest, std::max<int64_t>(m.known, 1));
-    for (int64_t mr = tiling.mr; mr > largest / 2; --mr)
-      if (m.known % mr == 0) {
-        tiling.mr = mr;
-        break;
-      }
+    // Panels without a remainder, if some number of rows near that divides m:
+    // two vectors of 14 rows leave registers for the operands.
+    int64_t most = tiling.vectors == 1 || !masks ? tiling.mr : 14;
+    if (m.known <= most) {
+      tiling.mr = std::max<int64_t>(m.known, 1);
+    } else {
+      for (int64_t mr = most; mr > most / 2; --mr)
+        if (m.known % mr == 0) {
+          tiling.mr = mr;
+          break;
+        }
+    }
   }
   int64_t tile = 1024 / e.bytesOf(element);
   tiling.mTile = tile / (2 * tiling.mr) * (2 * tiling.mr);
