@@ -57,6 +57,7 @@ func.func @main(%x: tensor<2x2x6xf32>, %b: tensor<6xf32>) -> tensor<2x2xf32> {
 // CHECK: etch.add {{.*}} tensor<4x6xf32>
 // CHECK: func private @k1
 // CHECK: etch.sum {{.*}} (tensor<1x24x1xf32>)
+// CHECK-LABEL: func @main
 func.func @main(%x: tensor<4x6xf32>, %b: tensor<6xf32>) -> tensor<f32> {
   %0 = etch.broadcast_to %b {shape = array<i64: 4, 6>} : (tensor<6xf32>) -> tensor<4x6xf32>
   %1 = etch.add %x, %0 : (tensor<4x6xf32>, tensor<4x6xf32>) -> tensor<4x6xf32>
