@@ -28,7 +28,7 @@ Variable Trainer::step(const Variable &x, const Variable &t) {
   return loss;
 }
 
-Data demo::load_data(const Options &options) {
+Digits demo::load_data(const Options &options) {
   try {
     return {MNIST({.train = true, .directory = options.data}),
             MNIST({.train = false, .directory = options.data})};

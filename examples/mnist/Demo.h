@@ -51,19 +51,19 @@ struct Figures {
   double continued_accuracy = 0; ///< after the C program's steps
 };
 
-struct Data {
+struct Digits {
   MNIST train, test;
 };
 
 /// Digits from files; drawn by a program where there are none.
-Data load_data(const Options &options);
+Digits load_data(const Options &options);
 /// Batch i of the data in their order.
 Sample batch_of(const Dataset &data, int64_t i, int64_t size);
 
 /// The same first steps eagerly, compiled, and exported: times and bits.
-void compare_modes(const Options &, const Data &, Figures &);
+void compare_modes(const Options &, const Digits &, Figures &);
 /// The whole training; draws all pictures and exports what was learnt.
-void train(const Options &, const Data &, Figures &);
+void train(const Options &, const Digits &, Figures &);
 /// Shares of digits that the model knows.
 double evaluate(MLP &model, const MNIST &test, int64_t batch);
 
@@ -87,7 +87,7 @@ void print_compile_time(const Options &);
 
 void draw_digits_and_curve(const Options &, const Figures &, MLP &model,
                            const MNIST &test);
-void draw_graphs(const Options &, const Data &);
+void draw_graphs(const Options &, const Digits &);
 void print_table(const Options &, const Figures &);
 void write_json(const std::string &file, const Figures &);
 void progress(const char *what, int64_t done, int64_t all, double loss,

@@ -30,7 +30,7 @@ static int run(const Options &options, bool only_compile) {
     return 0;
   }
   fs::create_directories(options.out);
-  Data data = load_data(options);
+  Digits data = load_data(options);
   Figures figures;
   figures.source = data.train.source();
   std::cout << data.train.len() << " + " << data.test.len()

@@ -17,7 +17,7 @@ namespace {
 /// Runs steps on the first batches; milliseconds per step, the first ones,
 /// which compile, left out.
 template <class Step>
-double run_steps(const Options &o, const Data &data, Step &&step,
+double run_steps(const Options &o, const Digits &data, Step &&step,
                  std::vector<double> &losses, const char *name) {
   constexpr int64_t warm = 5;
   double start = now_ms();
@@ -40,7 +40,7 @@ bool same_bits(const Variable &a, const Variable &b) {
 
 } // namespace
 
-void demo::compare_modes(const Options &o, const Data &data, Figures &f) {
+void demo::compare_modes(const Options &o, const Digits &data, Figures &f) {
   Sample first = batch_of(data.train, 0, o.batch);
   Trainer eager(first.x), jit(first.x), aot(first.x);
 

@@ -49,7 +49,7 @@ static std::string read(const fs::path &file) {
   return text.str();
 }
 
-void demo::draw_graphs(const Options &o, const Data &data) {
+void demo::draw_graphs(const Options &o, const Digits &data) {
   Sample first = batch_of(data.train, 0, o.batch);
   Trainer trainer(first.x);
   first.x.set_name("x");

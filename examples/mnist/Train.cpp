@@ -12,7 +12,7 @@
 
 using namespace demo;
 
-void demo::train(const Options &o, const Data &data, Figures &f) {
+void demo::train(const Options &o, const Digits &data, Figures &f) {
   Sample first = batch_of(data.train, 0, o.batch);
   Trainer trainer(first.x);
   auto body = [&](const Variable &x, const Variable &t) {

@@ -28,6 +28,11 @@ Shape row_shape(const Variable &all) {
   return shape;
 }
 
+/// Data are no parameters: no gradient is computed for them.
+Variable constant(detail::ValueRef value) {
+  return detail::make_variable(std::move(value), detail::Node::constant);
+}
+
 /// Rows of a dense array, copied into one.
 Variable take_rows(const Variable &all, std::span<const int64_t> rows) {
   Shape shape = row_shape(all);
@@ -39,7 +44,7 @@ Variable take_rows(const Variable &all, std::span<const int64_t> rows) {
     std::memcpy(static_cast<char *>(to->data) + i * bytes,
                 static_cast<const char *>(from->data) + size_t(rows[i]) * bytes,
                 bytes);
-  return detail::make_variable(std::move(to));
+  return constant(std::move(to));
 }
 
 Variable take_row(const Variable &all, int64_t row) {
@@ -47,7 +52,7 @@ Variable take_row(const Variable &all, int64_t row) {
   detail::ValueRef value = detail::make_dense(all.dtype(), row_shape(all));
   if (size_t bytes = size_t(value->shape.elements() * size_of(all.dtype())))
     std::memcpy(value->data, one.node()->value->data, bytes);
-  return detail::make_variable(std::move(value));
+  return constant(std::move(value));
 }
 
 /// Arrays of one type on a new first axis; empty if they are.
@@ -71,7 +76,7 @@ Variable stack_rows(const std::vector<Variable> &rows) {
     if (bytes)
       std::memcpy(static_cast<char *>(to->data) + i * bytes, from->data, bytes);
   }
-  return detail::make_variable(std::move(to));
+  return constant(std::move(to));
 }
 
 } // namespace

@@ -41,7 +41,7 @@ struct AsType {
 };
 
 /// One sample, or a batch of them: data and label. The label is empty where
-/// there is none.
+/// there is none. No gradient flows to them (see set_requires_grad).
 struct Sample {
   Variable x, t;
 };

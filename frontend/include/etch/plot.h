@@ -22,7 +22,11 @@ std::string get_dot_graph(const Variable &y, const DotOptions &options = {});
 /// …). IOError when that program is missing or fails.
 void plot_dot_graph(const Variable &y, const std::string &file,
                     const DotOptions &options = {});
-/// The same for DOT text that is there already.
+/// The function main of a program in MLIR's text form, such as
+/// CompiledFunction::program() or a file that $ETCH_DUMP asked for: arguments
+/// and results are orange ellipses, operations and kernels light-blue boxes.
+std::string get_dot_program(const std::string &program);
+/// Writes DOT text as plot_dot_graph does.
 void plot_dot_text(const std::string &dot, const std::string &file);
 /// Whether the program `dot` can be run.
 bool has_graphviz();
