@@ -25,7 +25,7 @@ static void emitConstants(ModuleOp module) {
   for (auto op : llvm::make_early_inc_range(module.getOps<memref::GlobalOp>())) {
     auto data = cast<DenseElementsAttr>(*op.getInitialValue());
     Emit e(module.getContext(), op.getLoc());
-    e.setInsertionPoint(op);
+    e.setInsertionPointAfter(op);
     if (data.getElementType().isInteger(1))
       data = data.mapValues(e.getI8Type(),
                             [](const APInt &bit) { return bit.zext(8); });
