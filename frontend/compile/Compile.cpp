@@ -173,8 +173,8 @@ void Program::dump(const std::string &dir) const {
       write(name + ".mlir", v->program.text);
       std::string lines;
       for (size_t i = 0; i < v->trace->events.size(); ++i)
-        lines += "site " + std::to_string(i) + ": " +
-                 describe(*v->trace, i) + "\n";
+        lines +=
+            "site " + std::to_string(i) + ": " + describe(*v->trace, i) + "\n";
       write(name + ".lines", lines);
     }
 }
@@ -223,8 +223,9 @@ static std::string compare_values(const std::string &what, const ValueRef &a,
     if (x != x && y != y)
       continue; // NaNs are equal
     char text[120];
-    std::snprintf(text, sizeof text, ": element %lld is %.17g eager, %.17g "
-                                     "compiled",
+    std::snprintf(text, sizeof text,
+                  ": element %lld is %.17g eager, %.17g "
+                  "compiled",
                   (long long)i, x, y);
     return what + text;
   }

@@ -41,9 +41,9 @@ GraphBuilder::Handle Expansion::apply(OpId op, std::span<const Handle> operands,
   return s;
 }
 
-GraphBuilder::Handle
-Expansion::applyShaped(OpId op, std::span<const Handle> operands,
-                       std::span<const Extent> extents) {
+GraphBuilder::Handle Expansion::applyShaped(OpId op,
+                                            std::span<const Handle> operands,
+                                            std::span<const Extent> extents) {
   std::vector<int64_t> shape;
   for (const Extent &e : extents) {
     int64_t n = e.size;
@@ -181,8 +181,8 @@ void Expansion::expand(const Event &e, const Values &region, Values &out) {
   std::span<const Use> uses = t.uses_of(e);
   Step *y = step_of(uses[0].value, region);
   std::unordered_map<Step *, Step *> cotangents;
-  cotangents[y] = uses[1].value < 0 ? add(y->type)
-                                    : step_of(uses[1].value, region);
+  cotangents[y] =
+      uses[1].value < 0 ? add(y->type) : step_of(uses[1].value, region);
   // What stands behind y, the newest first.
   std::vector<Step *> path{y};
   std::unordered_set<Step *> seen{y};
@@ -243,8 +243,8 @@ void Expansion::expand(const Event &e, const Values &region, Values &out) {
     if (g != cotangents.end()) {
       s->op = &opInfo(OpId::Reshape);
       s->operands = {g->second};
-      s->attrs = {std::vector<int64_t>(s->type.shape.begin(),
-                                       s->type.shape.end())};
+      s->attrs = {
+          std::vector<int64_t>(s->type.shape.begin(), s->type.shape.end())};
     }
     out[result++] = s;
   }

@@ -1,11 +1,11 @@
-//===- Expansion.h - What gradients depend on --------------------*- C++ -*-===//
+//===- Expansion.h - What gradients depend on -------------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // In a trace a gradient is one event. Which arrays a gradient of a gradient
-// reaches depends on the operations that are in it: the gradient of a x + b with
-// respect to x reaches a, not b. So they are written down, by the same rules
-// that the compiler uses, and forgotten again.
+// reaches depends on the operations that are in it: the gradient of a x + b
+// with respect to x reaches a, not b. So they are written down, by the same
+// rules that the compiler uses, and forgotten again.
 //===----------------------------------------------------------------------===//
 #ifndef ETCH_COMPILE_EXPANSION_H
 #define ETCH_COMPILE_EXPANSION_H

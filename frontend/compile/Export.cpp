@@ -44,11 +44,10 @@ public:
     std::error_code error;
     std::filesystem::create_directories(folder, error);
     if (error || ::access(folder.c_str(), W_OK) != 0)
-      throw IOError("export_library: cannot write to '" + folder.string() +
-                        "': " +
-                        (error ? error.message()
-                               : std::string(std::strerror(errno))),
-                    where);
+      throw IOError(
+          "export_library: cannot write to '" + folder.string() + "': " +
+              (error ? error.message() : std::string(std::strerror(errno))),
+          where);
   }
   ~Files() {
     for (const auto &[from, to] : files) {
@@ -58,9 +57,9 @@ public:
   }
   /// Where to write what will be called `file`.
   std::string add(const std::string &file) {
-    std::string from = (folder / (".etch-" + std::to_string(::getpid()) + "-" +
-                                  file))
-                           .string();
+    std::string from =
+        (folder / (".etch-" + std::to_string(::getpid()) + "-" + file))
+            .string();
     files.emplace_back(from, (folder / file).string());
     return from;
   }
@@ -107,10 +106,10 @@ static void write_states(const ProgramText &program, const Variant &v,
     const ValueRef &value = n->value;
     values.push_back(value->is_dense() ? value : dense_copy(*value));
     const Value &x = *values.back();
-    states.push_back({x.data,
-                      v.trace->values[size_t(program.args[size_t(i)])]
-                          .type.shape.data(),
-                      x.strides, int32_t(x.dtype), x.shape.rank()});
+    states.push_back(
+        {x.data,
+         v.trace->values[size_t(program.args[size_t(i)])].type.shape.data(),
+         x.strides, int32_t(x.dtype), x.shape.rank()});
   }
   etch_status_t status = etch_state_save(module, states.data(),
                                          int32_t(states.size()), path.c_str());
@@ -131,14 +130,23 @@ void Program::export_library(const std::string &path,
   // states stay inside, gradients that are left behind are nobody's.
   Exits exits;
   for (const Variant::Returned &r : call_returned)
-    exits.slots.push_back(r.slot);
-  if (std::none_of(exits.slots.begin(), exits.slots.end(),
-                   [](int32_t slot) { return slot < 0; }))
-    plan_exits(*v.trace, exits);
-  if (exits.results.size() != call_returned.size())
-    throw UserError("export_library: the function must return distinct "
-                    "Variables that it has computed",
-                    where);
+    exits.slots.push_back(r.slot >= 0 ? r.slot : tracer.captured(r.array));
+  plan_exits(*v.trace, exits);
+  std::vector<int32_t> last = final_values(*v.trace);
+  // A library keeps its states where they are.
+  for (Update &u : exits.updates) {
+    const TraceValue &state = v.trace->values[size_t(u.slot)];
+    if (v.trace->values[size_t(u.value)].type != state.type)
+      throw UserError(
+          "export_library: the function assigns an array of another "
+          "type or shape than it had; a library's states keep "
+          "theirs",
+          where);
+    u.way = Update::Way::in_place;
+  }
+  exits.results.clear();
+  for (int32_t slot : exits.slots)
+    exits.results.push_back(last[size_t(slot)]);
   TextOptions text_options;
   text_options.standalone = true;
   std::vector<ValueRef> embedded;
@@ -149,15 +157,12 @@ void Program::export_library(const std::string &path,
       const Node *n = v.trace->values[i].source == Source::captured
                           ? find(int32_t(i))
                           : nullptr;
-      if (n && std::none_of(exits.updates.begin(), exits.updates.end(),
-                            same))
-        embedded[i] =
-            n->value->is_dense() ? n->value : dense_copy(*n->value);
+      if (n && std::none_of(exits.updates.begin(), exits.updates.end(), same))
+        embedded[i] = n->value->is_dense() ? n->value : dense_copy(*n->value);
     }
     text_options.embedded = &embedded;
   }
-  ProgramText program =
-      print_program(*v.trace, exits, v.names, text_options);
+  ProgramText program = print_program(*v.trace, exits, v.names, text_options);
   driver::CompileOptions o = driver_options();
   o.name = files.name;
   o.mcpu = export_options.mcpu;

@@ -86,13 +86,12 @@ size_t Tracer::gradient(const Variable &y, const Variable &seed, bool whole,
   while (replaying) {
     Event *e = next(Event::Kind::gradient);
     const Use *uses = e ? t->uses.data() + e->first_use : nullptr;
-    bool same = e && e->whole == whole &&
-                e->retain_grad == options.retain_grad &&
-                e->create_graph == options.create_graph &&
-                matches(uses[0], y) &&
-                (seed.defined() ? uses[1].value >= 0 && matches(uses[1], seed)
-                                : uses[1].value < 0) &&
-                (whole || e->num_uses == 2 + xs.size());
+    bool same =
+        e && e->whole == whole && e->retain_grad == options.retain_grad &&
+        e->create_graph == options.create_graph && matches(uses[0], y) &&
+        (seed.defined() ? uses[1].value >= 0 && matches(uses[1], seed)
+                        : uses[1].value < 0) &&
+        (whole || e->num_uses == 2 + xs.size());
     for (size_t i = 0; same && i < xs.size(); ++i)
       same = matches(uses[2 + i], xs[i]);
     if (same) {
@@ -163,10 +162,10 @@ void Tracer::record_gradient(const Variable &y, const Variable &seed,
       Use use = use_of(x, where);
       t->uses.push_back(use);
       ++t->events.back().num_uses;
-      bool reached = std::binary_search(found.leaves.begin(),
-                                        found.leaves.end(), use.value) ||
-                     std::binary_search(found.inner.begin(), found.inner.end(),
-                                        use.value);
+      bool reached =
+          std::binary_search(found.leaves.begin(), found.leaves.end(),
+                             use.value) ||
+          std::binary_search(found.inner.begin(), found.inner.end(), use.value);
       if (reached) {
         picks.push_back(int32_t(wanted.size()));
         wanted.push_back(use.value);
@@ -247,9 +246,9 @@ void Tracer::backward(const Variable &y, const BackwardOptions &options,
 
 Variables Tracer::grad(const Variable &y, std::span<const Variable> xs,
                        const GradOptions &options, const Location &where) {
-  size_t at = gradient(y, options.seed, false,
-                       {.retain_grad = false, .create_graph = options.create_graph},
-                       xs, where);
+  size_t at = gradient(
+      y, options.seed, false,
+      {.retain_grad = false, .create_graph = options.create_graph}, xs, where);
   Variables gs;
   const Event &e = t->events[at];
   for (int32_t pick : e.picks)

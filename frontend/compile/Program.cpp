@@ -24,8 +24,7 @@ bool Signature::holds(std::span<const Variable *const> actual) const {
     const Node *n = actual[i]->node();
     if (n->value->dtype != args[i].type.dtype ||
         !(n->value->shape == args[i].type.shape) ||
-        leaf_flags(n) != args[i].flags ||
-        actual[args[i].same]->node() != n)
+        leaf_flags(n) != args[i].flags || actual[args[i].same]->node() != n)
       return false;
     for (uint32_t j = 0; j < i; ++j)
       if (actual[j]->node() == n && args[i].same != args[j].same)
@@ -162,8 +161,8 @@ void detail::throw_compile_error(
 
 driver::CompileOptions Program::driver_options() const {
   driver::CompileOptions o;
-  o.mode = options.mode == Mode::fast ? driver::Mode::fast
-                                      : driver::Mode::strict;
+  o.mode =
+      options.mode == Mode::fast ? driver::Mode::fast : driver::Mode::strict;
   o.check = options.check == Check::values;
   o.memoryBudget = options.memory_budget;
   return o;
@@ -342,11 +341,10 @@ void Program::finish_pure() {
     if (!y.defined())
       y = size_t(slot) < call_args.size()
               ? call_args[size_t(slot)]
-              : make_variable(v.contents_of(slot),
-                              uint16_t(v.trace->values[size_t(slot)].flags |
-                                       (v.has_graph[size_t(slot)]
-                                            ? Node::severed
-                                            : 0)));
+              : make_variable(
+                    v.contents_of(slot),
+                    uint16_t(v.trace->values[size_t(slot)].flags |
+                             (v.has_graph[size_t(slot)] ? Node::severed : 0)));
     return y;
   };
   for (const Variant::Returned &r : v.returned)

@@ -1,4 +1,4 @@
-//===- Program.h - A compiled function without its type ----------*- C++ -*-===//
+//===- Program.h - A compiled function without its type ---------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

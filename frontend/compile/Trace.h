@@ -1,4 +1,4 @@
-//===- Trace.h - What a function did, as a list of events --------*- C++ -*-===//
+//===- Trace.h - What a function did, as a list of events -------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -34,10 +34,10 @@ inline constexpr uint16_t has_creator = 1 << 15;
 struct TraceValue {
   TensorType type;
   Source source = Source::result;
-  bool seen = false;   ///< an operation reads it
-  uint16_t flags = 0;  ///< Node::Flags of its Node
-  int32_t event = -1;  ///< that makes it; -1 for arguments and captured arrays
-  int32_t slot = -1;   ///< whose Node stands for it
+  bool seen = false;  ///< an operation reads it
+  uint16_t flags = 0; ///< Node::Flags of its Node
+  int32_t event = -1; ///< that makes it; -1 for arguments and captured arrays
+  int32_t slot = -1;  ///< whose Node stands for it
 };
 
 /// An operand: which value, and which Node the user must show for it.
@@ -66,14 +66,14 @@ struct Event {
   OpId op = {};
   uint32_t first_use = 0, num_uses = 0;
   int32_t first_value = 0, num_values = 0; ///< that it makes
-  int32_t before = 0; ///< how many values there were when it began
+  int32_t before = 0;   ///< how many values there were when it began
   int32_t partner = -1; ///< rule: its call. call: its rule
   uint32_t num_inputs = 0, num_outputs = 0; ///< of a call
   Attrs attrs;
   std::vector<int32_t> picks; ///< grad(): result for each x, or -1
   std::string failure;        ///< of a call whose backward half is missing
-  Location where; ///< in user code
-  Location site;  ///< where it was asked for, perhaps in Etch
+  Location where;             ///< in user code
+  Location site;              ///< where it was asked for, perhaps in Etch
 };
 
 struct Trace {

@@ -315,8 +315,8 @@ void Printer::print_gradient(const Event &e, size_t site) {
     line(ones + " = \"etch.constant\"() <{value = dense<1.0> : " + seed_type +
              "}> : () -> " + seed_type,
          site, false);
-  std::string names = ssa(operands[0]) + ", " +
-                      (uses[1].value < 0 ? ones : ssa(operands[1]));
+  std::string names =
+      ssa(operands[0]) + ", " + (uses[1].value < 0 ? ones : ssa(operands[1]));
   std::string types = seed_type + ", " + seed_type;
   for (size_t i = 2; i < operands.size(); ++i) {
     names += ", " + ssa(operands[i]);
@@ -386,9 +386,9 @@ void Printer::print_event(size_t i) {
         return;
     }
     std::vector<int64_t> shape(full.shape.begin(), full.shape.end());
-    return line(name + " = \"etch.broadcast_to\"(" + from + ") <{shape = " +
-                    integers("i64", shape) + "}> {etch.nograd} : (" + scalar +
-                    ") -> " + type(full),
+    return line(name + " = \"etch.broadcast_to\"(" + from +
+                    ") <{shape = " + integers("i64", shape) +
+                    "}> {etch.nograd} : (" + scalar + ") -> " + type(full),
                 i, true);
   }
   case Event::Kind::gradient:
@@ -532,8 +532,8 @@ ProgramText Printer::print() {
       i = size_t(e.partner);
     print_event(i);
   }
-  out += "  func.return" + names + (types.empty() ? "" : " : " + types) +
-         "\n}\n";
+  out +=
+      "  func.return" + names + (types.empty() ? "" : " : " + types) + "\n}\n";
   program.text = std::move(out);
   return std::move(program);
 }
@@ -543,4 +543,3 @@ ProgramText detail::print_program(const Trace &trace, const Exits &exits,
                                   const TextOptions &options) {
   return Printer(trace, exits, names, options).print();
 }
-

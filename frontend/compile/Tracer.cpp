@@ -84,7 +84,8 @@ void Tracer::begin(std::span<const Variable> args,
     t = own.get();
     t->num_args = int(args.size());
     for (size_t i = 0; i < args.size(); ++i)
-      add_value(args[i].type(), Source::argument, -1, leaf_flags(args[i].node()));
+      add_value(args[i].type(), Source::argument, -1,
+                leaf_flags(args[i].node()));
     leaf_slots.clear();
     current.resize(args.size());
     for (size_t i = args.size(); i-- > 0;) {
@@ -305,8 +306,8 @@ int32_t Tracer::add_value(const TensorType &type, Source source, int32_t event,
 /// A result of the last event.
 Variable Tracer::add_result(const TensorType &type, uint16_t flags) {
   Event &e = t->events.back();
-  int32_t id = add_value(type, Source::result, int32_t(t->events.size()) - 1,
-                         flags);
+  int32_t id =
+      add_value(type, Source::result, int32_t(t->events.size()) - 1, flags);
   if (e.num_values++ == 0)
     e.first_value = id;
   Variable y = make_traced(type, serial, id);
@@ -511,8 +512,8 @@ void Tracer::record_assign(const Variable &target, const Variable &value,
   add_use(value, where);
   int32_t slot = t->uses[t->events.back().first_use].slot;
   int32_t event = int32_t(t->events.size()) - 1;
-  int32_t id = add_value(value.type(), Source::result, event,
-                         target.node()->flags);
+  int32_t id =
+      add_value(value.type(), Source::result, event, target.node()->flags);
   t->values[size_t(id)].slot = slot;
   t->events.back().first_value = id;
   t->events.back().num_values = 1;
@@ -602,7 +603,8 @@ Variables Tracer::call(Function &function, std::span<const Variable> inputs,
     for (const Variable &y : ys)
       gys.push_back(add_result(y.type(), 0));
   }
-  int32_t rule = gys.empty() ? -1 : t->values[size_t(gys[0].node()->index)].event;
+  int32_t rule =
+      gys.empty() ? -1 : t->values[size_t(gys[0].node()->index)].event;
 
   Variables gxs(xs.size());
   std::string failure;
@@ -697,6 +699,17 @@ Variable Tracer::release_node(int32_t slot) {
 int32_t Tracer::slot_of(const Variable &y) const {
   const Node *n = y.node();
   return n && is_own(n) ? int32_t(n->index) : -1;
+}
+
+int32_t Tracer::captured(const Variable &x) const {
+  for (size_t i = 0; i < actual.size(); ++i)
+    if (x.node() == actual[i].node())
+      return int32_t(i);
+  for (size_t i = 0; i < t->nodes.size(); ++i)
+    if (t->nodes[i].get() == x.node())
+      return int32_t(i);
+  throw UserError(
+      "a result is an array that the function does not compute with");
 }
 
 void Tracer::release_arguments() {

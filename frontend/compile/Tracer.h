@@ -1,4 +1,4 @@
-//===- Tracer.h - Records a function, or compares it with a trace -*- C++ -*-===//
+//===- Tracer.h - Records a function or compares it with a trace -*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -61,6 +61,8 @@ public:
   void release_arguments();
   /// Which slot y stands for; -1 for an array from outside.
   int32_t slot_of(const Variable &y) const;
+  /// The slot of an array from outside that an operation has met.
+  int32_t captured(const Variable &x) const;
   /// Uses `other`, equal to the new trace, in its stead.
   void adopt(Trace &other);
 
@@ -135,8 +137,8 @@ private:
   const Event &last_event() const;
 
   const uint64_t serial;
-  Trace *t = nullptr;          ///< being replayed, or own.get()
-  std::unique_ptr<Trace> own;  ///< being recorded
+  Trace *t = nullptr;         ///< being replayed, or own.get()
+  std::unique_ptr<Trace> own; ///< being recorded
   bool replaying = false;
   size_t cursor = 0;
   std::vector<Trace *> others; ///< candidates not tried yet

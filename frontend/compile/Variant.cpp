@@ -93,8 +93,7 @@ void Variant::load(CompiledModule loaded) {
   arg_tensors.clear();
   result_tensors.clear();
   literal_words.assign(program.args.size(), 0);
-  strides.assign((program.args.size() + exits.results.size()) *
-                     Shape::max_rank,
+  strides.assign((program.args.size() + exits.results.size()) * Shape::max_rank,
                  0);
   int64_t *next = strides.data();
   auto describe = [&](int32_t value, bool scalar) {
@@ -108,8 +107,8 @@ void Variant::load(CompiledModule loaded) {
   };
   for (int32_t v : program.args) {
     Source s = t.values[size_t(v)].source;
-    auto kind = s == Source::literal ? Argument::Kind::literal
-                                     : Argument::Kind::read;
+    auto kind =
+        s == Source::literal ? Argument::Kind::literal : Argument::Kind::read;
     for (const Update &u : exits.updates)
       if (u.way == Update::Way::in_place && u.slot == v)
         kind = Argument::Kind::update;

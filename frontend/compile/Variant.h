@@ -1,4 +1,4 @@
-//===- Variant.h - A trace with its program ----------------------*- C++ -*-===//
+//===- Variant.h - A trace with its program ---------------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//

@@ -14,8 +14,8 @@
 // The first call with arguments of some types records what the function does
 // and compiles it. At every later call the function runs again, against the
 // record, and only host code runs in it: whatever it does otherwise than before
-// is noticed and compiled anew. Numbers may change from call to call, and so may
-// the contents of arrays that the function captures.
+// is noticed and compiled anew. Numbers may change from call to call, and so
+// may the contents of arrays that the function captures.
 //
 // Arrays from outside are leaves inside: no gradient flows into a graph that
 // made an argument, or out of a result. Call backward() inside.
@@ -146,7 +146,8 @@ private:
   auto call(detail::CompiledCall::Purpose purpose, A &...args) {
     using R = std::decay_t<std::invoke_result_t<F &, detail::Passed<A>...>>;
     size_t count = (size_t(0) + ... + detail::count_variables(args));
-    constexpr size_t fixed = (size_t(0) + ... + size_t(detail::VariableLike<A>));
+    constexpr size_t fixed =
+        (size_t(0) + ... + size_t(detail::VariableLike<A>));
     std::array<const Variable *, fixed + 1> few;
     std::vector<const Variable *> many(
         (false || ... || detail::VariableList<A>) ? count : 0);
@@ -191,20 +192,22 @@ private:
       return r;
     }
   }
-  /// Runs the function and tells what it returned, in order.
-  template <class Run> void note_results(detail::CompiledCall &call, Run &&run) {
-    if constexpr (std::is_void_v<decltype(run())>) {
-      run();
+  /// Calls f and tells what it returned.
+  template <class... A>
+  void invoke_and_tell(detail::CompiledCall &call, A &&...args) {
+    if constexpr (std::is_void_v<std::invoke_result_t<F &, A...>>) {
+      std::invoke(*f, std::forward<A>(args)...);
     } else {
-      auto r = run();
+      auto r = std::invoke(*f, std::forward<A>(args)...);
       detail::each_variable(r, [&](Variable &y) { call.returned(y); });
     }
   }
   template <size_t... I>
   bool invoke_with(detail::CompiledCall &call, std::index_sequence<I...>) {
+    using std::declval;
     if constexpr (std::is_invocable_v<
-                      F &, decltype((void)I, std::declval<const Variable &>())...>) {
-      note_results(call, [&] { return std::invoke(*f, call.arg(I)...); });
+                      F &, decltype((void)I, declval<const Variable &>())...>) {
+      invoke_and_tell(call, call.arg(I)...);
       return true;
     }
     return false;
@@ -216,15 +219,15 @@ private:
       Variables xs;
       for (size_t i = 0; i < count; ++i)
         xs.push_back(call.arg(i));
-      note_results(call, [&] { return std::invoke(*f, xs); });
+      invoke_and_tell(call, xs);
       done = true;
     } else {
-      auto attempt = [&]<size_t N>(std::integral_constant<size_t, N>) {
-        return count == N && invoke_with(call, std::make_index_sequence<N>());
-      };
       [&]<size_t... N>(std::index_sequence<N...>) {
-        done = (attempt(std::integral_constant<size_t, N>()) || ...);
-      }(std::make_index_sequence<9>());
+        done =
+            ((count == N && invoke_with(call, std::make_index_sequence<N>())) ||
+             ...);
+      }
+      (std::make_index_sequence<9>());
     }
     if (!done)
       throw UserError("export_library: the function does not take " +
@@ -243,8 +246,8 @@ template <class F> auto compile(F &&f, const CompileOptions &options = {}) {
   if constexpr (std::is_lvalue_reference_v<F> &&
                 !std::is_copy_constructible_v<D>)
     return Compiled<std::remove_reference_t<F>>(
-        std::shared_ptr<std::remove_reference_t<F>>(
-            std::shared_ptr<void>(), &f),
+        std::shared_ptr<std::remove_reference_t<F>>(std::shared_ptr<void>(),
+                                                    &f),
         options);
   else
     return Compiled<D>(std::make_shared<D>(std::forward<F>(f)), options);

@@ -16,8 +16,8 @@
 namespace etch {
 
 struct ExportOptions {
-  bool embed_weights = false;   ///< states that never change: into the library
-  std::string mcpu = "native";  ///< or a processor's name as LLVM has it
+  bool embed_weights = false;  ///< states that never change: into the library
+  std::string mcpu = "native"; ///< or a processor's name as LLVM has it
 };
 
 namespace detail {

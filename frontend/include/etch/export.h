@@ -13,11 +13,11 @@
 
 namespace etch {
 
-/// Writes lib<name>.so, <name>.h and <name>.state beside `path`, whose last part
-/// is the name, a C identifier. The library needs no Etch. The function is
+/// Writes lib<name>.so, <name>.h and <name>.state beside `path`, whose last
+/// part is the name, a C identifier. The library needs no Etch. The function is
 /// recorded once, for inputs of these types; its arguments are the library's
-/// inputs, all arrays that it captures become states, host numbers are frozen at
-/// their present values. Nothing is run and no state changes. All files are
+/// inputs, all arrays that it captures become states, host numbers are frozen
+/// at their present values. Nothing is run and no state changes. All files are
 /// written or none: IOError.
 template <class F>
 void export_library(Compiled<F> &f, const std::string &path,

@@ -89,8 +89,7 @@ TEST(HigherOrder, C136_TanhOrders) {
     auto compiled = compile(f);
     Variable a = leaf(linspace(-3, 3, 13)), b = leaf(linspace(-3, 3, 13));
     Variables eager = f({a}), ys = compiled(Variables{b});
-    EXPECT_TRUE(
-        allclose(ys[1], eager[1], {.rtol = 1e-12, .atol = 1e-10}))
+    EXPECT_TRUE(allclose(ys[1], eager[1], {.rtol = 1e-12, .atol = 1e-10}))
         << order << ": " << eager[1] << ys[1];
   }
 }

@@ -516,7 +516,8 @@ TEST(Soundness, C136_Threads) {
       out.push_back((compiled ? f(m.x, m.t) : m.step(m.x, m.t)).item());
   };
   std::vector<double> a, b, ea, eb;
-  std::thread one(work, 1.0, std::ref(a), true), two(work, 2.0, std::ref(b), true);
+  std::thread one(work, 1.0, std::ref(a), true),
+      two(work, 2.0, std::ref(b), true);
   one.join();
   two.join();
   work(1.0, ea, false);
