@@ -20,8 +20,7 @@ double etch::bench::now() {
       .count();
 }
 
-void etch::bench::measure(std::vector<Case> &cases, double budget,
-                          int rounds) {
+void etch::bench::measure(std::vector<Case> &cases, double budget, int rounds) {
   constexpr double turn = 0.01;
   std::vector<long> repeats(cases.size());
   std::vector<double> spent(cases.size(), 0);
@@ -78,8 +77,8 @@ bool etch::bench::report(const std::vector<Case> &cases, const Roofs &roofs,
                          const std::string &json) {
   printf("\none-core roofs: %.1f GFLOP/s (f32 FMA), %.1f GB/s (triad)\n\n",
          roofs.flops / 1e9, roofs.bytes / 1e9);
-  printf("%-34s %-10s %7s %12s %9s %9s %8s\n", "workload", "system",
-         "threads", "time", "GFLOP/s", "GB/s", "of roof");
+  printf("%-34s %-10s %7s %12s %9s %9s %8s\n", "workload", "system", "threads",
+         "time", "GFLOP/s", "GB/s", "of roof");
   std::string rows;
   for (const Case &c : cases) {
     double fraction = c.flops   ? c.flops / c.seconds / roofs.flops / c.threads

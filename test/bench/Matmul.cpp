@@ -45,8 +45,8 @@ std::string program(const std::string &form, int64_t m, int64_t k, int64_t n) {
   bool ta = form[0] == 'T', tb = form[1] == 'T';
   std::string A = ta ? type(k, m) : type(m, k);
   std::string B = tb ? type(n, k) : type(k, n);
-  std::string text = "func.func @main(%arg0: " + A + ", %arg1: " + B +
-                     ") -> " + type(m, n) + " {\n";
+  std::string text = "func.func @main(%arg0: " + A + ", %arg1: " + B + ") -> " +
+                     type(m, n) + " {\n";
   std::string x = "%arg0", w = "%arg1";
   auto transpose = [&](std::string &value, const std::string &name,
                        const std::string &from, const std::string &to) {
@@ -96,8 +96,7 @@ std::shared_ptr<Product> makeProduct(const std::string &form, int64_t m,
   p->call.host = etch_serial_host();
   uint64_t bytes = p->module->module().arena_bytes(&p->call);
   p->arena.resize(bytes + 64);
-  p->call.arena =
-      (void *)((uintptr_t(p->arena.data()) + 63) & ~uintptr_t(63));
+  p->call.arena = (void *)((uintptr_t(p->arena.data()) + 63) & ~uintptr_t(63));
   p->call.arena_bytes = bytes;
   return p;
 }

@@ -89,8 +89,8 @@ void addStep(std::vector<Case> &cases, const std::string &name, double flops) {
     auto f = [net](const Variable &x, const Variable &t) {
       return net->step(x, t);
     };
-    auto step = std::make_shared<Compiled<decltype(f)>>(
-        compile(f, {.pure = pure}));
+    auto step =
+        std::make_shared<Compiled<decltype(f)>>(compile(f, {.pure = pure}));
     add(pure ? "pure" : "compiled", [net, step] { (*step)(net->x, net->t); });
   }
 }
@@ -113,9 +113,8 @@ void etch::bench::stepFigures(std::vector<Case> &cases,
 int etch::bench::firstResult() {
   Sine net;
   net.step(net.x, net.t);
-  auto step = compile([&](const Variable &x, const Variable &t) {
-    return net.step(x, t);
-  });
+  auto step = compile(
+      [&](const Variable &x, const Variable &t) { return net.step(x, t); });
   return std::isfinite(step(net.x, net.t).item()) ? 0 : 1;
 }
 
@@ -176,8 +175,8 @@ void etch::bench::compileFigures(std::vector<Figure> &figures,
   double start = now();
   for (int i = 0; i < keys; ++i)
     pow(x, 3 + i);
-  figures.push_back({"one new eager key", (now() - start) / keys * 1e3, "ms",
-                     8});
+  figures.push_back(
+      {"one new eager key", (now() - start) / keys * 1e3, "ms", 8});
 
   if (old.empty())
     unsetenv("XDG_CACHE_HOME");
@@ -199,8 +198,8 @@ void etch::bench::compileFigures(std::vector<Figure> &figures,
       if (system(command.c_str()) == 0)
         best = std::min(best, now() - start);
     }
-    figures.push_back({"#include <etch/etch.h>: compile a user's file", best,
-                       "s", 2});
+    figures.push_back(
+        {"#include <etch/etch.h>: compile a user's file", best, "s", 2});
     fs::remove(file);
   }
 }

@@ -3,10 +3,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //   compare A.npz B.npz              exit status 1 when a common array differs
-//   compare --flip KEY IN.npz OUT.npz   flips the last bit of KEY's first number
+//   compare --flip KEY IN.npz OUT.npz   flips the last bit of KEY's first
+//   number
 //
-// Arrays that only one file has (an exported step's optimizer state) are listed,
-// not compared; "losses" and at least one parameter must be in both.
+// Arrays that only one file has (an exported step's optimizer state) are
+// listed, not compared; "losses" and at least one parameter must be in both.
 //===----------------------------------------------------------------------===//
 
 #include <etch/npy.h>

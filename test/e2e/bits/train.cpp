@@ -73,16 +73,14 @@ int main(int argc, char **argv) {
   if (mode == "eager") {
     uint64_t before = eager_kernel_runs();
     for (int64_t i = 0; i < steps; ++i)
-      losses.push_back(
-          f(run.xs[batch(i)], run.ts[batch(i)]).item<float>());
+      losses.push_back(f(run.xs[batch(i)], run.ts[batch(i)]).item<float>());
     printf("eager: %llu kernel runs per step\n",
            (unsigned long long)(eager_kernel_runs() - before) /
                (unsigned long long)steps);
   } else if (mode == "jit") {
     auto step = compile(f);
     for (int64_t i = 0; i < steps; ++i)
-      losses.push_back(
-          step(run.xs[batch(i)], run.ts[batch(i)]).item<float>());
+      losses.push_back(step(run.xs[batch(i)], run.ts[batch(i)]).item<float>());
     printf("jit: %d kernels launched per step, compiled %d time(s)\n",
            int(step.num_launches()), int(step.compile_count()));
     if (step.compile_count() != 1)
@@ -99,9 +97,9 @@ int main(int argc, char **argv) {
     std::string name = std::filesystem::path(out).parent_path() /
                        ("aot_step_" + std::string(argv[2]));
     export_library(step, name, {run.xs[0], run.ts[0]});
-    auto library = load_library(
-        std::filesystem::path(name).parent_path() /
-        ("libaot_step_" + std::string(argv[2]) + ".so"));
+    auto library =
+        load_library(std::filesystem::path(name).parent_path() /
+                     ("libaot_step_" + std::string(argv[2]) + ".so"));
     for (int64_t i = 0; i < steps; ++i)
       losses.push_back(
           library.run({run.xs[batch(i)], run.ts[batch(i)]})[0].item<float>());
