@@ -106,23 +106,24 @@ Variable detail::floating(const Operand &x) {
 // Pointwise operations
 //===----------------------------------------------------------------------===//
 
-/// Whether a pointwise op is defined for an element type: asked of its own
-/// rule, once.
-static bool takes(const OpInfo &op, DType dtype) {
-  static constinit thread_local signed char known[256][8]{};
-  signed char &answer = known[size_t(op.id) & 255][int(dtype)];
-  if (answer == 0) {
+/// The element type of a pointwise op's result for operands of type `dtype`, or
+/// DType{} where it is not defined: asked of its own rule, once.
+static DType result_dtype(const OpInfo &op, const Attrs &attrs, DType dtype) {
+  struct Answer {
+    DType result;
+    bool known;
+  };
+  static constinit thread_local Answer answers[256][8]{};
+  Answer &answer = answers[size_t(op.id) & 255][int(dtype)];
+  if (!answer.known) {
     TensorType types[3] = {{dtype, {}}, {dtype, {}}, {dtype, {}}};
     if (op.numOperands == 3)
       types[0].dtype = boolean;
-    Attrs attrs;
-    for (AttrKind kind : op.attrKinds)
-      attrs.push_back(kind == AttrKind::f64 ? AttrValue(1.0)
-                                            : AttrValue(std::string("f64")));
     std::string error;
-    answer = op.infer({types, size_t(op.numOperands)}, attrs, error) ? 1 : -1;
+    auto type = op.infer({types, size_t(op.numOperands)}, attrs, error);
+    answer = {type ? type->dtype : DType{}, true};
   }
-  return answer > 0;
+  return answer.result;
 }
 
 Variable detail::apply_pointwise(OpId id,
@@ -144,12 +145,20 @@ Variable detail::apply_pointwise(OpId id,
   // The condition of a choice has no part in the common type.
   bool choice = xs.size() == 3;
   DType dtype = common_dtype(choice ? xs.subspan(1) : xs);
-  if (!takes(op, dtype))
-    dtype = !is_floating(dtype) && takes(op, i64) ? i64 : f64;
+  if (result_dtype(op, attrs, dtype) == DType{})
+    dtype = !is_floating(dtype) && result_dtype(op, attrs, i64) != DType{}
+                ? i64
+                : f64;
   Variable values[3];
-  for (size_t i = 0; i < xs.size(); ++i)
-    values[i] =
-        materialize(xs[i], {choice && i == 0 ? boolean : dtype, shape}, where);
-  return apply(id, std::span<const Variable>(values, xs.size()),
-               std::move(attrs), where);
+  for (size_t i = 0; i < xs.size(); ++i) {
+    DType own = choice && i == 0 ? boolean : dtype;
+    bool fits = !xs[i].is_literal() && xs[i].var().dtype() == own &&
+                xs[i].var().shape() == shape;
+    values[i] = fits ? xs[i].var() : materialize(xs[i], {own, shape}, where);
+  }
+  std::span<const Variable> all(values, xs.size());
+  if (recorder())
+    return apply(id, all, std::move(attrs), where);
+  TensorType type = {result_dtype(op, attrs, dtype), shape};
+  return apply_typed(op, all, std::move(attrs), type, where);
 }

@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "frontend/engine/Backward.h"
+#include "frontend/core/Pool.h"
 #include "frontend/core/ThreadState.h"
 #include "frontend/engine/Engine.h"
 #include "frontend/engine/Tape.h"
@@ -21,11 +22,24 @@
 using namespace etch;
 using namespace etch::detail;
 
-namespace {
+namespace etch::detail {
 
-/// An entry that waits for its turn, with the cotangents that have arrived.
+class Sweep;
+
+/// An entry that waits for its turn, with the cotangents that have arrived. The
+/// entry points to it. A sweep inside a user's backward may visit entries that
+/// wait in the outer sweep: it puts its own Pending before that one.
 struct Pending {
-  Ref<Entry> entry;
+  Pending(Sweep *sweep, Entry *entry)
+      : sweep(sweep), entry(entry), outer(entry->pending),
+        cotangents(entry->outputs().size()) {
+    entry->pending = this;
+  }
+  ~Pending() { entry->pending = outer; }
+
+  Sweep *const sweep;
+  const Ref<Entry> entry;
+  Pending *const outer;
   Variables cotangents; ///< by output
 };
 
@@ -34,11 +48,16 @@ public:
   Sweep(const BackwardOptions &options, const std::vector<Variable> *targets,
         const Location &where)
       : options(options), targets(targets), where(where) {}
+  ~Sweep() {
+    for (Pending *p : heap) // after an error
+      pool_delete(p);
+  }
 
   Variables run(const Variable &y, const Variable &seed);
 
 private:
   void add(Variable &sum, const Variable &term);
+  std::pair<size_t, bool> find_leaf(Node *leaf);
   void deliver_to_leaf(Node *leaf, const Variable &cotangent);
   Variable &cotangent_of(Entry *entry, int output);
   void deliver(Edge &edge, const Variable &cotangent);
@@ -49,10 +68,10 @@ private:
   const std::vector<Variable> *targets;
   const Location where;
 
-  std::vector<Entry *> heap;
-  std::unordered_map<Entry *, Pending> pending;
+  std::vector<Pending *> heap;
   /// Leaves in the order of first arrival, with their sums.
   std::vector<std::pair<NodeRef, Variable>> leaves;
+  /// Where a leaf stands there, once they are many.
   std::unordered_map<Node *, size_t> leaf_index;
   /// With targets: the entries that lead to one. Other work is left undone.
   std::unordered_set<Entry *> useful;
@@ -60,36 +79,52 @@ private:
   std::unordered_map<Node *, Variable> found;
 };
 
-bool older(const Entry *a, const Entry *b) { return a->order < b->order; }
+} // namespace etch::detail
 
-} // namespace
+static bool older(const Entry *a, const Entry *b) {
+  return a->order < b->order;
+}
+static bool older_pending(const Pending *a, const Pending *b) {
+  return older(a->entry.get(), b->entry.get());
+}
 
 void Sweep::add(Variable &sum, const Variable &term) {
   sum = sum.defined() ? apply(OpId::Add, {sum, term}, {}, where) : term;
 }
 
+/// The leaf's place and whether it is there.
+std::pair<size_t, bool> Sweep::find_leaf(Node *leaf) {
+  constexpr size_t few = 16;
+  size_t n = leaves.size();
+  if (n <= few) {
+    for (size_t i = 0; i < n; ++i)
+      if (leaves[i].first.get() == leaf)
+        return {i, true};
+    return {n, false};
+  }
+  if (leaf_index.empty())
+    for (size_t i = 0; i < n; ++i)
+      leaf_index.emplace(leaves[i].first.get(), i);
+  auto found = leaf_index.find(leaf);
+  return found == leaf_index.end() ? std::pair(n, false)
+                                   : std::pair(found->second, true);
+}
+
 void Sweep::deliver_to_leaf(Node *leaf, const Variable &cotangent) {
-  if ((leaf->flags & Node::severed) && !targets)
-    throw UserError("backward: it leads to the result of a compiled function, "
-                    "which keeps no graph: call backward() inside of the "
-                    "function, or detach() the result",
-                    where);
-  auto [it, fresh] = leaf_index.emplace(leaf, leaves.size());
-  if (fresh)
-    leaves.emplace_back(NodeRef(leaf), cotangent);
-  else
-    add(leaves[it->second].second, cotangent);
+  auto [at, known] = find_leaf(leaf);
+  if (known)
+    return add(leaves[at].second, cotangent);
+  leaves.emplace_back(NodeRef(leaf), cotangent);
+  if (!leaf_index.empty())
+    leaf_index.emplace(leaf, at);
 }
 
 Variable &Sweep::cotangent_of(Entry *entry, int output) {
-  Pending &p = pending[entry];
-  if (!p.entry) {
-    p.entry = Ref<Entry>(entry);
-    p.cotangents.resize(entry->outputs().size());
-    heap.push_back(entry);
-    std::push_heap(heap.begin(), heap.end(), older);
+  if (!entry->pending || entry->pending->sweep != this) {
+    heap.push_back(pool_new<Pending>(this, entry));
+    std::push_heap(heap.begin(), heap.end(), older_pending);
   }
-  return p.cotangents[size_t(output)];
+  return entry->pending->cotangents[size_t(output)];
 }
 
 void Sweep::deliver(Edge &edge, const Variable &cotangent) {
@@ -192,12 +227,13 @@ Variables Sweep::run(const Variable &y, const Variable &seed) {
     cotangent_of(root.creator.get(), root.output) = seed;
   }
   while (!heap.empty()) {
-    std::pop_heap(heap.begin(), heap.end(), older);
-    Entry *entry = heap.back();
+    std::pop_heap(heap.begin(), heap.end(), older_pending);
+    struct Turn { // ends also when the rule throws
+      Pending *p;
+      ~Turn() { pool_delete(p); }
+    } turn{heap.back()};
     heap.pop_back();
-    Pending p = std::move(pending[entry]);
-    pending.erase(entry);
-    process(p);
+    process(*turn.p);
   }
   if (!targets) {
     for (auto &[leaf, sum] : leaves)
@@ -206,11 +242,11 @@ Variables Sweep::run(const Variable &y, const Variable &seed) {
   }
   Variables result;
   for (const Variable &t : *targets) {
-    auto leaf = leaf_index.find(t.node());
+    auto [at, is_leaf] = find_leaf(t.node());
     auto inner = found.find(t.node());
-    result.push_back(leaf != leaf_index.end() ? leaves[leaf->second].second
-                     : inner != found.end()   ? inner->second
-                                              : Variable());
+    result.push_back(is_leaf                ? leaves[at].second
+                     : inner != found.end() ? inner->second
+                                            : Variable());
   }
   return result;
 }

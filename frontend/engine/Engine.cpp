@@ -74,10 +74,9 @@ static Variable finish(const OpInfo &op, std::span<const Variable> xs,
   return y;
 }
 
-/// apply() when the result's type is known.
-static Variable apply_typed(const OpInfo &op, std::span<const Variable> xs,
-                            Attrs &&attrs, const TensorType &type,
-                            const Location &where) {
+Variable detail::apply_typed(const OpInfo &op, std::span<const Variable> xs,
+                             Attrs &&attrs, const TensorType &type,
+                             const Location &where) {
   if (Recorder *r = thread_state().recorder)
     return r->apply(op, xs, std::move(attrs), type, where.in_user_code());
   ValueRef value = execute(op, xs, attrs, type, where);
@@ -126,6 +125,36 @@ const ValueRef &detail::contents(const Variable &x, const char *what,
   return v;
 }
 
+/// A reduction over neighbouring axes of a dense array is the canonical one of
+/// the same memory: what expand() says, without building it. Null otherwise.
+static ValueRef reduce_neighbours(const OpInfo &op, const Value &x,
+                                  const std::vector<int64_t> &axes,
+                                  const TensorType &type,
+                                  const Location &where) {
+  if (axes.empty() || axes.back() - axes.front() + 1 != int64_t(axes.size()) ||
+      !x.is_dense())
+    return {};
+  Shape three = {1, 1, 1};
+  for (int i = 0; i < x.shape.rank(); ++i)
+    three[i < axes.front() ? 0 : i <= axes.back() ? 1 : 2] *= x.shape[i];
+  ValueRef view = view_reshape(x, three);
+  const Value *operand = view.get();
+  static const Attrs canonical = {std::vector<int64_t>{1}, false};
+  ValueRef y = run_kernel(op, {&operand, 1}, canonical,
+                          {type.dtype, {three[0], three[2]}}, where);
+  return view_reshape(*y, type.shape);
+}
+
+/// Those of sum_to, as its expansion finds them.
+static std::vector<int64_t> summed_axes(const Shape &from, const Shape &to) {
+  std::vector<int64_t> axes;
+  int lead = from.rank() - to.rank();
+  for (int i = 0; i < from.rank(); ++i)
+    if (i < lead || (to[i - lead] == 1 && from[i] != 1))
+      axes.push_back(i);
+  return axes;
+}
+
 ValueRef detail::execute(const OpInfo &op, std::span<const Variable> xs,
                          const Attrs &attrs, const TensorType &type,
                          const Location &where) {
@@ -145,6 +174,19 @@ ValueRef detail::execute(const OpInfo &op, std::span<const Variable> xs,
                                 x->type(), where);
     return view_reshape(*dense, type.shape);
   }
+  case OpId::Sum:
+  case OpId::Max:
+  case OpId::Min:
+    if (ValueRef y = reduce_neighbours(
+            op, *x, std::get<std::vector<int64_t>>(attrs[0]), type, where))
+      return y;
+    break;
+  case OpId::SumTo:
+    if (ValueRef y =
+            reduce_neighbours(opInfo(OpId::Sum), *x,
+                              summed_axes(x->shape, type.shape), type, where))
+      return y;
+    break;
   default:
     break;
   }

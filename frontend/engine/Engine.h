@@ -28,6 +28,10 @@ inline Variable apply(OpId op, std::initializer_list<Variable> operands,
   return apply(op, std::span(operands.begin(), operands.size()),
                std::move(attrs), where);
 }
+/// The same when the type of the result is known.
+Variable apply_typed(const OpInfo &op, std::span<const Variable> operands,
+                     Attrs &&attrs, const TensorType &type,
+                     const Location &where);
 /// The same for a result that is a view: `view` shares x's storage. In a
 /// recording the operation itself is recorded instead.
 Variable apply_view(OpId op, std::span<const Variable> operands, Attrs attrs,

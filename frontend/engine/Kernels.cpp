@@ -9,10 +9,10 @@
 
 #include "frontend/engine/Kernels.h"
 
-#include "frontend/core/ThreadState.h"
 #include "compiler/Driver/Client/Client.h"
 #include "etch/error.h"
 #include "etch/host.h"
+#include "frontend/core/ThreadState.h"
 #include "frontend/engine/KernelText.h"
 
 #include <algorithm>
@@ -234,9 +234,11 @@ static ValueRef run_canonical(const OpInfo &op,
   // Strides of axes of extent 1 mean nothing, but a kernel may look at them.
   for (const Value *x : xs) {
     ValueRef d = dense(x, where);
-    ValueRef plain = make_view(*d, d->shape, d->strides);
-    dense_strides(d->shape, plain->strides);
-    add(std::move(plain), Inner::dense);
+    int64_t strides[Shape::max_rank];
+    dense_strides(d->shape, strides);
+    if (!std::equal(strides, strides + d->shape.rank(), d->strides))
+      d = make_view(*d, d->shape, strides);
+    add(std::move(d), Inner::dense);
   }
   spec.unit_inner = op.kind == OpKind::reduction && xs[0]->shape.back() == 1;
   if (op.shaped) // carries the result's extents

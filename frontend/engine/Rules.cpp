@@ -111,9 +111,9 @@ Variable RuleRunner::evaluate(Handle value) {
       Variable xs[3];
       for (int i = 0; i < s->num_operands; ++i)
         xs[i] = s->operands[i]->result;
-      s->result =
-          detail::apply(s->op, std::span<const Variable>(xs, s->num_operands),
-                        std::move(s->attrs), where);
+      s->result = apply_typed(opInfo(s->op),
+                              std::span<const Variable>(xs, s->num_operands),
+                              std::move(s->attrs), s->type, where);
     } else if (s->kind == Step::splat) {
       s->result = make_literal(s->value, s->type, where);
     } else if (s->kind == Step::mistake || !has_contents(s->result)) {

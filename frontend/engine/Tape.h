@@ -33,6 +33,8 @@ struct Output {
   bool cut = false; ///< unchained: consumers take it for a leaf
 };
 
+struct Pending; // Backward.cpp
+
 class Entry : public Counted {
 public:
   explicit Entry(const Location &where) : where(where), order(next_serial()) {}
@@ -68,6 +70,7 @@ public:
   const Location where;
   const uint64_t order; ///< of creation
   uint32_t generation = 0;
+  Pending *pending = nullptr; ///< the reverse sweep's own
 
 protected:
   Edge *edges = nullptr;

@@ -16,10 +16,12 @@ std::optional<TensorType>
 etch::inferMatmul(std::span<const TensorType> operands, const Attrs &,
                   std::string &error) {
   const Shape &x = operands[0].shape, &w = operands[1].shape;
-  std::string shapes = "x is " + to_string(x) + ", w is " + to_string(w);
+  auto shapes = [&] {
+    return "x is " + to_string(x) + ", w is " + to_string(w);
+  };
   int rank = x.rank();
   if (rank < 2 || w.rank() != rank) {
-    error = "two matrices or two equal batches of them are needed: " + shapes;
+    error = "two matrices or two equal batches of them are needed: " + shapes();
     return std::nullopt;
   }
   if (operands[0].dtype != operands[1].dtype || operands[0].dtype == boolean) {
@@ -28,13 +30,13 @@ etch::inferMatmul(std::span<const TensorType> operands, const Attrs &,
     return std::nullopt;
   }
   if (differ(x[rank - 1], w[rank - 2])) {
-    error = "inner dimensions differ: " + shapes;
+    error = "inner dimensions differ: " + shapes();
     return std::nullopt;
   }
   TensorType y = {operands[0].dtype, {}};
   for (int i = 0; i < rank - 2; ++i) {
     if (differ(x[i], w[i])) {
-      error = "batch dimensions differ: " + shapes;
+      error = "batch dimensions differ: " + shapes();
       return std::nullopt;
     }
     y.shape.push_back(x[i] == dynamic_extent ? w[i] : x[i]);
