@@ -127,6 +127,20 @@ void Evaluator::collapse() {
   level.clear(); // no longer one dimension for each axis
 }
 
+int Evaluator::transposedDim() const {
+  int last = rank() - 1;
+  for (const Access &a : accesses) {
+    if (last < 1 || a.strides[last].is(0) || a.strides[last].is(1))
+      continue;
+    for (int dim = 0; dim < last; ++dim)
+      if (a.strides[dim].is(1))
+        return dim;
+    if (!a.strides[last].isKnown())
+      return last - 1; // likely
+  }
+  return -1;
+}
+
 void Evaluator::enter(Access &a, ArrayRef<Ix> indices, bool load) {
   const Buffer &b = k.buffers[a.buffer];
   Ix offset = 0;

@@ -38,6 +38,10 @@ public:
   /// How many of the original dimensions the outermost loop is made of.
   int outermostAxes() const { return firstAxis[1]; }
 
+  /// A loop along which some read walks its memory while the last loop jumps
+  /// (a transposed operand); -1 if there is none.
+  int transposedDim() const;
+
   // 3. Code.
   /// Fixes all loop indices but that of `vectorDim`, at the insertion point.
   void enter(llvm::ArrayRef<Ix> indices, int vectorDim);

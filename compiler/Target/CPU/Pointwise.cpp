@@ -12,17 +12,68 @@ using namespace mlir;
 using namespace etch;
 using namespace etch::cpu;
 
-/// Loops over all dimensions from `dim` on, the last one in vectors.
-static void emitNest(Kernel &k, Evaluator &values, SmallVector<Ix> &indices,
-                     int dim, function_ref<void()> innermost) {
-  int last = values.rank() - 1;
-  if (dim == last)
-    return innermost();
-  k.e.loop(0, values.loopExtents()[dim], 1, [&](Ix i) {
-    indices[dim] = i;
-    emitNest(k, values, indices, dim + 1, innermost);
-  });
-}
+namespace {
+
+/// Loops over all dimensions, the last one in vectors, the outermost over the
+/// units of the kernel. Where an operand is transposed, a block of its contiguous
+/// dimension is the innermost loop, so that its cache lines are used whole.
+class Nest {
+public:
+  static constexpr int64_t kRows = 16;
+
+  Nest(Kernel &k, Evaluator &values, int64_t lanes,
+       function_ref<void(Ix, Lanes)> point)
+      : k(k), values(values), lanes(lanes), point(point),
+        blocked(values.transposedDim()),
+        indices(size_t(values.rank()), Ix(0)) {}
+
+  void emit(int dim = 0) {
+    Emit &e = k.e;
+    if (dim == values.rank() - 1)
+      return blocked < 0 ? vectors() : block();
+    Ix lower = 0, upper = values.loopExtents()[dim];
+    if (dim == 0) {
+      lower = Ix(k.begin);
+      upper = Ix(k.end);
+    }
+    if (dim == blocked)
+      blockEnd = upper;
+    e.loop(lower, upper, dim == blocked ? kRows : 1, [&](Ix i) {
+      indices[dim] = i;
+      emit(dim + 1);
+    });
+  }
+
+private:
+  void vectors() {
+    int last = values.rank() - 1;
+    values.enter(indices, last);
+    k.e.vectorLoop(0, values.loopExtents()[last], lanes, k.peels(), point);
+  }
+  void block() {
+    Emit &e = k.e;
+    int last = values.rank() - 1;
+    Ix from = indices[blocked], to = e.min(e.add(from, kRows), blockEnd);
+    e.vectorLoop(0, values.loopExtents()[last], lanes,
+                 k.options.vectorBits < 512, [&](Ix i, Lanes covered) {
+                   e.loop(from, to, 1, [&](Ix row) {
+                     indices[blocked] = row;
+                     values.enter(indices, last);
+                     point(i, covered);
+                   });
+                 });
+  }
+
+  Kernel &k;
+  Evaluator &values;
+  int64_t lanes;
+  function_ref<void(Ix, Lanes)> point;
+  int blocked;
+  SmallVector<Ix> indices;
+  Ix blockEnd;
+};
+
+} // namespace
 
 LogicalResult etch::cpu::emitPointwise(Kernel &k) {
   Emit &e = k.e;
@@ -80,19 +131,12 @@ LogicalResult etch::cpu::emitPointwise(Kernel &k) {
       }
     }
   } else {
-    SmallVector<Ix> indices(extents.size(), Ix(0));
-    int last = values.rank() - 1;
-    e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix i) {
-      indices[0] = i;
-      emitNest(k, values, indices, 1, [&] {
-        values.enter(indices, last);
-        e.vectorLoop(0, extents[last], lanes, k.peels(), point);
-      });
-    });
+    Nest(k, values, lanes, point).emit();
   }
 
   // The launch merges dimensions as the kernel did: the outermost loop is made
   // of the first `merged` axes of the result.
+  int64_t step = values.transposedDim() == 0 ? Nest::kRows : 1;
   size_t merged =
       flat ? out.extents.size() : size_t(values.outermostAxes());
   k.work = [=](Emit &e, ArrayRef<Extents> shapes) {
@@ -108,7 +152,7 @@ LogicalResult etch::cpu::emitPointwise(Kernel &k) {
     } else {
       work.count = outer;
       Ix unit = e.max(e.mul(inner, opsPerElement), 1);
-      work.grain = e.max(e.div(kGrainCost, unit), 1);
+      work.grain = e.roundUp(e.max(e.div(kGrainCost, unit), 1), step);
     }
     return work;
   };
