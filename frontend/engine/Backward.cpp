@@ -111,6 +111,11 @@ std::pair<size_t, bool> Sweep::find_leaf(Node *leaf) {
 }
 
 void Sweep::deliver_to_leaf(Node *leaf, const Variable &cotangent) {
+  if ((leaf->flags & Node::severed) && !targets)
+    throw UserError("backward: it leads to the result of a compiled function, "
+                    "which keeps no graph: call backward() inside of the "
+                    "function, or detach() the result",
+                    where);
   auto [at, known] = find_leaf(leaf);
   if (known)
     return add(leaves[at].second, cotangent);
