@@ -14,22 +14,20 @@ using namespace demo;
 
 namespace {
 
-/// Runs steps on the first batches; milliseconds per step, the first ones,
-/// which compile, left out.
+/// Runs steps on the first batches; milliseconds of the middle one of them.
 template <class Step>
 double run_steps(const Options &o, const Digits &data, Step &&step,
                  std::vector<double> &losses, const char *name) {
-  constexpr int64_t warm = 5;
-  double start = now_ms();
+  std::vector<double> times;
   for (int64_t i = 0; i < o.compared; ++i) {
-    if (i == warm)
-      start = now_ms();
     auto [x, t] = batch_of(data.train, i, o.batch);
+    double start = now_ms();
     losses.push_back(double(step(x, t).template item<float>()));
-    progress(name, i + 1, o.compared, losses.back(),
-             i >= warm ? double(i + 1 - warm) * 1e3 / (now_ms() - start) : 0);
+    times.push_back(now_ms() - start);
+    progress(name, i + 1, o.compared, losses.back(), 1e3 / times.back());
   }
-  return (now_ms() - start) / double(o.compared - warm);
+  std::nth_element(times.begin(), times.begin() + o.compared / 2, times.end());
+  return times[size_t(o.compared / 2)];
 }
 
 bool same_bits(const Variable &a, const Variable &b) {

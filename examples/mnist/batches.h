@@ -17,6 +17,16 @@ static inline double now_ms(void) {
   return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
+static inline int by_size(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static inline double median(double *values, long count) {
+  qsort(values, (size_t)count, sizeof(double), by_size);
+  return values[count / 2];
+}
+
 /* Fills the inputs with the next batch of the file; a predictor takes no
    labels. */
 static inline void next_batch(FILE *file, library_t *to, size_t label_bytes,

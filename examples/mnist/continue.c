@@ -23,17 +23,16 @@ static void train(const char *folder, long steps, const char *state) {
   int64_t *labels = malloc((size_t)batch * sizeof(int64_t));
   FILE *data = open_batches(folder, "train.bin", &batches);
   FILE *losses = fopen(path_in(folder, "losses.bin"), "wb");
-  if (!data || !losses || !labels || batches < 1)
+  double *times = malloc((size_t)steps * sizeof(double));
+  if (!data || !losses || !labels || !times || batches < 1)
     fail("cannot read or write in", folder);
-  double spent = 0;
   for (long i = 0; i < steps; ++i) {
     if (i % batches == 0)
       fseek(data, sizeof batches, SEEK_SET);
     next_batch(data, &step, (size_t)batch * sizeof(int64_t), labels);
     double start = now_ms();
     run_library(&step);
-    if (i > 0) /* the first one touches all memory */
-      spent += now_ms() - start;
+    times[i] = now_ms() - start;
     fwrite(step.results[0].data, sizeof(float), 1, losses);
   }
   fclose(data);
@@ -41,7 +40,8 @@ static void train(const char *folder, long steps, const char *state) {
   free(labels);
   float loss = *(float *)step.results[0].data;
   printf("C: %ld steps, loss %.4f (%a), ms per step %.4f\n", steps, loss, loss,
-         spent / (double)(steps - 1));
+         median(times, steps));
+  free(times);
   save_state(&step, state);
   free_library(&step);
 }
@@ -71,8 +71,8 @@ static void predict(const char *folder, const char *state) {
 }
 
 int main(int argc, char **argv) {
-  if (argc < 3 || argc > 4 || atol(argv[2]) < 2)
-    fail("usage: etch-demo-continue FOLDER STEPS [STATE], STEPS > 1", "");
+  if (argc < 3 || argc > 4 || atol(argv[2]) < 1)
+    fail("usage: etch-demo-continue FOLDER STEPS [STATE], STEPS > 0", "");
   char state[4096];
   snprintf(state, sizeof state, "%s",
            argc > 3 ? argv[3] : path_in(argv[1], "continued.state"));
