@@ -1,0 +1,121 @@
+//===- TrainingTest.cpp - compiled training has the bits of eager ---------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+
+#include "etch/etch.h"
+
+#include <gmock/gmock.h>
+
+using namespace etch;
+
+namespace {
+
+struct Result {
+  std::vector<double> losses;
+  std::vector<std::vector<double>> params, grads;
+  int compiles = 0, traces = 0;
+};
+
+template <class MakeOptimizer>
+Result train(bool compiled, MakeOptimizer make, int batch, int steps) {
+  random::seed(3);
+  MLP model({7, 5, 3}, sigmoid);
+  auto optimizer = make();
+  optimizer.setup(model);
+  Variable x = random::rand({batch * 2, 4}).astype(f32).detach();
+  Variable t = random::randint(0, 3, {batch * 2});
+  auto step = [&](const Variable &x, const Variable &t) {
+    Variable loss = softmax_cross_entropy(model(x), t);
+    model.clear_grads();
+    loss.backward();
+    optimizer.update();
+    return loss;
+  };
+  auto f = compile(step);
+  Result r;
+  for (int i = 0; i < steps; ++i) {
+    optimizer.lr *= 0.95;
+    int at = i % 2 * batch;
+    Variable bx = x[slice(at, at + batch)].detach(),
+             bt = t[slice(at, at + batch)];
+    r.losses.push_back((compiled ? f(bx, bt) : step(bx, bt)).item());
+  }
+  for (const Variable &p : model.params()) {
+    r.params.push_back(p.to_vector());
+    r.grads.push_back(p.grad().to_vector());
+  }
+  r.compiles = f.compile_count();
+  r.traces = f.trace_count();
+  return r;
+}
+
+template <class MakeOptimizer> void expect_same(MakeOptimizer make) {
+  for (int batch : {1, 13, 64}) {
+    Result e = train(false, make, batch, 12), c = train(true, make, batch, 12);
+    EXPECT_EQ(e.losses, c.losses) << "batch " << batch;
+    EXPECT_EQ(e.params, c.params) << "batch " << batch;
+    EXPECT_EQ(e.grads, c.grads) << "batch " << batch;
+    EXPECT_EQ(c.compiles, 1);
+    EXPECT_EQ(c.traces, 1);
+    EXPECT_LT(c.losses.back(), c.losses.front() + 1);
+  }
+}
+
+TEST(Training, C150_SGD) {
+  expect_same([] { return SGD({.lr = 0.5}); });
+}
+TEST(Training, C150_MomentumSGD) {
+  expect_same([] { return MomentumSGD({.lr = 0.1}); });
+}
+TEST(Training, C150_AdaGrad) {
+  expect_same([] { return AdaGrad({.lr = 0.1}); });
+}
+TEST(Training, C150_Adam) {
+  expect_same([] { return Adam({.lr = 0.01}); });
+}
+TEST(Training, C150_Hooks) {
+  expect_same([] {
+    SGD optimizer({.lr = 0.5});
+    optimizer.add_hook(WeightDecay(1e-2)).add_hook(ClipGrad(0.5));
+    return optimizer;
+  });
+}
+
+TEST(Training, C150_OneRunPerStep) {
+  random::seed(0);
+  MLP model({10, 1}, sigmoid);
+  SGD optimizer({.lr = 0.2});
+  optimizer.setup(model);
+  Variable x = random::rand({100, 1}).astype(f32).detach();
+  auto step = compile([&](const Variable &x) {
+    Variable loss = mean_squared_error(model(x), x);
+    model.clear_grads();
+    loss.backward();
+    optimizer.update();
+    return loss;
+  });
+  for (int i = 0; i < 3; ++i)
+    step(x);
+  EXPECT_EQ(step.trace_count(), 1);
+  EXPECT_GT(step.num_launches(), 0);
+  EXPECT_EQ(step.memory().states, 4u * (10 + 10 + 10 + 1));
+  EXPECT_GT(step.saved_bytes(), 0u);
+  EXPECT_LE(step.saved_bytes(), step.arena_bytes());
+}
+
+TEST(Training, C034_ForwardOnlySavesNothing) {
+  random::seed(0);
+  MLP model({10, 1}, sigmoid);
+  Variable x = random::rand({100, 1}).astype(f32);
+  auto predict = compile([&](const Variable &x) { return model(x); });
+  Variable y;
+  {
+    NoGrad scope;
+    y = predict(x);
+  }
+  EXPECT_EQ(predict.saved_bytes(), 0u);
+  EXPECT_THROW(y.backward(), UserError);
+}
+
+} // namespace
