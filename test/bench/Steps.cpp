@@ -24,51 +24,55 @@ using namespace etch;
 using namespace etch::bench;
 
 namespace {
-/// y = sin(2 pi x) + noise by a 1-10-1 net, batch 100 (the book's step 44).
-struct Sine {
+/// A network with its optimizer and one batch.
+template <class OptimizerT> struct Net {
   Variable x, t;
-  MLP model{{10, 1}, sigmoid};
-  SGD optimizer{{.lr = 0.2}};
+  MLP model;
+  OptimizerT optimizer;
+  Variable (*loss)(const Variable &y, const Variable &t);
 
-  Sine() {
-    random::seed(0);
-    x = random::rand({100, 1}).astype(f32).detach();
-    x.set_requires_grad(false);
-    t = (sin(x * (2 * M_PI)) + random::rand({100, 1}).astype(f32)).detach();
-    t.set_requires_grad(false);
-    optimizer.setup(model);
-  }
   Variable step(const Variable &x, const Variable &t) {
-    Variable loss = mean_squared_error(model(x), t);
+    Variable l = loss(model(x), t);
     model.clear_grads();
-    loss.backward();
+    l.backward();
     optimizer.update();
-    return loss;
+    return l;
+  }
+
+protected:
+  Net(std::vector<int64_t> sizes, Activation activation, OptimizerT o,
+      Variable (*loss)(const Variable &, const Variable &))
+      : model(std::move(sizes), activation), optimizer(std::move(o)),
+        loss(loss) {
+    optimizer.setup(model);
+    random::seed(0);
+  }
+};
+
+/// y = sin(2 pi x) + noise by a 1-10-1 net, batch 100 (the book's step 44).
+struct Sine : Net<SGD> {
+  Sine()
+      : Net({10, 1}, sigmoid, SGD({.lr = 0.2}),
+            [](const Variable &y, const Variable &t) {
+              return mean_squared_error(y, t);
+            }) {
+    x = random::rand({100, 1}).astype(f32).detach();
+    t = (sin(x * (2 * M_PI)) + random::rand({100, 1}).astype(f32)).detach();
   }
 };
 
 /// The 784-1000-1000-10 ReLU net with Adam at batch 100, on random digits.
-struct Digits {
-  Variable x, t;
-  MLP model{{1000, 1000, 10}, relu};
-  Adam optimizer;
-
-  Digits() {
-    random::seed(0);
+struct Digits : Net<Adam> {
+  Digits()
+      : Net({1000, 1000, 10}, relu, Adam(),
+            [](const Variable &y, const Variable &t) {
+              return softmax_cross_entropy(y, t);
+            }) {
     x = random::rand({100, 784}).astype(f32).detach();
-    x.set_requires_grad(false);
     std::vector<int64_t> labels(100);
     for (size_t i = 0; i < labels.size(); ++i)
       labels[i] = int64_t(i % 10);
     t = from_data(std::span<const int64_t>(labels), {100});
-    optimizer.setup(model);
-  }
-  Variable step(const Variable &x, const Variable &t) {
-    Variable loss = softmax_cross_entropy(model(x), t);
-    model.clear_grads();
-    loss.backward();
-    optimizer.update();
-    return loss;
   }
 };
 
