@@ -97,6 +97,7 @@ Value ProgramExtents::bytesOf(Value tensor) {
   for (Value extent : of(tensor))
     bytes = arith::MulIOp::create(b, loc, bytes, extent);
   Value align = constant(arenaAlignment);
-  Value blocks = arith::CeilDivUIOp::create(b, loc, bytes, align);
+  bytes = arith::AddIOp::create(b, loc, bytes, constant(arenaAlignment - 1));
+  Value blocks = arith::DivUIOp::create(b, loc, bytes, align);
   return arith::MulIOp::create(b, loc, blocks, align);
 }

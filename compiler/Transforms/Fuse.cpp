@@ -177,6 +177,8 @@ Value Emitter::operand(const Cluster &cluster, Value x, int level,
     return inside.lookup(edge.root);
   SpaceMap::Builder to = {b, loc, values, temporaries, reshapes};
   Value seen = spaces.express(x, cluster.space[level], to);
+  if (!seen) // symbolic extents that are equal but not known to be
+    seen = x;
   // A view of a reshape: that is a dense value of the new main.
   for (Value y = seen; Operation *op = y.getDefiningOp();
        y = op->getOperand(0)) {
@@ -216,10 +218,10 @@ void Emitter::emitPointwise(const Cluster &cluster, int level) {
     // a strided argument whose extents are known at run time only.
     bool isOwnSpace = spaces.spaceOf(y) == cluster.space[level];
     for (Value x : op->getOperands())
-      operands.push_back(
-          isOwnSpace && llvm::isa<BlockArgument>(x) && !spaces.isDense(x)
-              ? x
-              : operand(cluster, x, level, op->getLoc()));
+      operands.push_back(isOwnSpace && llvm::isa<BlockArgument>(x) &&
+                                 !spaces.isDense(x)
+                             ? x
+                             : operand(cluster, x, level, op->getLoc()));
     inside[y] = create(op, operands, SpaceMap::typeOf(y, cluster.space[level]))
                     ->getResult(0);
   }
@@ -295,6 +297,9 @@ struct Fuse : etch::impl::FuseBase<Fuse> {
       return llvm::map_to_vector(body, [](Operation &op) { return &op; });
     };
     SpaceMap spaces(main);
+    for (Operation &op : body)
+      if (llvm::isa<PointwiseOpInterface>(op))
+        spaces.learnFrom(&op);
     Materialiser materialiser(main, spaces);
     for (Operation *op : listOps())
       materialiser.visit(op);

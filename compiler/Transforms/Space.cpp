@@ -29,6 +29,47 @@ Product &Product::operator*=(const Product &other) {
   return *this;
 }
 
+void SpaceMap::addSymbol(Product &product, Value value, int64_t axis) {
+  // Chains are short: what a symbol equals is brought to its end when learnt.
+  SmallVector<std::pair<const void *, int64_t>> work = {
+      {value.getAsOpaquePointer(), axis}};
+  while (!work.empty()) {
+    auto symbol = work.pop_back_val();
+    auto it = equal.find(symbol);
+    if (it == equal.end()) {
+      product.symbols.push_back(symbol);
+      continue;
+    }
+    product.known *= it->second.known;
+    llvm::append_range(work, it->second.symbols);
+  }
+}
+
+void SpaceMap::learnFrom(Operation *op) {
+  auto isStatic = [](Value x) {
+    auto type = llvm::dyn_cast<RankedTensorType>(x.getType());
+    return !type || type.hasStaticShape();
+  };
+  if (llvm::all_of(op->getOperands(), isStatic))
+    return;
+  Space first = spaceOf(op->getOperand(0));
+  for (Value x : op->getOperands().drop_front()) {
+    Space other = spaceOf(x);
+    for (auto [p, q] : llvm::zip_equal(first, other)) {
+      auto learn = [&](const Product &a, const Product &b) {
+        bool isSymbol = a.known == 1 && a.symbols.size() == 1;
+        if (!isSymbol || llvm::is_contained(b.symbols, a.symbols[0]))
+          return false;
+        equal[a.symbols[0]] = b;
+        return true;
+      };
+      if (p != q && !learn(q, p))
+        learn(p, q);
+    }
+    first = spaceOf(op->getOperand(0));
+  }
+}
+
 Product SpaceMap::productOf(ExtentSource source) {
   Product product;
   SmallVector<ExtentSource> work = {source};
@@ -39,7 +80,7 @@ Product SpaceMap::productOf(ExtentSource source) {
       if (!type.isDynamicDim(unsigned(axis)))
         product.known *= type.getDimSize(unsigned(axis));
       else
-        product.symbols.push_back({value.getAsOpaquePointer(), axis});
+        addSymbol(product, value, axis);
       continue;
     }
     APInt constant;
@@ -53,7 +94,7 @@ Product SpaceMap::productOf(ExtentSource source) {
       work.push_back(
           resolver.resolve(dim.getSource(), *dim.getConstantIndex()));
     } else {
-      product.symbols.push_back({value.getAsOpaquePointer(), -1});
+      addSymbol(product, value, -1);
     }
   }
   llvm::sort(product.symbols);

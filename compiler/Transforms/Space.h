@@ -35,6 +35,9 @@ class SpaceMap {
 public:
   explicit SpaceMap(mlir::func::FuncOp main) : main(main) {}
 
+  /// Learns from a pointwise op that its operands have equal extents.
+  void learnFrom(mlir::Operation *op);
+
   Space spaceOf(mlir::Value tensor);
 
   /// Whether `express` would succeed.
@@ -78,9 +81,12 @@ private:
   mlir::Value transpose(mlir::Value x, llvm::ArrayRef<int64_t> permutation,
                         Builder &builder);
   Product productOf(ExtentSource source);
+  void addSymbol(Product &product, mlir::Value value, int64_t axis);
 
   mlir::func::FuncOp main;
   ExtentResolver resolver;
+  /// What a symbol is known to equal.
+  llvm::DenseMap<std::pair<const void *, int64_t>, Product> equal;
 };
 
 } // namespace etch

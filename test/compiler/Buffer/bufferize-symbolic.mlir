@@ -7,7 +7,7 @@
 // CHECK-SAME: (%[[X:.*]]: memref<?x3xf32>) -> i64
 // CHECK: %[[N:.*]] = memref.dim %[[X]]
 // CHECK: arith.muli %{{.*}}, %[[N]]
-// CHECK: arith.ceildivui
+// CHECK: arith.divui
 // CHECK: return
 // CHECK-LABEL: func @main
 // CHECK-SAME: (%[[X:.*]]: memref<?x3xf32>, %{{.*}}: memref<3x?xf32> {etch.result = 0 : i64}, %[[ARENA:.*]]: memref<?xi8>

@@ -1,6 +1,5 @@
 // Values get places: arguments, results, one arena; dying operands are reused.
 //
-// CAPABILITY: C107
 // RUN: etch-opt %s -split-input-file -etch-fuse -etch-bufferize | FileCheck %s
 
 // The three transposes keep kernels apart. Two buffers are enough for three

@@ -1,6 +1,5 @@
 // Gradients become ops, at the locations of the ops that they differentiate.
 //
-// CAPABILITY: C026
 // RUN: etch-opt %s -split-input-file -etch-differentiate -mlir-print-debuginfo -mlir-use-nameloc-as-prefix=false | FileCheck %s
 
 // Contributions to one value add up in the order in which they arrive: ops last
