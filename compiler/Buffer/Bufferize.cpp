@@ -366,10 +366,24 @@ void Writer::writeSteps() {
 
 namespace {
 struct Bufferize : etch::impl::BufferizeBase<Bufferize> {
+  using BufferizeBase::BufferizeBase;
+
   void runOnOperation() override {
     auto main = getOperation().lookupSymbol<func::FuncOp>("main");
-    if (main && failed(Writer(main).run()))
+    if (!main)
+      return;
+    if (failed(Writer(main).run()))
+      return signalPassFailure();
+    auto bytes = [&](StringRef name) {
+      return getOperation()->getAttrOfType<IntegerAttr>(name).getInt();
+    };
+    if (budget > 0 && bytes("etch.arena_bytes") > budget) {
+      emitError(UnknownLoc::get(&getContext()))
+          << "the program needs " << bytes("etch.arena_bytes")
+          << " bytes of memory, the budget is " << int64_t(budget) << " ("
+          << bytes("etch.live_bytes") << " bytes are alive at once)";
       signalPassFailure();
+    }
   }
 };
 } // namespace

@@ -22,6 +22,9 @@ def Bufferize : Pass<"etch-bufferize", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::memref::MemRefDialect",
                            "::etch::device::DeviceDialect"];
+  let options = [Option<"budget", "budget", "int64_t", "0",
+                        "Bytes that the arena may take; 0 is no limit. A static "
+                        "program that needs more is an error">];
 }
 
 #endif // ETCH_COMPILER_BUFFER_PASSES

@@ -47,8 +47,9 @@ void etch::buildFusePipeline(OpPassManager &pm, const PipelineOptions &) {
 }
 
 // --etch-bufferize-pipeline
-void etch::buildBufferizePipeline(OpPassManager &pm, const PipelineOptions &) {
-  pm.addPass(createBufferize());
+void etch::buildBufferizePipeline(OpPassManager &pm,
+                                  const PipelineOptions &options) {
+  pm.addPass(createBufferize({options.memoryBudget}));
   pm.addPass(createVerifyBufferize());
 }
 
