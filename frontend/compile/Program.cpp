@@ -246,8 +246,10 @@ static ValueRef add_gradient(const Variable &old, ValueRef g) {
 void Program::materialize(Variant &v) {
   const Trace &t = *v.trace;
   for (int32_t slot : slots) {
-    if (!std::binary_search(v.exits.slots.begin(), v.exits.slots.end(), slot))
+    if (!std::binary_search(v.exits.slots.begin(), v.exits.slots.end(), slot)) {
+      tracer.trace().stale = true;
       continue; // of a Function's backward half: stays without contents
+    }
     ValueRef contents = v.contents_of(slot);
     for (const Tracer::OldGradient &o : tracer.old_gradients())
       if (o.value == slot &&

@@ -86,6 +86,7 @@ struct Trace {
   std::vector<NodeRef> nodes;
   std::vector<const Node *> hints; ///< by slot: what a captured array was last
   std::vector<double> literals;    ///< by value; of the call in progress
+  std::vector<int32_t> captured;   ///< the slots of captured arrays
   bool stale = false;              ///< some Nodes are missing or taken
 
   std::span<const Use> uses_of(const Event &e) const {

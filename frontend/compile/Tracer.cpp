@@ -18,7 +18,7 @@ Tracer::Tracer() : serial(next_serial()) {}
 
 Variable Tracer::handle(int32_t slot) const {
   Node *n = t->nodes[size_t(slot)].get();
-  add_ref(n);
+  retain(n);
   return Variable::adopt(n);
 }
 
@@ -212,6 +212,9 @@ void Tracer::start_recording() {
   fresh.values.assign(old.values.begin(), old.values.begin() + long(values));
   fresh.events.assign(old.events.begin(), old.events.begin() + long(cursor));
   fresh.uses.assign(old.uses.begin(), old.uses.begin() + long(uses));
+  for (int32_t slot : old.captured)
+    if (size_t(slot) < values)
+      fresh.captured.push_back(slot);
   fresh.nodes.resize(values);
   fresh.hints.resize(values);
   fresh.literals.resize(values);
@@ -294,6 +297,8 @@ Event &Tracer::add_event(Event::Kind kind, const Location &where) {
 int32_t Tracer::add_value(const TensorType &type, Source source, int32_t event,
                           uint16_t flags) {
   int32_t id = int32_t(t->values.size());
+  if (source == Source::captured)
+    t->captured.push_back(id);
   t->values.push_back({type, source, false, flags, event, id});
   t->nodes.emplace_back();
   t->hints.push_back(nullptr);
@@ -470,6 +475,19 @@ void Tracer::host_read(const Variable &x, const char *what,
           "operations (where, cond, while_loop), or read it outside of the "
           "compiled function",
       where);
+}
+
+void Tracer::host_write(const Variable &x, const Location &where) {
+  bool read = false;
+  for (const Variable &a : actual)
+    read |= a.node() == x.node();
+  for (int32_t slot : t->captured)
+    read |= t->nodes[size_t(slot)].get() == x.node();
+  if (read)
+    throw TraceError("span: writing into an array that an operation of the "
+                     "function being compiled has read; assign() to it, or "
+                     "write before the first use",
+                     where);
 }
 
 void Tracer::assign(const Variable &target, const Variable &value,
@@ -663,24 +681,24 @@ void Tracer::exits(std::vector<int32_t> &slots) {
     saved_values[i].node->value = std::move(saved_values[i].value);
   saved_values.clear();
 
-  // A Node that only the trace holds is dead, and so is its gradient.
-  for (bool changed = true; changed;) {
-    changed = false;
+  // A Node that only the trace holds is dead, and so is its gradient. Of
+  // captured arrays, saved_grads holds one, too.
+  for (bool again = true; again;) {
+    again = false;
+    slots.clear();
     for (size_t i = size_t(t->num_args); i < t->nodes.size(); ++i) {
       Node *n = t->nodes[i].get();
-      // Of captured arrays, saved_grads holds one, too.
-      uint32_t own_refs = t->values[i].source == Source::captured ? 2 : 1;
-      if (n && n->refs <= own_refs && n->grad.defined()) {
+      if (!n)
+        continue;
+      bool captured = t->values[i].source == Source::captured;
+      if (n->refs > uint32_t(captured) + 1) {
+        if (!captured)
+          slots.push_back(int32_t(i));
+      } else if (n->grad.defined()) {
         n->grad = Variable();
-        changed = true;
+        again = true;
       }
     }
-  }
-  slots.clear();
-  for (size_t i = size_t(t->num_args); i < t->nodes.size(); ++i) {
-    const Node *n = t->nodes[i].get();
-    if (n && n->refs > 1 && t->values[i].source != Source::captured)
-      slots.push_back(int32_t(i));
   }
 }
 
@@ -747,11 +765,16 @@ void Tracer::end(bool success) {
   for (const Variable &p : placeholders)
     if (p.defined() && p.node()->trace)
       p.clear_grad();
-  if (t) {
+  if (t && success) {
+    // All other Nodes were seen to be dead, or given away.
+    for (int i = 0; i < t->num_args; ++i)
+      t->nodes[size_t(i)] = {};
+    for (int32_t slot : t->captured)
+      t->nodes[size_t(slot)] = {};
+  } else if (t) {
     for (size_t i = 0; i < t->nodes.size(); ++i) {
-      bool result = t->values[i].source == Source::result ||
-                    t->values[i].source == Source::literal;
-      if (!result)
+      Source source = t->values[i].source;
+      if (source == Source::argument || source == Source::captured)
         t->nodes[i] = {};
       else if (t->nodes[i] && t->nodes[i]->refs != 1)
         t->stale = true;

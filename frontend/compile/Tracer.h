@@ -80,6 +80,7 @@ public:
               const Location &where) override;
   [[noreturn]] void host_read(const Variable &x, const char *what,
                               const Location &where) override;
+  void host_write(const Variable &x, const Location &where) override;
   Variable literal(double value, const TensorType &type,
                    const Location &where) override;
   void host_array(const Variable &x, const Location &where) override;

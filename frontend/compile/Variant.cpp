@@ -133,6 +133,66 @@ void Variant::load(CompiledModule loaded) {
       result_of[slot] = -2 - v;
   }
   shared.assign(t.values.size(), {});
+  find_index_checks();
+}
+
+void Variant::find_index_checks() {
+  index_checks.clear();
+  const Trace &t = *trace;
+  for (size_t i = 0; i < t.events.size(); ++i) {
+    const Event &e = t.events[i];
+    if (e.kind != Event::Kind::operation || e.op != OpId::Gather)
+      continue;
+    std::span<const Use> uses = t.uses_of(e);
+    int32_t v = t.resolve(uses[1].value);
+    // Through operations that keep the numbers.
+    while (t.values[size_t(v)].event >= 0) {
+      const Event &from = t.events[size_t(t.values[size_t(v)].event)];
+      bool keeps = from.kind == Event::Kind::operation &&
+                   (from.op == OpId::Reshape || from.op == OpId::Transpose ||
+                    from.op == OpId::BroadcastTo ||
+                    from.op == OpId::StopGradient || from.op == OpId::Cast);
+      if (!keeps)
+        break;
+      v = t.resolve(t.uses_of(from)[0].value);
+    }
+    const TraceValue &source = t.values[size_t(v)];
+    if (source.event < 0 && is_integer(source.type.dtype))
+      index_checks.push_back(
+          {v, int32_t(i), t.values[size_t(uses[0].value)].type.shape[1]});
+  }
+}
+
+template <class T> static const T *first_bad(const Value &v, int64_t extent) {
+  const T *at = static_cast<const T *>(v.data);
+  for (const T *end = at + v.shape.elements(); at != end; ++at)
+    if (*at < -extent || *at >= extent)
+      return at;
+  return nullptr;
+}
+
+void Variant::check_indices(const NodeFinder &nodes) const {
+  for (const IndexCheck &c : index_checks) {
+    ValueRef v = nodes.find(c.value)->value;
+    if (!v->is_dense())
+      v = dense_copy(*v);
+    int64_t bad;
+    if (v->dtype == i64) {
+      const int64_t *at = first_bad<int64_t>(*v, c.extent);
+      if (!at)
+        continue;
+      bad = *at;
+    } else {
+      const int32_t *at = first_bad<int32_t>(*v, c.extent);
+      if (!at)
+        continue;
+      bad = *at;
+    }
+    throw ValueError("gather: index " + std::to_string(bad) +
+                         " is out of range for extent " +
+                         std::to_string(c.extent),
+                     location_of(c.event));
+  }
 }
 
 //===----------------------------------------------------------------------===//
@@ -157,6 +217,8 @@ const ValueRef &Variant::bind(const Argument &arg, const NodeFinder &nodes) {
 
 void Variant::run(const NodeFinder &nodes) {
   Trace &t = *trace;
+  if (!exits.updates.empty())
+    check_indices(nodes);
   // Contents that live on under another Node: taken first, so that updates see
   // that they are shared.
   for (int32_t slot : exits.slots)

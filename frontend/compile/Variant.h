@@ -78,9 +78,18 @@ private:
     enum class Kind : uint8_t { literal, read, update } kind;
     int32_t value;
   };
+  /// An index that comes from the host: it is looked at before a run that would
+  /// update states, so that a bad one leaves them as they are.
+  struct IndexCheck {
+    int32_t value, event;
+    int64_t extent;
+  };
+  void find_index_checks();
+  void check_indices(const NodeFinder &nodes) const;
   const ValueRef &bind(const Argument &arg, const NodeFinder &nodes);
 
   std::vector<Argument> arguments;
+  std::vector<IndexCheck> index_checks;
   std::vector<etch_tensor_t> arg_tensors, result_tensors;
   std::vector<int64_t> strides; ///< of all tensors
   std::vector<double> literal_words;

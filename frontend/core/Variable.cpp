@@ -134,6 +134,8 @@ template <class T> std::span<T> Variable::span(SourceLocation l) const {
     if (!v.is_dense())
       node_->value = dense_copy(v); // the same contents: nobody can tell
   } else {
+    if (Recorder *r = recorder())
+      r->host_write(*this, Location(l).in_user_code());
     make_writable(*node_);
   }
   return {static_cast<T *>(node_->value->data), size_t(size())};

@@ -97,6 +97,11 @@ public:
   /// trace.
   [[noreturn]] virtual void host_read(const Variable &x, const char *what,
                                       const Location &where) = 0;
+  /// The host is about to write into an array with contents. TraceError if an
+  /// operation has read it already: what was recorded would see the change.
+  virtual void host_write(const Variable &x, const Location &where) {
+    (void)x, (void)where;
+  }
   /// A host number in an operation: `dtype` is the type that it takes, `shape`
   /// that of the other operand. Must give a Variable of that type.
   virtual Variable literal(double value, const TensorType &type,

@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "etch/etch.h"
+#include "frontend/compile/Variant.h"
 
 #include <filesystem>
 #include <gmock/gmock.h>
@@ -205,6 +206,33 @@ TEST(Compile, C135_ErrorsNameTheLine) {
     EXPECT_THAT(error.what(), HasSubstr("CompileTest.cpp:"));
   }
   EXPECT_EQ(f(x, array({0, 3})).to_vector(), (std::vector<double>{0, 6}));
+}
+
+TEST(Compile, C134_CompileErrorsNameTheLine) {
+  auto original = detail::module_compiler;
+  detail::module_compiler = [](const std::string &,
+                               const driver::CompileOptions &) {
+    detail::CompiledModule none;
+    none.diagnostics = {{driver::Severity::note, 0, "a remark"},
+                        {driver::Severity::error, 1, "exp: cannot be done"},
+                        {driver::Severity::error, 0, "mul: neither"}};
+    return none;
+  };
+  auto f = compile([](const Variable &x) {
+    Variable y = x * x;
+    return exp(y);
+  });
+  std::string message;
+  try {
+    f(Variable(1.0));
+  } catch (const CompileError &error) {
+    message = error.what();
+  }
+  detail::module_compiler = original;
+  EXPECT_THAT(message, HasSubstr("exp: cannot be done"));
+  EXPECT_THAT(message, HasSubstr("mul: neither"));
+  EXPECT_THAT(message, HasSubstr("[CompileTest.cpp:"));
+  EXPECT_EQ(f(Variable(0.0)).item(), 1.0); // the next call tries again
 }
 
 TEST(Compile, C136_UserErrorsAsInEagerMode) {

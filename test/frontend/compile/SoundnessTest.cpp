@@ -474,6 +474,53 @@ TEST(Soundness, C136_HostReadsAreRefused) {
   EXPECT_EQ(p.item(), 1.0);
 }
 
+TEST(Soundness, C136_HostWritesAreNoticed) {
+  bool late = false;
+  auto f = compile([&](const Variable &x) {
+    Variable a = zeros({3});
+    a.span<double>()[1] = 5;
+    Variable y = x * a;
+    if (late)
+      a.span<double>()[1] = 7;
+    return y + a;
+  });
+  Variable one = ones({3});
+  EXPECT_EQ(bits(f(one)), (std::vector<double>{0, 10, 0}));
+  EXPECT_EQ(bits(f(one)), (std::vector<double>{0, 10, 0}));
+  late = true;
+  EXPECT_THROW(f(one), TraceError);
+  late = false;
+  EXPECT_EQ(bits(f(one)), (std::vector<double>{0, 10, 0}));
+}
+
+TEST(Soundness, C135_BadIndexLeavesStatesAlone) {
+  random::seed(0);
+  MLP model({4, 3}, tanh);
+  SGD optimizer({.lr = 0.5});
+  optimizer.setup(model);
+  auto step = compile([&](const Variable &x, const Variable &t) {
+    Variable loss = softmax_cross_entropy(model(x), t);
+    model.clear_grads();
+    loss.backward();
+    optimizer.update();
+    return loss;
+  });
+  Variable x = random::rand({2, 5}).astype(f32), good = array({0, 2}),
+           bad = array({0, 3});
+  step(x, good);
+  std::vector<double> w = bits(model.params()[0]);
+  try {
+    step(x, bad);
+    FAIL();
+  } catch (const ValueError &error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("index 3"));
+    EXPECT_THAT(error.what(), testing::HasSubstr("SoundnessTest.cpp:"));
+  }
+  EXPECT_EQ(bits(model.params()[0]), w);
+  EXPECT_NO_THROW(step(x, good));
+  EXPECT_EQ(step.compile_count(), 1);
+}
+
 TEST(Soundness, C136_Nested) {
   Line m;
   auto inner = compile([&](const Variable &x) { return m.forward(x); });
