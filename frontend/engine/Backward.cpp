@@ -242,7 +242,8 @@ Variables Sweep::run(const Variable &y, const Variable &seed) {
   }
   if (!targets) {
     for (auto &[leaf, sum] : leaves)
-      add(leaf->grad, sum);
+      if (leaf->handles.refs || !sum.node()->creator) // see release()
+        add(leaf->grad, sum);
     return {};
   }
   Variables result;

@@ -198,9 +198,17 @@ void detail::make_writable(Node &n) {
 // Nodes
 //===----------------------------------------------------------------------===//
 
-void detail::retain(Node *node) noexcept { add_ref(node); }
+void detail::retain(Node *node) noexcept {
+  add_ref(node);
+  add_ref(&node->handles);
+}
 
 void detail::release(Node *node) noexcept {
+  // Nobody can ask for its gradient any more, unless by way of the graph; a
+  // gradient that has a graph leads back here: a cycle, which ends now.
+  if (drop_ref(&node->handles) && node->grad.defined() &&
+      node->grad.node()->creator)
+    node->grad = Variable();
   if (drop_ref(node))
     destroy(node);
 }
@@ -219,7 +227,7 @@ Variable detail::make_variable(ValueRef value, uint16_t flags) {
   n->flags = flags;
   n->value = std::move(value);
   n->serial = next_serial();
-  add_ref(n);
+  retain(n);
   return Variable::adopt(n);
 }
 

@@ -76,6 +76,7 @@ struct Node : Counted {
     seed = 32,      ///< where backward() started: in graphs, without gradient
     severed = 64,   ///< result of a compiled function, which keeps no graph
   };
+  Counted handles; ///< the Variables among the references; edges are others
   uint16_t flags = 0;
   uint16_t output = 0;     ///< which result of the creator
   uint32_t generation = 0; ///< as the book's: 0 for leaves

@@ -77,7 +77,7 @@ static Variable revive(Entry &e, int i, ValueRef value) {
 }
 
 static Variable handle_of(Node *n) {
-  add_ref(n);
+  retain(n);
   return Variable::adopt(n);
 }
 

@@ -36,7 +36,9 @@ TEST(C008_Printing, AsNumPy) {
                   : name == "bool"  ? boolean
                                     : f64;
     std::vector<float> narrow(values.begin(), values.end());
-    std::vector<int64_t> integers(values.begin(), values.end());
+    std::vector<int64_t> integers;
+    if (dtype == i64)
+      integers.assign(values.begin(), values.end());
     Variable x = dtype == f32   ? from_data(narrow, shape)
                  : dtype == i64 ? from_data(integers, shape)
                                 : from_data(values, shape);
