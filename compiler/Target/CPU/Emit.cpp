@@ -319,9 +319,27 @@ SmallVector<Value> Emit::vectorLoop(
       loop(lower, middle, width, initial, [&](Ix i, ValueRange carried) {
         return body(i, Lanes{width, {}}, carried);
       });
-  return loop(middle, upper, width, results, [&](Ix i, ValueRange carried) {
-    return body(i, Lanes{width, maskBelow(sub(upper, i), width)}, carried);
-  });
+  auto rest = [&] {
+    return body(middle, Lanes{width, maskBelow(sub(upper, middle), width)},
+                results);
+  };
+  if (length.isKnown()) // known not to be whole
+    return rest();
+  auto branch = make<scf::IfOp>(
+      ValueRange(results).getTypes(),
+      compare(arith::CmpIPredicate::slt, middle, upper), true);
+  InsertionGuard guard(*this);
+  setInsertionPointToStart(branch.thenBlock());
+  if (!branch.thenBlock()->empty())
+    branch.thenBlock()->back().erase();
+  setInsertionPointToEnd(branch.thenBlock());
+  SmallVector<Value> last = rest();
+  make<scf::YieldOp>(last);
+  if (!branch.elseBlock()->empty())
+    branch.elseBlock()->back().erase();
+  setInsertionPointToEnd(branch.elseBlock());
+  make<scf::YieldOp>(results);
+  return SmallVector<Value>(branch.getResults());
 }
 
 void Emit::vectorLoop(Ix lower, Ix upper, int64_t width, bool peel,

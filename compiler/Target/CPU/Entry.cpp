@@ -60,7 +60,7 @@ public:
   LLVM::LLVMFuncOp task; ///< what pool threads run
   Value call;
   int64_t numLaunches = 0;
-  Value closure;
+  Value closure, error;
   Value canSplit; ///< whether the host has threads
 
 private:
@@ -77,6 +77,7 @@ private:
   DenseMap<Value, View> views;
   DenseMap<Value, Ix> indices;
   DenseMap<Value, int64_t> descriptors; ///< offset of the table, index in it
+  DenseMap<int64_t, Value> closureSlots;
   Value arena, scratch;
   Ix scratchBytes;
   bool measures = true;
@@ -334,15 +335,22 @@ LogicalResult Interpreter::launch(device::LaunchOp op) {
     return success();
   ++numLaunches;
 
+  // Slots keep their values from launch to launch; `main` is straight code.
   auto put = [&](int64_t slot, Value value) {
+    Value &present = closureSlots[slot];
+    if (present == value)
+      return;
+    present = value;
     e.storeRaw(value, e.atByte(closure, 8 * slot), 8);
   };
   if (kernel.scratchBytes) {
     put(kScratchSlot, scratch);
     put(kScratchBytesSlot, e.value(scratchBytes));
   }
-  put(kErrorSlot, e.atByte(call, offsetof(etch_call_t, error)));
-  put(kSiteSlot, e.value(siteOf(op.getLoc())));
+  if (kernel.canFail) {
+    put(kErrorSlot, error);
+    put(kSiteSlot, e.value(siteOf(op.getLoc())));
+  }
   for (auto [n, slot] : llvm::enumerate(kernel.slots)) {
     Value operand = operands[slot.operand];
     int64_t at = kFirstSlot + int64_t(n);
@@ -373,7 +381,8 @@ LogicalResult Interpreter::launch(device::LaunchOp op) {
                (work.count.isKnown() && work.grain.isKnown() &&
                 work.count.known <= work.grain.known);
   auto parallel = [&] {
-    put(kEntrySlot, e.make<LLVM::AddressOfOp>(kernel.function));
+    e.storeRaw(e.make<LLVM::AddressOfOp>(kernel.function),
+               e.atByte(closure, int64_t(8 * kEntrySlot)), 8);
     Value host = field(offsetof(etch_call_t, host), e.ptrType(), 8);
     Value self = e.loadRaw(e.ptrType(), host, 8);
     Value run = e.loadRaw(
@@ -517,7 +526,7 @@ FailureOr<EntryPoints> etch::cpu::emitEntryPoints(ModuleOp module,
   for (auto &kernel : kernels)
     slots = std::max(slots, int64_t(kFirstSlot + kernel.second->slots.size()));
   in.closure = r.stack(r.getI64Type(), slots);
-  Value error = r.atByte(in.call, offsetof(etch_call_t, error));
+  Value error = in.error = r.atByte(in.call, offsetof(etch_call_t, error));
   auto setCode = [&](int32_t code) {
     r.storeRaw(r.constant(r.getI32IntegerAttr(code)), error, 4);
   };

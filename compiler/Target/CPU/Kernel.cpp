@@ -149,6 +149,7 @@ Value Kernel::scratch() {
 }
 
 void Kernel::reportIndex(Value value, Value extent) {
+  canFail = true;
   Value error = e.loadRaw(e.ptrType(),
                           e.atByte(closure, int64_t(8 * kErrorSlot)), 8);
   Value none = e.constant(e.getI32IntegerAttr(ETCH_OK));

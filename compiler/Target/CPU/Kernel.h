@@ -92,6 +92,8 @@ public:
   llvm::SmallVector<Buffer> buffers; ///< one per operand of the launch
   /// Units of a launch, from the extents of its operands.
   std::function<Work(Emit &, llvm::ArrayRef<Extents>)> work;
+  /// Whether it may report an index.
+  bool canFail = false;
   /// Bytes of scratch memory that a launch needs for each worker; may be unset.
   std::function<Ix(Emit &, llvm::ArrayRef<Extents>)> scratchBytes;
 
