@@ -21,6 +21,7 @@ struct PipelineOptions {
   int64_t memoryBudget = 0;
 };
 
+/// The passes of each phase, followed by the wall that checks what it left.
 void buildDifferentiatePipeline(mlir::OpPassManager &pm,
                                 const PipelineOptions &options);
 void buildSimplifyPipeline(mlir::OpPassManager &pm,
