@@ -37,12 +37,8 @@ CompiledCall::CompiledCall(Program &program,
     is_inlined = true;
     return;
   }
-  is_ready = program.begin(args);
+  is_ready = program.begin(args, purpose == Purpose::trace);
   is_active = true;
-  if (is_ready && purpose != Purpose::run) {
-    // Known already: there is nothing to build.
-    is_ready = purpose == Purpose::build;
-  }
 }
 
 CompiledCall::~CompiledCall() {

@@ -49,7 +49,7 @@ static Signature signature_of(std::span<const Variable *const> actual) {
 // The beginning of a call
 //===----------------------------------------------------------------------===//
 
-bool Program::begin(std::span<const Variable *const> args) {
+bool Program::begin(std::span<const Variable *const> args, bool trace) {
   for (size_t i = 0; i < args.size(); ++i) {
     const Node *n = args[i]->node();
     if (!n)
@@ -80,7 +80,7 @@ bool Program::begin(std::span<const Variable *const> args) {
     call_args.push_back(*x);
 
   Group &group = *groups.front();
-  replaying_pure = options.pure && !group.variants.empty() &&
+  replaying_pure = options.pure && !trace && !group.variants.empty() &&
                    pure_is_current(*group.variants.front());
   tracing = !replaying_pure;
   if (tracing)

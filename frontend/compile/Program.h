@@ -41,8 +41,9 @@ class Program final : public NodeFinder {
 public:
   explicit Program(const CompileOptions &options) : options(options) {}
 
-  /// Whether the result is known without running the function.
-  bool begin(std::span<const Variable *const> args);
+  /// Whether the result is known without running the function, which has to be
+  /// run all the same with `trace`.
+  bool begin(std::span<const Variable *const> args, bool trace = false);
   const Variable &arg(size_t i) const { return tracer.placeholder(i); }
   void returned(const Variable &y);
   Variable result(size_t i);

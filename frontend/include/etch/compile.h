@@ -54,14 +54,6 @@ struct CheckReport {
   explicit operator bool() const { return difference.empty(); }
 };
 
-/// Bytes that the program of the last call works with.
-struct ProgramMemory {
-  uint64_t arena = 0;   ///< intermediate values
-  uint64_t saved = 0;   ///< thereof: kept for the backward half
-  uint64_t states = 0;  ///< parameters and other arrays that it updates
-  uint64_t results = 0; ///< allocated for each call
-};
-
 /// What compile() gives, without the function's type. Copies share everything.
 class CompiledFunction {
 public:

@@ -117,6 +117,17 @@ TEST_F(Export, C136_ResultsAndStatesOfAllKinds) {
   }
 }
 
+TEST_F(Export, C136_PureFunction) {
+  Parameter w{array({2.0, 3.0})};
+  auto f = compile([&](const Variable &x) { return x * w; }, {.pure = true});
+  Variable x = array({5.0, 6.0});
+  f(x);
+  export_library(f, dir + "/pure", {x});
+  EXPECT_EQ(load_library(dir + "/libpure.so").run({x})[0].to_vector(),
+            f(x).to_vector());
+  EXPECT_EQ(f.compile_count(), 1);
+}
+
 TEST_F(Export, C136_Errors) {
   Training a;
   auto step = a.step();
