@@ -1,0 +1,96 @@
+//===- KernelTest.cpp - the programs of single operations -----------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Driver/Client/Client.h"
+#include "etch/etch.h"
+#include "frontend/engine/KernelText.h"
+#include "frontend/engine/Kernels.h"
+
+#include <chrono>
+#include <gmock/gmock.h>
+
+using namespace etch;
+using namespace etch::detail;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+TEST(KernelText, PointwiseWithStrides) {
+  Attrs attrs;
+  KernelSpec spec{&opInfo(OpId::Mul), &attrs, 2};
+  spec.args[0] = {f32, 1, Inner::contiguous};
+  spec.args[1] = {f32, 1, Inner::repeated};
+  spec.result = {f32, 1, Inner::dense};
+  EXPECT_EQ(kernel_text(spec),
+            "func.func @main(%arg0: tensor<?xf32> {etch.strided = [1]}, %arg1: "
+            "tensor<?xf32> {etch.strided = [0]}) -> tensor<?xf32> {\n"
+            "  %0 = \"etch.mul\"(%arg0, %arg1) : (tensor<?xf32>, "
+            "tensor<?xf32>) -> tensor<?xf32> loc(\"site\":0:0)\n"
+            "  func.return %0 : tensor<?xf32>\n}\n");
+}
+
+TEST(KernelText, AttributesAreExact) {
+  Attrs attrs = {0.1};
+  KernelSpec spec{&opInfo(OpId::Pow), &attrs, 1};
+  spec.args[0] = {f64, 2, Inner::unknown};
+  spec.result = {f64, 2, Inner::dense};
+  EXPECT_THAT(kernel_text(spec),
+              HasSubstr("{exponent = 0x3FB999999999999A : f64}"));
+}
+
+TEST(KernelText, KeysTellKernelsApart) {
+  Attrs attrs;
+  KernelSpec a{&opInfo(OpId::Exp), &attrs, 1};
+  a.args[0] = {f32, 1, Inner::contiguous};
+  a.result = {f32, 1, Inner::dense};
+  KernelSpec b = a, c = a, d = a;
+  b.args[0].dtype = f64;
+  c.args[0].inner = Inner::unknown;
+  d.op = &opInfo(OpId::Log);
+  for (const KernelSpec *other : {&b, &c, &d})
+    EXPECT_FALSE(a.key(0) == other->key(0));
+  EXPECT_FALSE(a.key(0) == a.key(1));
+}
+
+TEST(Kernels, OneForAllExtents) {
+  (void)tanh(ones({3, 4}));
+  uint64_t before = driver::cacheStatistics().compiled +
+                    driver::cacheStatistics().diskHits;
+  for (Shape shape : {Shape{1}, Shape{7, 9}, Shape{2, 1, 5}, Shape{}})
+    (void)tanh(ones(shape));
+  EXPECT_EQ(driver::cacheStatistics().compiled +
+                driver::cacheStatistics().diskHits,
+            before);
+}
+
+TEST(Views, ReshapeWithoutCopyWherePossible) {
+  Variable x = ones({2, 3, 4});
+  auto view = [](const Variable &v, const Shape &shape) {
+    return view_reshape(*v.node()->value, shape);
+  };
+  EXPECT_TRUE(bool(view(x, {6, 4})));
+  EXPECT_TRUE(bool(view(x.transpose({2, 0, 1}), {4, 6})));
+  EXPECT_FALSE(bool(view(x.transpose({2, 0, 1}), {24})));
+  EXPECT_TRUE(bool(view(x[{all, slice(0, 2)}], {2, 8})));
+  EXPECT_FALSE(bool(view(x[{all, slice(0, 2)}], {16})));
+  EXPECT_TRUE(bool(view(broadcast_to(Variable(1.0), {2, 3}), {6})));
+  EXPECT_TRUE(bool(view(ones({0, 3}), {3, 0, 2})));
+}
+
+TEST(C038_ReverseSweep, CostDoesNotDependOnTheNumberOfParameters) {
+  Variable w = ones({1000, 1000}), x = ones({1, 1000});
+  auto seconds = [](auto f) {
+    f();
+    auto start = std::chrono::steady_clock::now();
+    for (int i = 0; i < 5; ++i)
+      f();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() -
+                                         start)
+        .count();
+  };
+  auto f = [&] { return sum(square(matmul(x, w) * w)); };
+  double forward = seconds([&] { f(); });
+  double both = seconds([&] { grad(f(), {w}); });
+  EXPECT_LT(both, 10 * forward);
+}
