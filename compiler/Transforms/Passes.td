@@ -45,10 +45,11 @@ def Expand : EtchPass<"expand"> {
 def Recompute : EtchPass<"recompute"> {
   let summary = "Computes cheap values of arguments again where backward uses them.";
   let description = [{
-    A forward value that takes a few instructions to compute from arguments is
-    computed again in front of each backward op that reads it, if only pointwise
-    ones do: it need not be kept from the forward to the backward part. Comes
-    after all merging of equal ops and right before `etch-fuse`.
+    A forward value that takes a few instructions to compute from arguments, or
+    from values that are kept anyway, is computed again in front of each backward
+    op that reads it, if only pointwise ones do: it need not be kept from the
+    forward to the backward part. Comes after all merging of equal ops and right
+    before `etch-fuse`.
   }];
   // Bodies are written, and thrown away, to see how long they are.
   let dependentDialects = ["::mlir::arith::ArithDialect",

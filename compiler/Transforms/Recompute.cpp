@@ -4,8 +4,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // A value's price is the number of instructions of its scalar body and of those
-// that it takes to compute its operands from what lies in memory anyway, which
-// is the arguments of the program and views of them.
+// that it takes to compute its operands from what lies in memory anyway: the
+// arguments of the program, values that are kept because they are too dear or
+// are read by more than pointwise ops, and views of these.
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Transforms/Outline.h"
@@ -43,6 +44,7 @@ private:
   void computeAgain(Operation *op, Operation *reader);
 
   llvm::DenseMap<Value, int64_t> prices; // of forward pointwise values
+  llvm::DenseSet<Value> kept;            // for backward
   llvm::DenseMap<std::pair<const void *, Attribute>, int64_t> bodies;
 };
 } // namespace
@@ -74,10 +76,10 @@ int64_t Recomputer::priceOf(Value x) {
       return 0;
     x = op->getOperand(0);
     // A view of a computed value would need that in memory.
-    if (prices.contains(x))
+    if (prices.contains(x) && !kept.contains(x))
       return priceless;
   }
-  if (llvm::isa<BlockArgument>(x))
+  if (llvm::isa<BlockArgument>(x) || kept.contains(x))
     return 0;
   auto it = prices.find(x);
   return it == prices.end() ? priceless : it->second;
@@ -90,7 +92,7 @@ void Recomputer::computeAgain(Operation *op, Operation *reader) {
   ops.insert(op);
   for (size_t i = 0; i < ops.size(); ++i)
     for (Value x : ops[i]->getOperands())
-      if (prices.contains(x))
+      if (prices.contains(x) && !kept.contains(x))
         ops.insert(x.getDefiningOp());
   SmallVector<Operation *> order = ops.takeVector();
   llvm::sort(order,
@@ -104,26 +106,28 @@ void Recomputer::computeAgain(Operation *op, Operation *reader) {
 }
 
 void Recomputer::visit(Operation *op) {
-  auto pointwise = llvm::dyn_cast<PointwiseOpInterface>(op);
-  if (!pointwise || op->hasAttr(kBackwardAttr))
+  if (!llvm::isa<DifferentiableOpInterface>(op) || op->hasAttr(kBackwardAttr) ||
+      isCloned(op) || llvm::isa<ReshapeOp>(op))
     return;
-  int64_t price = bodyPrice(pointwise);
-  for (Value x : op->getOperands())
-    price += priceOf(x);
   Value y = op->getResult(0);
-  if (price > maxPrice)
-    return;
-  prices[y] = price;
+  auto pointwise = llvm::dyn_cast<PointwiseOpInterface>(op);
+  int64_t price = pointwise ? bodyPrice(pointwise) : priceless;
+  for (Value x : op->getOperands())
+    price += pointwise ? priceOf(x) : 0;
+  if (price <= maxPrice)
+    prices[y] = price;
   llvm::SetVector<Operation *> readers;
-  for (Operation *user : y.getUsers()) {
-    if (!user->hasAttr(kBackwardAttr))
-      continue;
-    if (!llvm::isa<PointwiseOpInterface>(user))
-      return;
-    readers.insert(user);
-  }
-  for (Operation *reader : readers)
-    computeAgain(op, reader);
+  for (Operation *user : y.getUsers())
+    if (user->hasAttr(kBackwardAttr))
+      readers.insert(user);
+  bool isKept = price > maxPrice || llvm::any_of(readers, [](Operation *user) {
+                  return !llvm::isa<PointwiseOpInterface>(user);
+                });
+  if (isKept && !readers.empty())
+    kept.insert(y);
+  if (!isKept)
+    for (Operation *reader : readers)
+      computeAgain(op, reader);
 }
 
 namespace {

@@ -27,3 +27,19 @@ func.func @main(%a: tensor<4x4xf32>, %b: tensor<4x4xf32>) -> (tensor<4x4xf32>, t
   %2 = etch.matmul %0, %1 {etch.backward} : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
   func.return %1, %2 : tensor<4x4xf32>, tensor<4x4xf32>
 }
+
+// -----
+
+// What is kept anyway serves as an argument does: the square is not kept, too.
+// CHECK-LABEL: func @main
+// CHECK: %[[Y:.*]] = etch.tanh
+// CHECK: etch.mul %[[Y]], %[[Y]] :
+// CHECK: %[[AGAIN:.*]] = etch.mul %[[Y]], %[[Y]] {etch.backward}
+// CHECK: etch.sub %{{.*}}, %[[AGAIN]]
+func.func @main(%x: tensor<8xf32>, %g: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) {
+  %0 = etch.tanh %x : (tensor<8xf32>) -> tensor<8xf32>
+  %1 = etch.mul %0, %0 : (tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
+  %2 = etch.mul %0, %g {etch.backward} : (tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
+  %3 = etch.sub %2, %1 {etch.backward} : (tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
+  func.return %1, %3 : tensor<8xf32>, tensor<8xf32>
+}
