@@ -78,6 +78,7 @@ CompiledFunction::CompiledFunction(const CompileOptions &options)
 int CompiledFunction::compile_count() const { return impl->compiles; }
 int CompiledFunction::trace_count() const { return impl->traces; }
 int CompiledFunction::cache_hits() const { return impl->hits; }
+int CompiledFunction::run_count() const { return impl->runs; }
 double CompiledFunction::last_compile_ms() const { return impl->milliseconds; }
 
 std::string CompiledFunction::last_origin() const {

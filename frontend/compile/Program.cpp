@@ -285,6 +285,7 @@ void Program::finish(bool run, bool compile) {
       remember_pure(v);
     if (run) {
       v.run(*this);
+      ++runs;
       materialize(v);
       v.clear_results();
     }
@@ -332,6 +333,7 @@ void Program::finish_pure() {
   ++hits;
   try {
     v.run(*this);
+    ++runs;
   } catch (...) {
     abort();
     throw;

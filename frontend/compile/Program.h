@@ -68,7 +68,7 @@ public:
   }
 
   const CompileOptions options;
-  int compiles = 0, traces = 0, hits = 0;
+  int compiles = 0, traces = 0, hits = 0, runs = 0;
   double milliseconds = 0;
   driver::Origin origin = driver::Origin::memory;
   Variant *present = nullptr;

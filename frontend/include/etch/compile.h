@@ -27,7 +27,6 @@
 
 #include <array>
 #include <functional>
-#include <string>
 
 namespace etch {
 
@@ -60,6 +59,7 @@ public:
   int compile_count() const; ///< programs that were compiled or loaded
   int trace_count() const;   ///< times that the function was recorded
   int cache_hits() const;    ///< calls that found their program
+  int run_count() const;     ///< programs that were run: one per call
   double last_compile_ms() const;
   /// "memory", "disk" or "compiled": where the last program came from.
   std::string last_origin() const;

@@ -36,9 +36,14 @@ TEST(Compile, C129_BuildCompileRun) {
     return c + 1;
   });
   EXPECT_EQ(f.compile_count(), 0);
+  uint64_t kernels = eager_kernel_runs();
   f.build(a, b);
+  EXPECT_EQ(eager_kernel_runs(), kernels);
+  EXPECT_EQ(f.run_count(), 0);
   EXPECT_EQ(f.compile_count(), 1);
   EXPECT_EQ(f(a, b).item(), 7.0);
+  EXPECT_EQ(f.run_count(), 1);
+  EXPECT_EQ(eager_kernel_runs(), kernels);
   EXPECT_EQ(f.compile_count(), 1);
 }
 
@@ -274,6 +279,55 @@ TEST(Compile, C136_Check) {
   CheckReport bad = g.check(ones({3}));
   EXPECT_FALSE(bad);
   EXPECT_THAT(bad.difference, HasSubstr("result 0: element 0"));
+}
+
+TEST(Compile, C137_StrictHasTheBitsOfEagerMode) {
+  auto body = [](const Variable &a, const Variable &b) { return a * b + 1.0; };
+  auto strict = compile(body);
+  auto fast = compile(body, {.mode = Mode::fast});
+  Variable a = linspace(0.1, 3, 101), b = linspace(5, 7, 101);
+  Variable y = body(a, b);
+  EXPECT_EQ(strict(a, b).to_vector(), y.to_vector());
+  EXPECT_TRUE(allclose(fast(a, b), y, {.rtol = 1e-15}));
+  EXPECT_EQ(strict.num_kernels(), 1);
+}
+
+TEST(Compile, C138_LossIsOneKernelWithoutBuffers) {
+  auto loss = compile([](const Variable &a, const Variable &b) {
+    Variable d = a - b;
+    return sum(d * d) / 1000.0;
+  });
+  loss.build(ones({1000}), zeros({1000}));
+  EXPECT_EQ(loss.num_launches(), 1);
+  EXPECT_EQ(loss.arena_bytes(), 0u);
+}
+
+TEST(Compile, C139_GoldsteinPrice) {
+  auto f = compile([](const Variable &x, const Variable &y) {
+    Variable z =
+        (1 + pow(x + y + 1, 2) * (19 - 14 * x + 3 * pow(x, 2) - 14 * y +
+                                  6 * x * y + 3 * pow(y, 2))) *
+        (30 + pow(2 * x - 3 * y, 2) * (18 - 32 * x + 12 * pow(x, 2) + 48 * y -
+                                       36 * x * y + 27 * pow(y, 2)));
+    z.backward();
+    return z;
+  });
+  Variable x(1.0), y(1.0);
+  EXPECT_EQ(f(x, y).item(), 1876.0);
+  EXPECT_EQ(x.grad().item(), -5376.0);
+  EXPECT_EQ(y.grad().item(), 8064.0);
+  EXPECT_LE(f.num_launches(), 2);
+}
+
+TEST(Compile, C141_OnlyWhatBackwardReadsIsSaved) {
+  // tanh: its result only, not its operand.
+  auto f = compile([](const Variable &a, const Variable &b) {
+    Variable y = sum(tanh(a * b));
+    y.backward();
+    return y;
+  });
+  f.build(ones({1000}), ones({1000}));
+  EXPECT_LE(f.saved_bytes(), 1000u * 8);
 }
 
 TEST(Compile, C136_ExplainSaysWhy) {

@@ -95,9 +95,13 @@ TEST(Training, C150_OneRunPerStep) {
     optimizer.update();
     return loss;
   });
+  step.build(x);
+  uint64_t kernels = eager_kernel_runs();
   for (int i = 0; i < 3; ++i)
     step(x);
+  EXPECT_EQ(eager_kernel_runs(), kernels); // all of it is in the program
   EXPECT_EQ(step.trace_count(), 1);
+  EXPECT_EQ(step.run_count(), 3);
   EXPECT_GT(step.num_launches(), 0);
   EXPECT_EQ(step.memory().states, 4u * (10 + 10 + 10 + 1));
   EXPECT_GT(step.saved_bytes(), 0u);
