@@ -115,18 +115,41 @@ std::vector<Layer::Named> Layer::named_params() const {
   return all;
 }
 
+// These two run in every step of a training: no names are made.
+void Layer::collect(Variables &out) const {
+  for (const Member &m : members)
+    if (m.layer)
+      m.layer->collect(out);
+    else if (m.parameter->defined())
+      out.push_back(*m.parameter);
+}
+
 Variables Layer::params() const {
-  Variables found;
+  Variables all;
+  collect(all);
+  // Each array once, in the order of registration. Few are compared directly.
+  constexpr size_t few = 32;
   std::unordered_set<const detail::Node *> seen;
-  for (const Named &n : named_params())
-    if (n.parameter->defined() && seen.insert(n.parameter->node()).second)
-      found.push_back(*n.parameter);
-  return found;
+  size_t kept = 0;
+  for (size_t i = 0; i < all.size(); ++i) {
+    auto same = [&](const Variable &p) { return p.is(all[i]); };
+    bool is_new =
+        all.size() <= few
+            ? std::none_of(all.begin(), all.begin() + int64_t(kept), same)
+            : seen.insert(all[i].node()).second;
+    if (is_new && kept++ != i)
+      all[kept - 1] = all[i];
+  }
+  all.resize(kept);
+  return all;
 }
 
 void Layer::clear_grads() {
-  for (const Variable &p : params())
-    p.clear_grad();
+  for (const Member &m : members)
+    if (m.layer)
+      m.layer->clear_grads();
+    else if (m.parameter->defined())
+      m.parameter->clear_grad();
 }
 
 Layer &Layer::to(Device) { return *this; }

@@ -18,17 +18,15 @@ void Optimizer::update(SourceLocation l) {
                      Location(l));
   LocationScope scope(l);
   NoGrad no_grad;
-  auto with_gradient = [&] {
-    Variables found;
-    for (const Variable &p : target->params())
-      if (p.grad().defined())
-        found.push_back(p);
-    return found;
+  Variables params = target->params();
+  auto keep_those_with_gradient = [&] {
+    std::erase_if(params,
+                  [](const Variable &p) { return !p.grad().defined(); });
   };
-  Variables params = with_gradient();
+  keep_those_with_gradient();
   for (const Hook &hook : hooks) {
     hook(params);
-    params = with_gradient();
+    keep_those_with_gradient();
   }
   update_all(params);
 }

@@ -85,6 +85,7 @@ private:
   };
   void register_member(Member member);
   void collect(const std::string &prefix, std::vector<Named> &out) const;
+  void collect(Variables &out) const;
   void set_names() const;
 
   std::vector<Member> members;
