@@ -36,3 +36,30 @@ Variable etch::clip(Operand x, double low, double high) {
   // A NaN is neither below nor above, and stays.
   return select(v < low, low, select(v > high, high, v));
 }
+
+Variable etch::leaky_relu(Operand x, double slope) {
+  LocationScope scope(x.location());
+  Variable v = floating(x);
+  return select(v > 0, v, v * slope);
+}
+
+Variable etch::softplus(Operand x) {
+  LocationScope scope(x.location());
+  Variable v = floating(x);
+  return maximum(v, 0) + log(1.0 + exp(-abs(v)));
+}
+
+Variable etch::gelu(Operand x) {
+  LocationScope scope(x.location());
+  Variable v = floating(x);
+  return 0.5 * v * (1.0 + erf(v * 0.7071067811865476));
+}
+
+Variable etch::layer_norm(Operand x, Operand gamma, Operand beta, double eps) {
+  LocationScope scope(x.location());
+  Variable v = floating(x);
+  Reduce last = {-1, true};
+  Variable centred = v - mean(v, last);
+  Variable variance = mean(square(centred), last);
+  return centred / sqrt(variance + eps) * gamma + beta;
+}

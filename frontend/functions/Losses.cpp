@@ -58,6 +58,17 @@ Variable etch::softmax_cross_entropy(Operand x, Operand t) {
   return -sum(picked) / n;
 }
 
+Variable etch::binary_cross_entropy(Operand p, Operand t) {
+  LocationScope scope(p.location());
+  Variable q = clip(floating(p), 1e-15, 1 - 1e-15);
+  return -mean(t * log(q) + (1.0 - t) * log(1.0 - q));
+}
+
+Variable etch::sigmoid_cross_entropy(Operand x, Operand t) {
+  LocationScope scope(x.location());
+  return mean(softplus(x) - x * t);
+}
+
 Variable etch::accuracy(Operand y, Operand t) {
   LocationScope scope(y.location());
   Variable c = classes(y, t, "accuracy");

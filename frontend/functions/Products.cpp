@@ -7,6 +7,9 @@
 #include "etch/functions.h"
 #include "frontend/core/Promotion.h"
 #include "frontend/engine/Engine.h"
+#include "frontend/functions/Shapes.h"
+
+#include <algorithm>
 
 using namespace etch;
 using namespace etch::detail;
@@ -61,4 +64,50 @@ Variable etch::linear(Operand x, Operand w, const Variable &b) {
   LocationScope scope(x.location());
   Variable y = matmul(x, w);
   return b.defined() ? y + b : y;
+}
+
+/// v as a matrix: the contracted axes, in their order, are its rows or columns.
+static Variable as_matrix(const Variable &v, const std::vector<int> &axes,
+                          bool axes_last, Shape &kept) {
+  std::vector<int> others, order;
+  int64_t count = 1, contracted = 1;
+  for (int axis : axes)
+    contracted *= v.shape()[axis];
+  for (int i = 0; i < v.ndim(); ++i)
+    if (std::find(axes.begin(), axes.end(), i) == axes.end()) {
+      others.push_back(i);
+      kept.push_back(v.shape()[i]);
+      count *= v.shape()[i];
+    }
+  order = axes_last ? others : axes;
+  order.insert(order.end(), axes_last ? axes.begin() : others.begin(),
+               axes_last ? axes.end() : others.end());
+  return reshape(transpose(v, std::span<const int>(order)),
+                 axes_last ? Shape{count, contracted}
+                           : Shape{contracted, count});
+}
+
+Variable etch::tensordot(Operand x, Operand w,
+                         const std::vector<std::vector<int>> &axes) {
+  LocationScope scope(x.location());
+  Variable a = x.array(), b = w.array();
+  if (axes.size() != 2 || axes[0].size() != axes[1].size())
+    throw ShapeError("tensordot: two lists of as many axes are needed",
+                     x.location());
+  std::vector<int> of_a, of_b;
+  for (size_t i = 0; i < axes[0].size(); ++i) {
+    of_a.push_back(
+        normalize_axis(axes[0][i], a.ndim(), "tensordot", x.location()));
+    of_b.push_back(
+        normalize_axis(axes[1][i], b.ndim(), "tensordot", x.location()));
+    if (a.shape()[of_a.back()] != b.shape()[of_b.back()])
+      throw ShapeError("tensordot: extents differ: x is " +
+                           to_string(a.shape()) + ", w is " +
+                           to_string(b.shape()),
+                       x.location());
+  }
+  Shape shape;
+  Variable left = as_matrix(a, of_a, true, shape);
+  Variable right = as_matrix(b, of_b, false, shape);
+  return reshape(matmul(left, right), shape);
 }

@@ -70,5 +70,5 @@ Variable etch::logsumexp(Operand x, const Reduce &options) {
   // The shift cancels out, in the gradient too.
   Variable m = stop_gradient(max(v, {options.axis, true}));
   Variable s = log(sum(exp(v - m), {options.axis, true})) + m;
-  return options.keepdims ? s : reshape(s, sum(m, options).shape());
+  return options.keepdims ? s : squeeze(s, options.axis);
 }

@@ -116,6 +116,33 @@ const std::map<std::string, Call> calls = {
      [](Case, const Variables &x) { return softmax_cross_entropy(x[0], x[1]); }},
     {"mean_squared_error",
      [](Case, const Variables &x) { return mean_squared_error(x[0], x[1]); }},
+    {"softplus", [](Case, const Variables &x) { return softplus(x[0]); }},
+    {"gelu", [](Case, const Variables &x) { return gelu(x[0]); }},
+    {"leaky_relu",
+     [](Case a, const Variables &x) {
+       return leaky_relu(x[0], a["slope"].number());
+     }},
+    {"compose",
+     [](Case, const Variables &x) { return square(exp(square(x[0]))); }},
+    {"tensordot",
+     [](Case, const Variables &x) {
+       return tensordot(x[0], x[1], {{1, 2}, {0, 1}});
+     }},
+    {"concat",
+     [](Case a, const Variables &x) {
+       return concat(x, int(a["axis"].number()));
+     }},
+    {"stack",
+     [](Case a, const Variables &x) { return stack(x, int(a["axis"].number())); }},
+    {"pad",
+     [](Case, const Variables &x) { return pad(x[0], {{0, 0}, {0, 1}, {1, 2}}); }},
+    {"embed_id", [](Case, const Variables &x) { return embed_id(x[1], x[0]); }},
+    {"binary_cross_entropy",
+     [](Case, const Variables &x) { return binary_cross_entropy(x[0], x[1]); }},
+    {"layer_norm",
+     [](Case a, const Variables &x) {
+       return layer_norm(x[0], x[1], x[2], a["eps"].number());
+     }},
     {"get_item",
      [](Case a, const Variables &x) {
        if (x.size() == 2)

@@ -347,3 +347,23 @@ TEST(ExtentZero, RunsNoKernel) {
   sum(exp(x)).backward();
   EXPECT_EQ(x.grad().shape(), (Shape{0, 3}));
 }
+
+TEST(Joining, PartsAndWholes) {
+  Variable x = matrix();
+  Variables parts = split(x, {1, 2}, 1);
+  EXPECT_THAT(values(parts[1]), ElementsAre(2, 3, 5, 6));
+  EXPECT_EQ(values(concat(parts, 1)), values(x));
+  EXPECT_THROW(split(x, {1, 1}, 1), ShapeError);
+  EXPECT_THROW(concat({x, x.T()}), ShapeError);
+  EXPECT_EQ(stack({x, x}, -1).shape(), (Shape{2, 3, 2}));
+  EXPECT_THAT(values(pad(array({1.0, 2.0}), {{1, 2}}, 9)),
+              ElementsAre(9, 1, 2, 9, 9));
+  EXPECT_TRUE(gradient_check(
+      [](const Variable &v) { return pow(concat({v, v * v}, 1), 2); }, x));
+}
+
+TEST(Losses, SigmoidCrossEntropyIsStable) {
+  Variable x = array({1000.0, -1000.0, 0.5}), t = array({1, 0, 1});
+  EXPECT_NEAR(sigmoid_cross_entropy(x, t).item(),
+              std::log(1 + std::exp(-0.5)) / 3, 1e-15);
+}
