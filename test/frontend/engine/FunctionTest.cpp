@@ -156,9 +156,7 @@ TEST(Functions, MistakesAreNamed) {
 TEST(Functions, ReturningAnInputIsAValueOfItsOwn) {
   struct Same : Function {
     Variables forward(const Variables &xs) override { return xs; }
-    Variables backward(const Variables &gys) override {
-      return {gys[0] * 3.0};
-    }
+    Variables backward(const Variables &gys) override { return {gys[0] * 3.0}; }
   } same;
   Variable x(2.0);
   Variable y = same(x);

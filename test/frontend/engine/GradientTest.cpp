@@ -21,9 +21,7 @@ static const Json &book() {
 }
 static double figure(const char *name) { return book()[name].number(); }
 
-static Variable composite(const Variable &x) {
-  return square(exp(square(x)));
-}
+static Variable composite(const Variable &x) { return square(exp(square(x))); }
 static Variable sphere(const Variable &x, const Variable &y) {
   return pow(x, 2) + pow(y, 2);
 }
@@ -111,8 +109,8 @@ TEST(C013_C014_Operators, ConstantPowers) {
 }
 
 TEST(C021_Composition, ThreeFunctions) {
-  EXPECT_TRUE(near({composite(Variable(0.5)).item()}, {figure("composite")},
-                   4e-16));
+  EXPECT_TRUE(
+      near({composite(Variable(0.5)).item()}, {figure("composite")}, 4e-16));
 }
 
 TEST(C023_Traversal, FromResultToInput) {
@@ -167,8 +165,7 @@ TEST(C025_Depth, AHundredThousandOperations) {
 TEST(C026_Chain, AllDigits) {
   Variable x(0.5);
   composite(x).backward();
-  EXPECT_TRUE(
-      near({x.grad().item()}, {figure("composite_gradient")}, 4e-16));
+  EXPECT_TRUE(near({x.grad().item()}, {figure("composite_gradient")}, 4e-16));
 }
 
 TEST(C027_NumericalGradient, CentralDifferences) {

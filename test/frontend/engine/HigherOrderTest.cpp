@@ -62,9 +62,10 @@ TEST(C043_Sine, DerivativesOnAnArray) {
   EXPECT_NEAR(x[1].item(), book()["linspace_1"].number(), 5e-9);
   Variable y = sin(x);
   y.backward({.create_graph = true});
-  double (*curves[])(double) = {
-      [](double v) { return std::cos(v); }, [](double v) { return -std::sin(v); },
-      [](double v) { return -std::cos(v); }, [](double v) { return std::sin(v); }};
+  double (*curves[])(double) = {[](double v) { return std::cos(v); },
+                                [](double v) { return -std::sin(v); },
+                                [](double v) { return -std::cos(v); },
+                                [](double v) { return std::sin(v); }};
   std::vector<double> at = x.to_vector();
   for (auto curve : curves) {
     Variable gx = x.grad();
@@ -187,8 +188,7 @@ TEST(C046_DoubleBackprop, GradientInAnExpression) {
 TEST(C048_Hessian, TimesAVector) {
   auto f = [](const Variable &x) { return sum(pow(x, 2)); };
   Variable v = array({4.0, 5.0});
-  EXPECT_EQ(hvp(f, array({1.0, 2.0}), v).to_vector(),
-            book()["hvp"].numbers());
+  EXPECT_EQ(hvp(f, array({1.0, 2.0}), v).to_vector(), book()["hvp"].numbers());
   int64_t n = 100000;
   EXPECT_EQ(hvp(f, ones({n}), ones({n})).shape(), Shape{n});
 }
@@ -264,8 +264,8 @@ TEST(C050_Newton, RosenbrockInSixUpdates) {
     Variable g = value_and_grad(f)(x).second;
     std::vector<double> h = hessian(f)(x).to_vector(), d = g.to_vector();
     double det = h[0] * h[3] - h[1] * h[2];
-    x.data() -= array({(h[3] * d[0] - h[1] * d[1]) / det,
-                       (h[0] * d[1] - h[2] * d[0]) / det});
+    x.data() -= array(
+        {(h[3] * d[0] - h[1] * d[1]) / det, (h[0] * d[1] - h[2] * d[0]) / det});
     ++updates;
   }
   EXPECT_EQ(updates, book()["newton_rosenbrock_updates"].number());

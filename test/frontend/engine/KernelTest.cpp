@@ -55,8 +55,8 @@ TEST(KernelText, KeysTellKernelsApart) {
 
 TEST(Kernels, OneForAllExtents) {
   (void)tanh(ones({3, 4}));
-  uint64_t before = driver::cacheStatistics().compiled +
-                    driver::cacheStatistics().diskHits;
+  uint64_t before =
+      driver::cacheStatistics().compiled + driver::cacheStatistics().diskHits;
   for (Shape shape : {Shape{1}, Shape{7, 9}, Shape{2, 1, 5}, Shape{}})
     (void)tanh(ones(shape));
   EXPECT_EQ(driver::cacheStatistics().compiled +

@@ -67,8 +67,8 @@ TEST(Memory, RepetitionDoesNotGrow) {
     Variable x = ones({n});
     Variable y = square(square(square(x)));
     y.backward({.create_graph = true});
-    // A gradient with a graph, held by a leaf of that graph, is a cycle until it
-    // is cleared.
+    // A gradient with a graph, held by a leaf of that graph, is a cycle until
+    // it is cleared.
     x.clear_grad();
   };
   step();

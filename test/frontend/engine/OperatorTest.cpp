@@ -3,8 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The list of operators is generated from their records: one that is added
-// there is checked here, in first and second order, on shapes with extents 0 and
-// 1, primes, more than a vector, and strided views.
+// there is checked here, in first and second order, on shapes with extents 0
+// and 1, primes, more than a vector, and strided views.
 //===----------------------------------------------------------------------===//
 
 #include "etch/etch.h"
@@ -122,9 +122,7 @@ std::vector<Use> uses_of(const Checked &op) {
 }
 
 /// d sum(f(x) * weights)/dx, for a weighting that tells all elements apart.
-Variable weighted(const Variable &y) {
-  return sum(y * sample(y.shape(), 3));
-}
+Variable weighted(const Variable &y) { return sum(y * sample(y.shape(), 3)); }
 
 class Operator : public testing::TestWithParam<Checked> {};
 
@@ -157,8 +155,7 @@ TEST_P(Operator, C036_C047_GradientsOfFirstAndSecondOrder) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Table, Operator, testing::ValuesIn(operators),
-    [](const testing::TestParamInfo<Checked> &p) {
-      return std::string(p.param.name);
-    });
+INSTANTIATE_TEST_SUITE_P(Table, Operator, testing::ValuesIn(operators),
+                         [](const testing::TestParamInfo<Checked> &p) {
+                           return std::string(p.param.name);
+                         });

@@ -12,14 +12,12 @@
 using namespace etch;
 using etch::test::Json;
 using etch::test::near;
-using testing::ElementsAre;
 using testing::Each;
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 static std::vector<double> values(const Variable &x) { return x.to_vector(); }
-static Variable matrix() {
-  return array({{1.0, 2.0, 3.0}, {4.0, 5.0, 6.0}});
-}
+static Variable matrix() { return array({{1.0, 2.0, 3.0}, {4.0, 5.0, 6.0}}); }
 template <class F> static std::string message_of(F f) {
   try {
     f();
@@ -124,8 +122,7 @@ TEST(C061_BroadcastTo, AndItsAdjoint) {
   Variable x = matrix(), row = array({1.0, 2.0, 3.0});
   EXPECT_THAT(values(sum_to(x, {1, 3})), ElementsAre(5, 7, 9));
   EXPECT_THAT(values(sum_to(x, {2, 1})), ElementsAre(6, 15));
-  EXPECT_THAT(values(broadcast_to(row, {2, 3})),
-              ElementsAre(1, 2, 3, 1, 2, 3));
+  EXPECT_THAT(values(broadcast_to(row, {2, 3})), ElementsAre(1, 2, 3, 1, 2, 3));
   (broadcast_to(row, {2, 3}) * x).backward();
   EXPECT_THAT(values(row.grad()), ElementsAre(5, 7, 9));
   (sum_to(x, {3}) * row).backward();
@@ -143,7 +140,8 @@ TEST(C062_Mistakes, NameBothShapesAndTheLine) {
                       std::to_string(line) + "]");
   line = __LINE__ + 1;
   text = message_of([&] { x + w; });
-  EXPECT_THAT(text, HasSubstr("add: shapes do not broadcast: (2, 3) and (4, 5)"));
+  EXPECT_THAT(text,
+              HasSubstr("add: shapes do not broadcast: (2, 3) and (4, 5)"));
   EXPECT_THAT(text, HasSubstr("[TensorTest.cpp:" + std::to_string(line)));
   // Through a function made of several operations.
   line = __LINE__ + 1;
@@ -291,8 +289,9 @@ TEST(C072_CrossEntropy, GradientAndErrors) {
   EXPECT_NEAR(loss.item(), expected, 1e-15);
   EXPECT_THROW(softmax_cross_entropy(x, array({0.0, 1.0})), DTypeError);
   EXPECT_THROW(softmax_cross_entropy(x, array({0, 1, 2})), ShapeError);
-  std::string text =
-      message_of([&] { softmax_cross_entropy(x, array({3, 0})); });
+  std::string text = message_of([&] {
+    softmax_cross_entropy(x, array({3, 0}));
+  });
   EXPECT_THAT(text, HasSubstr("index 3 is out of range for extent 3"));
   EXPECT_THAT(text, HasSubstr("TensorTest.cpp"));
 }
@@ -359,7 +358,10 @@ TEST(Joining, PartsAndWholes) {
   EXPECT_THAT(values(pad(array({1.0, 2.0}), {{1, 2}}, 9)),
               ElementsAre(9, 1, 2, 9, 9));
   EXPECT_TRUE(gradient_check(
-      [](const Variable &v) { return pow(concat({v, v * v}, 1), 2); }, x));
+      [](const Variable &v) {
+        return pow(concat({v, v * v}, 1), 2);
+      },
+      x));
 }
 
 TEST(Losses, SigmoidCrossEntropyIsStable) {
