@@ -64,6 +64,27 @@ Variable nth_derivative_of(const Variable &x) {
   return y;
 }
 
+std::vector<std::vector<int>> nested_ints_of(const Json &lists) {
+  std::vector<std::vector<int>> all;
+  for (const Json &list : lists.array())
+    all.push_back(ints_of(list));
+  return all;
+}
+
+Variable pad_of(const Variable &x, const Json &a) {
+  std::vector<std::pair<int64_t, int64_t>> widths;
+  for (const std::vector<int> &w : nested_ints_of(a["pad"]))
+    widths.emplace_back(w[0], w[1]);
+  return pad(x, widths, a["value"].number());
+}
+
+Variables split_of(const Variable &x, const Json &a) {
+  std::vector<int64_t> sizes;
+  for (int size : ints_of(a["sections"]))
+    sizes.push_back(size);
+  return split(x, sizes, int(a["axis"].number()));
+}
+
 using Rule = std::function<Variable(const Variables &x, const Json &attrs)>;
 
 /// What is more than one pointwise operation without attributes.
@@ -120,6 +141,26 @@ const std::map<std::string, Rule> &rules() {
        [](auto &x, auto &) { return softmax_cross_entropy(x[0], x[1]); }},
       {"mean_squared_error",
        [](auto &x, auto &) { return mean_squared_error(x[0], x[1]); }},
+      {"softplus", [](auto &x, auto &) { return softplus(x[0]); }},
+      {"gelu", [](auto &x, auto &) { return gelu(x[0]); }},
+      {"leaky_relu",
+       [](auto &x, auto &a) { return leaky_relu(x[0], a["slope"].number()); }},
+      {"concat",
+       [](auto &x, auto &a) { return concat(x, int(a["axis"].number())); }},
+      {"stack",
+       [](auto &x, auto &a) { return stack(x, int(a["axis"].number())); }},
+      {"pad", [](auto &x, auto &a) { return pad_of(x[0], a); }},
+      {"embed_id", [](auto &x, auto &) { return embed_id(x[1], x[0]); }},
+      {"tensordot",
+       [](auto &x, auto &a) {
+         return tensordot(x[0], x[1], nested_ints_of(a["axes"]));
+       }},
+      {"layer_norm",
+       [](auto &x, auto &a) {
+         return layer_norm(x[0], x[1], x[2], a["eps"].number());
+       }},
+      {"binary_cross_entropy",
+       [](auto &x, auto &) { return binary_cross_entropy(x[0], x[1]); }},
       {"nth_derivative",
        [](auto &x, auto &) { return nth_derivative_of(x[0]); }},
   };
@@ -133,6 +174,8 @@ OpFunction function_of(const OpCase &c) {
     return [&rule = rule->second, &c](const Variables &x) {
       return Variables{rule(x, c.attrs)};
     };
+  if (c.op == "split")
+    return [&c](const Variables &x) { return split_of(x[0], c.attrs); };
   const OpInfo *op = findOp(c.op);
   if (!op || op->kind != OpKind::pointwise || !op->attrNames.empty())
     return {};
