@@ -41,7 +41,8 @@ def DivOp : Etch_Binary<"div", [{ lhs / rhs }],
   let hasFolder = 1;
 }
 def PowOp : Etch_Unary<"pow", [{ pow(x, exponent) }],
-                       [{ exponent * pow(x, exponent - 1) * gy }],
+                       [{ exponent == 0 ? splatLike(0, gy)
+                                     : exponent * pow(x, exponent - 1) * gy }],
                        FloatElement, (ins F64Attr:$exponent),
                        "double exponent = getExponent().convertToDouble();"> {
   let summary = "A constant power of x; the exponent has no gradient.";

@@ -127,25 +127,36 @@ bool etch::bench::report(const std::vector<Case> &cases, const Roofs &roofs,
 }
 
 int main(int argc, char **argv) {
-  std::string json;
+  std::string json, only;
   for (int i = 1; i < argc; ++i) {
     if (!strcmp(argv[i], "--first-result"))
       return firstResult();
     if (!strcmp(argv[i], "--json") && i + 1 < argc)
       json = argv[++i];
+    else if (!strcmp(argv[i], "--only") && i + 1 < argc)
+      only = argv[++i];
     else {
-      fprintf(stderr, "usage: %s [--json FILE]\n", argv[0]);
+      fprintf(
+          stderr,
+          "usage: %s [--json FILE] [--only TEXT]\n"
+          "  --only TEXT   just the workloads whose names contain TEXT, and "
+          "the roofs\n",
+          argv[0]);
       return 2;
     }
   }
   // First of all, while nothing is compiled or cached in this process.
   std::vector<Figure> figures;
-  compileFigures(figures, argv[0]);
+  if (only.empty())
+    compileFigures(figures, argv[0]);
 
   std::vector<Case> cases = roofCases();
   for (Case &c : matmulCases())
     cases.push_back(std::move(c));
   stepFigures(cases, figures);
+  std::erase_if(cases, [&](const Case &c) {
+    return c.system != "roof" && c.workload.find(only) == std::string::npos;
+  });
   measure(cases);
 
   // A roof is the best that anything reached, the roof's own loop or a kernel.

@@ -31,7 +31,7 @@ struct Case {
 /// Runs all cases in turns, round after round, until each has had about
 /// `budget` seconds and at least `rounds` turns; a turn lasts about 10 ms. Fills
 /// Case::seconds with the best mean of a turn.
-void measure(std::vector<Case> &cases, double budget = 0.3, int rounds = 7);
+void measure(std::vector<Case> &cases, double budget = 0.3, int rounds = 15);
 
 /// The machine's limits on one core, measured in this run.
 struct Roofs {

@@ -192,7 +192,7 @@ void Gemm::chooseTiling() {
         }
     }
   }
-  int64_t tile = 1024 / e.bytesOf(element);
+  int64_t tile = 2048 / e.bytesOf(element);
   tiling.mTile = tile / (2 * tiling.mr) * (2 * tiling.mr);
   tiling.nTile = std::max<int64_t>(tile / (2 * tiling.nr()), 1) * 2 * tiling.nr();
   // An element that is used by one panel only is not worth a copy.
