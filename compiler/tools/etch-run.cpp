@@ -20,6 +20,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -314,6 +315,10 @@ int main(int argc, char **argv) {
       array = &results[next++];
     if (array)
       all.push_back(*array);
+  }
+  if (!options.outputDir.empty()) {
+    std::error_code ignored; // the write says what is wrong
+    std::filesystem::create_directories(options.outputDir, ignored);
   }
   for (size_t i = 0; i < all.size(); ++i) {
     show(all[i], i, options.print);

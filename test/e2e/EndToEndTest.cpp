@@ -77,6 +77,29 @@ TEST(C038_ReverseSweep, CostDoesNotGrowWithInputs) {
   EXPECT_LT(fb, 10 * f) << "forward " << f << " s, with gradient " << fb;
 }
 
+// The user's own loop, unrolled by the trace: no recursion over its depth, in
+// recording, differentiation, compilation or release.
+TEST(C025_Depth, AHundredThousandTracedOperations) {
+  constexpr int depth = 100000;
+  auto start = std::chrono::steady_clock::now();
+  auto f = compile([](const Variable &x) {
+    Variable y = x;
+    for (int i = 0; i < depth; ++i)
+      y = y + x;
+    return Variables{y, grad(y, {x})[0]};
+  });
+  Variables r = f(Variable(1.0));
+  EXPECT_EQ(r[0].item(), depth + 1.0);
+  EXPECT_EQ(r[1].item(), depth + 1.0);
+  EXPECT_EQ(f(Variable(2.0))[0].item(), 2 * (depth + 1.0));
+  EXPECT_EQ(f.compile_count(), 1);
+  double taken =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+          .count();
+  RecordProperty("seconds", std::to_string(taken));
+  EXPECT_LT(taken, 60);
+}
+
 // tanh's rule reads its result only, so what came in is gone; linear's reads
 // neither the product nor the sum.
 TEST(C141_SavedValues, EagerChainKeepsHalf) {
