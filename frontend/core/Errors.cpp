@@ -27,10 +27,12 @@ static constexpr std::string_view own_folder() {
 /// the system's headers, through which std::function calls an activation.
 static bool is_internal(const char *file) {
   // The same few string literals come again and again.
-  static thread_local struct {
+  struct Known {
     const char *file = nullptr;
     bool internal = false;
-  } last;
+  };
+  static thread_local Known cache[64];
+  Known &last = cache[reinterpret_cast<uintptr_t>(file) / 8 % 64];
   if (last.file != file) {
     std::string_view path = file;
     last = {file, path.starts_with(own_folder()) || path.starts_with("/usr/") ||
