@@ -8,6 +8,7 @@
 #include "frontend/engine/Engine.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 using namespace etch;
@@ -69,7 +70,19 @@ Variable detail::cast_to(const Variable &x, DType dtype,
                          const Location &where) {
   if (x.dtype() == dtype)
     return x;
-  return apply(OpId::Cast, {x}, {std::string(shortNameOf(dtype))}, where);
+  static const std::array<Attrs, 6> names = [] {
+    std::array<Attrs, 6> all;
+    for (DType t : {boolean, i32, i64, f32, f64})
+      all[size_t(t)].emplace_back(std::string(shortNameOf(t)));
+    return all;
+  }();
+  const Attrs &to = names[size_t(dtype)];
+  // A cast that a program already has needs no attributes of its own.
+  if (Recorder *r = recorder())
+    if (Variable y = r->known(opInfo(OpId::Cast), {&x, 1}, to, where);
+        y.defined())
+      return y;
+  return apply(OpId::Cast, {x}, to, where);
 }
 
 static Attrs shape_attr(const Shape &shape) {
