@@ -25,10 +25,18 @@ template <class T> struct Kind {
   T (*combine)(T, T);
 };
 
+/// Integers wrap around, as the compiled ones do.
+template <class T> T plus(T a, T b) {
+  if constexpr (std::is_integral_v<T>)
+    return T(std::make_unsigned_t<T>(a) + std::make_unsigned_t<T>(b));
+  else
+    return a + b;
+}
+
 template <class T> std::vector<Kind<T>> kinds() {
   constexpr bool real = std::is_floating_point_v<T>;
   using Limits = std::numeric_limits<T>;
-  return {{"sum", real ? T(-0.0) : T(0), [](T a, T b) { return T(a + b); }},
+  return {{"sum", real ? T(-0.0) : T(0), plus<T>},
           {"max", real ? -Limits::infinity() : Limits::min(),
            [](T a, T b) { return a != a || a > b ? a : b; }},
           {"min", real ? Limits::infinity() : Limits::max(),
