@@ -14,7 +14,7 @@ import re
 import sys
 
 ID = re.compile(r"(?<![A-Za-z0-9])C\d{3}(?!\d)")
-LIT_STATE = {"PASS": "passed", "XFAIL": "passed", "FLAKYPASS": "passed",
+LIT_STATE = {"PASS": "passed", "XFAIL": "failed", "FLAKYPASS": "failed",
              "UNSUPPORTED": "skipped", "SKIPPED": "skipped", "EXCLUDED": "skipped"}
 
 arguments = argparse.ArgumentParser()
