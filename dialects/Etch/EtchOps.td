@@ -167,6 +167,27 @@ def StopGradientOp
 }
 
 //===----------------------------------------------------------------------===//
+// Random numbers
+//===----------------------------------------------------------------------===//
+
+def PhiloxOp
+    : Etch_Pointwise<"philox", (ins Etch_Tensor:$counter, Etch_Tensor:$key),
+          (ins StrAttr:$to),
+          [{ philox(counter, key, ::mlir::getElementTypeOrSelf(getY())) }],
+          [{::etch::ScalarExpr counter(b, loc, args[0]),
+                key(b, loc, args[1]);}]> {
+  let summary = "Uniform in [0, 1) by counter and key: Philox4x32-10.";
+  let description = [{
+    Of the block at (counter, 0) under the key, all little-endian, a float is the
+    first word's upper 24 bits, a double the upper 53 of the first two. No two
+    counters share anything, so the order of evaluation does not matter.
+  }];
+  let elements = IndexElement;
+  let result = "toFloat";
+  let vjp = Inactive;
+}
+
+//===----------------------------------------------------------------------===//
 // Shapes
 //===----------------------------------------------------------------------===//
 
@@ -194,8 +215,33 @@ def TransposeOp : Etch_Structured<"transpose", "view"> {
   let hasFolder = 1;
 }
 
+def IotaOp : Etch_Shaped<"iota", "view", (ins)> {
+  let summary = "0, 1, 2, … as int64, in row-major order of the shape.";
+  let vjp = Inactive;
+}
+def SliceOp : Etch_Shaped<"slice", "view", (ins Etch_Tensor:$x),
+                          (ins DenseI64ArrayAttr:$starts,
+                               DenseI64ArrayAttr:$steps)> {
+  let summary = "y[i, …] = x[start + i * step, …] along every axis.";
+  let description = [{
+    Steps may be negative, not 0. A negative start counts from the end of x.
+  }];
+  let hasFolder = 1;
+}
+def PlaceOp : Etch_Shaped<"place", "view", (ins Etch_Tensor:$x),
+                          (ins DenseI64ArrayAttr:$starts,
+                               DenseI64ArrayAttr:$steps, F64Attr:$fill)> {
+  let summary = "y[start + i * step, …] = x[i, …], elsewhere the fill.";
+  let description = [{
+    The adjoint of slice. Steps may be negative, not 0. A negative start counts
+    from the end of y.
+  }];
+  let expands = 1;
+  let hasFolder = 1;
+}
+
 //===----------------------------------------------------------------------===//
-// Reductions
+// Reductions, scans
 //===----------------------------------------------------------------------===//
 
 class Etch_Reduction<string mnemonic> : Etch_Structured<mnemonic, "reduction"> {
@@ -219,6 +265,15 @@ def ArgmaxOp : Etch_Structured<"argmax", "reduction"> {
   let summary = "Index of the first largest element along one axis, int64.";
   let arguments = (ins Etch_Tensor:$x, I64Attr:$axis);
   let vjp = Inactive;
+  let expands = 1;
+}
+def CumsumOp : Etch_Structured<"cumsum", "scan"> {
+  let summary = "Sums of the elements so far along one axis, in their order.";
+  let description = [{
+    y[0] = x[0], y[k] = y[k-1] + x[k]; `reverse` begins at the last element.
+  }];
+  let arguments = (ins Etch_Tensor:$x, I64Attr:$axis, BoolAttr:$reverse);
+  let vjp = [{ cumsum(gy, axis, !reverse) }];
   let expands = 1;
 }
 
@@ -297,8 +352,85 @@ def CustomVjpOp
   let hasCustomAssemblyFormat = 1;
 }
 
+def LoopOp
+    : Op<Etch_Dialect, "loop", [Pure, IsolatedFromAbove, SingleBlock,
+                                AttrSizedOperandSegments,
+                                AttrSizedResultSegments]> {
+  let summary = "Repeats its body: while, for and scan in one.";
+  let description = [{
+    Iteration i has the states' current values, slice i of each of xs along axis
+    0, and the captures: all that the regions read, for they see nothing of the
+    outside. The body takes (i, states, slices, captures) and yields the next
+    states, then one slice for each of ys. The condition, if it is there, takes
+    (states, captures) and yields whether to go on; it is asked before every
+    iteration.
+
+    There are at most `limit` iterations if that is given, at most
+    max_iterations unless that is negative, and at most the extent of axis 0 of
+    xs. `count` says how many there were. With `reverse`, i runs from the last of
+    them down to 0. Axis 0 of ys is that of xs or, without xs, max_iterations;
+    slices that no iteration has yielded are undefined.
+  }];
+  let arguments = (ins Optional<Etch_Tensor>:$limit,
+                       Variadic<Etch_Tensor>:$inits,
+                       Variadic<Etch_Tensor>:$xs,
+                       Variadic<Etch_Tensor>:$captures,
+                       BoolAttr:$reverse, I64Attr:$max_iterations);
+  let results = (outs Etch_Tensor:$count, Variadic<Etch_Tensor>:$finals,
+                      Variadic<Etch_Tensor>:$ys);
+  let regions = (region MaxSizedRegion<1>:$condition, SizedRegion<1>:$body);
+  let extraClassDeclaration = [{
+    bool hasCondition() { return !getCondition().empty(); }
+    // max_iterations if there is such a bound.
+    std::optional<int64_t> getBound() {
+      auto bound = int64_t(getMaxIterations());
+      return bound < 0 ? std::nullopt : std::optional<int64_t>(bound);
+    }
+    ::mlir::Block &getConditionBlock() { return getCondition().front(); }
+    ::mlir::Block &getBodyBlock() { return getBody().front(); }
+    // The arguments of the body.
+    ::mlir::BlockArgument getIndex() { return getBodyBlock().getArgument(0); }
+    ::mlir::MutableArrayRef<::mlir::BlockArgument> getStates() {
+      return getBodyBlock().getArguments().slice(1, getInits().size());
+    }
+    ::mlir::MutableArrayRef<::mlir::BlockArgument> getSlices() {
+      return getBodyBlock().getArguments().slice(1 + getInits().size(),
+                                                 getXs().size());
+    }
+    ::mlir::MutableArrayRef<::mlir::BlockArgument> getCaptured() {
+      return getBodyBlock().getArguments().take_back(getCaptures().size());
+    }
+    // What the body yields.
+    ::mlir::OperandRange getNextStates() {
+      return getBodyBlock().getTerminator()->getOperands().take_front(
+          getInits().size());
+    }
+    ::mlir::OperandRange getYielded() {
+      return getBodyBlock().getTerminator()->getOperands().drop_front(
+          getInits().size());
+    }
+  }];
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+}
+
+def CondOp : Op<Etch_Dialect, "cond", [Pure, IsolatedFromAbove, SingleBlock]> {
+  let summary = "One of two branches, chosen by a value.";
+  let description = [{
+    Only the branch that is chosen runs. Both take the captures: all that they
+    read, for they see nothing of the outside.
+  }];
+  let arguments = (ins Etch_Tensor:$predicate,
+                       Variadic<Etch_Tensor>:$captures);
+  let results = (outs Variadic<Etch_Tensor>:$ys);
+  let regions = (region SizedRegion<1>:$then, SizedRegion<1>:$otherwise);
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+}
+
 def YieldOp : Op<Etch_Dialect, "yield", [Pure, Terminator, ReturnLike,
-                                         ParentOneOf<["CustomVjpOp"]>]> {
+                                         ParentOneOf<["CustomVjpOp", "LoopOp",
+                                                      "CondOp"]>]> {
   let summary = "Ends a region.";
   let arguments = (ins Variadic<Etch_Tensor>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";
