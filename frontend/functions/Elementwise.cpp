@@ -55,11 +55,12 @@ Variable etch::gelu(Operand x) {
   return 0.5 * v * (1.0 + erf(v * 0.7071067811865476));
 }
 
-Variable etch::layer_norm(Operand x, Operand gamma, Operand beta, double eps) {
+Variable etch::gelu(Operand x, Gelu form) {
+  if (form == Gelu::erf)
+    return gelu(x);
   LocationScope scope(x.location());
   Variable v = floating(x);
-  Reduce last = {-1, true};
-  Variable centred = v - mean(v, last);
-  Variable variance = mean(square(centred), last);
-  return centred / sqrt(variance + eps) * gamma + beta;
+  // sqrt(2 / pi).
+  Variable inner = 0.7978845608028654 * (v + 0.044715 * (v * v * v));
+  return 0.5 * v * (1.0 + tanh(inner));
 }

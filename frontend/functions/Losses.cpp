@@ -58,15 +58,33 @@ Variable etch::softmax_cross_entropy(Operand x, Operand t) {
   return -sum(picked) / n;
 }
 
+/// Targets of as many elements as x, in its shape.
+static Variable targets(const Variable &x, const Operand &t, const char *what) {
+  Variable v = t.array();
+  if (v.size() != x.size())
+    throw ShapeError(std::string(what) + ": there are " + to_string(x.shape()) +
+                         " predictions and " + to_string(v.shape()) +
+                         " targets",
+                     t.location());
+  return reshape(v, x.shape());
+}
+
+/// The mean over the batch of sums.
+static Variable batch_mean(const Variable &x) {
+  return sum(x) / (x.ndim() == 0 ? 1 : x.len());
+}
+
 Variable etch::binary_cross_entropy(Operand p, Operand t) {
   LocationScope scope(p.location());
   Variable q = clip(floating(p), 1e-15, 1 - 1e-15);
-  return -mean(t * log(q) + (1.0 - t) * log(1.0 - q));
+  Variable c = targets(q, t, "binary_cross_entropy");
+  return -batch_mean(c * log(q) + (1.0 - c) * log(1.0 - q));
 }
 
 Variable etch::sigmoid_cross_entropy(Operand x, Operand t) {
   LocationScope scope(x.location());
-  return mean(softplus(x) - x * t);
+  Variable v = floating(x);
+  return batch_mean(softplus(v) - v * targets(v, t, "sigmoid_cross_entropy"));
 }
 
 Variable etch::accuracy(Operand y, Operand t) {

@@ -159,6 +159,11 @@ const std::map<std::string, Rule> &rules() {
        [](auto &x, auto &a) {
          return layer_norm(x[0], x[1], x[2], a["eps"].number());
        }},
+      {"batch_norm",
+       [](auto &x, auto &a) {
+         return batch_norm(x[0], x[1], x[2], {}, {},
+                           {.eps = a["eps"].number()});
+       }},
       {"binary_cross_entropy",
        [](auto &x, auto &) { return binary_cross_entropy(x[0], x[1]); }},
       {"nth_derivative",

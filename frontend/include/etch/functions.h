@@ -34,8 +34,7 @@ Variable broadcast_to(Operand x, const Shape &shape);
 /// Sums over the axes that broadcast_to would repeat: its adjoint.
 Variable sum_to(Operand x, const Shape &shape);
 
-//===- Joining and splitting
-//------------------------------------------------===//
+//===- Joining and splitting ----------------------------------------------===//
 
 /// Arrays one behind the other along an axis; stack() makes the axis.
 Variable concat(const Variables &xs, int axis = 0,
@@ -90,10 +89,31 @@ Variable clip(Operand x, double low, double high);
 Variable leaky_relu(Operand x, double slope = 0.2);
 /// log(1 + exp(x)), without overflow.
 Variable softplus(Operand x);
+/// How gelu() has the normal distribution: `erf` exactly, `tanh` by
+/// tanh(sqrt(2 / pi) (x + 0.044715 x^3)), as older networks were trained.
+enum class Gelu : uint8_t { erf, tanh };
 /// x times the normal distribution's share below x.
 Variable gelu(Operand x);
+Variable gelu(Operand x, Gelu form);
+
+//===- Normalisation ------------------------------------------------------===//
+
 /// Normalised over the last axis, times gamma, plus beta.
 Variable layer_norm(Operand x, Operand gamma, Operand beta, double eps = 1e-5);
+
+struct BatchNormOptions {
+  double decay = 0.9; ///< how much of the running statistics stays
+  double eps = 2e-5;  ///< added to the variance
+};
+/// x (N, C) or (N, C, …), normalised over all axes but the second, times gamma
+/// (C,), plus beta (C,). In training the statistics are the batch's own; the
+/// running ones (C,), unless empty, are given new contents, outside the graph:
+/// decay times the old and 1 - decay times the batch's, of the variance the
+/// unbiased estimate. In test mode the running ones are used; ValueError
+/// without them.
+Variable batch_norm(Operand x, Operand gamma, Operand beta,
+                    Variable running_mean = {}, Variable running_var = {},
+                    const BatchNormOptions &options = {});
 
 //===- Classification, losses ---------------------------------------------===//
 
@@ -108,13 +128,30 @@ Variable log_softmax(Operand x, AxisOption option = {});
 Variable mean_squared_error(Operand a, Operand b);
 /// Scores x (N, C), classes t (N,) as integers: the mean of -log softmax(x)[t].
 Variable softmax_cross_entropy(Operand x, Operand t);
-/// Mean of -(t log p + (1 - t) log(1 - p)) for probabilities p, kept off 0 and
-/// 1 by 1e-15.
+/// The sum of -(t log p + (1 - t) log(1 - p)), divided by len(p), for
+/// probabilities p, kept off 0 and 1 by 1e-15, and targets t of as many
+/// elements.
 Variable binary_cross_entropy(Operand p, Operand t);
 /// The same for p = sigmoid(x), without overflow.
 Variable sigmoid_cross_entropy(Operand x, Operand t);
 /// Share of rows of y (N, C) whose largest element is at t (N,). No gradient.
 Variable accuracy(Operand y, Operand t);
+
+//===- As formulas --------------------------------------------------------===//
+// The same functions as one writes them down first, in single operations:
+// to learn from, and to see that a compiler makes the same programs of them.
+
+/// 1 / (1 + exp(-x)).
+Variable sigmoid_simple(Operand x);
+/// exp(x) / sum(exp(x)), which overflows for large x.
+Variable softmax_simple(Operand x, AxisOption option = {});
+/// x w + b.
+Variable linear_simple(Operand x, Operand w, const Variable &b = {});
+/// sum((a - b)^2) / len(a).
+Variable mean_squared_error_simple(Operand a, Operand b);
+/// softmax_cross_entropy() by the probabilities themselves, kept off 0 by
+/// 1e-15.
+Variable softmax_cross_entropy_simple(Operand x, Operand t);
 
 } // namespace etch
 

@@ -143,6 +143,10 @@ const std::map<std::string, Call> calls = {
      [](Case a, const Variables &x) {
        return layer_norm(x[0], x[1], x[2], a["eps"].number());
      }},
+    {"batch_norm",
+     [](Case a, const Variables &x) {
+       return batch_norm(x[0], x[1], x[2], {}, {}, {.eps = a["eps"].number()});
+     }},
     {"get_item",
      [](Case a, const Variables &x) {
        if (x.size() == 2)
