@@ -91,9 +91,12 @@ void Clusters::add(Operation *op) {
   case OpKind::reduction:
     return addReduction(op);
   case OpKind::contraction:
+  case OpKind::convolution:
     create(op, ClusterKind::matmul);
     return;
   case OpKind::view:
+  case OpKind::scan:
+  case OpKind::window:
   case OpKind::indexed:
     create(op, ClusterKind::single);
     return;

@@ -38,6 +38,7 @@ class Etch_Elements<string name> { string cppName = name; }
 def AnyElement : Etch_Elements<"any">;       // booleans too
 def NumberElement : Etch_Elements<"number">; // integers and floats
 def FloatElement : Etch_Elements<"floating">;
+def IndexElement : Etch_Elements<"index">;   // int64 only
 
 def Etch_Tensor : RankedTensorOf<[I1, I32, I64, F32, F64]>;
 
@@ -56,7 +57,8 @@ class Etch_Op<string mnemonic, list<Trait> traits = []>
   bit commutative = 0;
   bit expands = 0;     // Ops/ has `Expr expandFoo(const RuleContext &)`
   bit shaped = 0;      // has the trailing `shape` attribute and extents
-  // Shapes for the generated gradient check; unset: those of pointwise ops.
+  // Applications for the generated gradient check, where what fits is not found
+  // by trying: {{operands' shapes}, {attributes}}, … Lists are List{…}.
   code gradientCheck = "";
 
   code inferBase = [{
@@ -93,7 +95,7 @@ class Etch_Op<string mnemonic, list<Trait> traits = []>
 
 // `scalar`: one expression of ScalarExpr.h in terms of the operands' names and
 // the attributes. `result`: "same" element type as the last operand, "boolean",
-// or "to" (that which the attribute `to` names).
+// "to" (that which the attribute `to` names) or "toFloat" (the same, a float).
 class Etch_Pointwise<string mnemonic, dag operands, dag attrs = (ins),
                      code scalarBody, code locals>
     : Etch_Op<mnemonic, [DeclareOpInterfaceMethods<PointwiseOpInterface>]> {
@@ -145,11 +147,12 @@ class Etch_Structured<string mnemonic, string opKind> : Etch_Op<mnemonic> {
 }
 
 // The result's shape is an attribute; its dynamic extents are operands.
-class Etch_Shaped<string mnemonic, string opKind, dag operands>
+class Etch_Shaped<string mnemonic, string opKind, dag operands,
+                  dag attrs = (ins)>
     : Etch_Structured<mnemonic, opKind> {
   let shaped = 1;
-  let arguments = !con(operands, (ins Variadic<Index>:$extents,
-                                      DenseI64ArrayAttr:$shape));
+  let arguments = !con(operands, (ins Variadic<Index>:$extents), attrs,
+                       (ins DenseI64ArrayAttr:$shape));
 }
 
 #endif // ETCH_BASE

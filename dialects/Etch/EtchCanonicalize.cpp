@@ -122,6 +122,51 @@ OpFoldResult TransposeOp::fold(FoldAdaptor adaptor) {
   return {};
 }
 
+/// Whether every axis starts at 0 with step 1.
+static bool isPlain(ArrayRef<int64_t> starts, ArrayRef<int64_t> steps) {
+  return llvm::all_of(starts, [](int64_t start) { return start == 0; }) &&
+         llvm::all_of(steps, [](int64_t step) { return step == 1; });
+}
+
+OpFoldResult SliceOp::fold(FoldAdaptor adaptor) {
+  if (!getType().hasStaticShape())
+    return {};
+  if (isPlain(getStarts(), getSteps()))
+    if (Value x = llvm::dyn_cast_if_present<Value>(same(*this, getX())))
+      return x;
+  if (auto splat = llvm::dyn_cast_or_null<SplatElementsAttr>(adaptor.getX()))
+    return splat.resizeSplat(getType());
+  // What was placed is taken out again.
+  if (auto inner = getX().getDefiningOp<PlaceOp>())
+    if (inner.getStarts() == getStarts() && inner.getSteps() == getSteps())
+      return same(*this, inner.getX());
+  if (auto inner = getX().getDefiningOp<SliceOp>()) {
+    SmallVector<int64_t> starts, steps;
+    for (auto [start, step, innerStart, innerStep] : llvm::zip_equal(
+             getStarts(), getSteps(), inner.getStarts(), inner.getSteps())) {
+      if (start < 0 || innerStart < 0)
+        return {};
+      starts.push_back(innerStart + start * innerStep);
+      steps.push_back(step * innerStep);
+    }
+    // Of no elements, a start may be anything but not look like one from the
+    // end.
+    if (llvm::any_of(starts, [](int64_t start) { return start < 0; }))
+      return {};
+    getXMutable().assign(inner.getX());
+    setStarts(starts);
+    setSteps(steps);
+    return getResult();
+  }
+  return {};
+}
+
+OpFoldResult PlaceOp::fold(FoldAdaptor) {
+  if (getType().hasStaticShape() && isPlain(getStarts(), getSteps()))
+    return same(*this, getX());
+  return {};
+}
+
 //===----------------------------------------------------------------------===//
 // Signs move outwards, where they cancel or turn into a subtraction
 //===----------------------------------------------------------------------===//

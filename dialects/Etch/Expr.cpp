@@ -29,13 +29,13 @@ namespace etch {
 } // namespace etch
 
 static Expr applyShaped(OpId op, std::initializer_list<Expr> operands,
-                        std::span<const Extent> extents) {
+                        std::span<const Extent> extents, Attrs attrs = {}) {
   GraphBuilder::Handle handles[2];
   size_t n = 0;
   for (Expr e : operands)
     handles[n++] = e.handle();
   GraphBuilder *b = operands.begin()->builder();
-  return {b, b->applyShaped(op, {handles, n}, extents)};
+  return {b, b->applyShaped(op, {handles, n}, std::move(attrs), extents)};
 }
 
 /// Whether x has exactly these extents, as far as can be known now.
@@ -45,9 +45,9 @@ static bool hasExtents(Expr x, std::span<const Extent> extents) {
     return false;
   for (int i = 0; i < shape.rank(); ++i) {
     const Extent &e = extents[i];
-    bool own = e.size == 1 && e.factors.size() == 1 &&
+    bool own = e.size == 1 && e.more == 0 && e.factors.size() == 1 &&
                e.factors[0].value == x.handle() && e.factors[0].axis == i;
-    if (!own && (!e.factors.empty() || e.size != shape[i]))
+    if (!own && (!e.factors.empty() || e.size + e.more != shape[i]))
       return false;
   }
   return true;
@@ -81,6 +81,19 @@ Expr etch::sumTo(Expr x, std::span<const Extent> extents) {
 
 Expr etch::scatterAdd(Expr x, Expr index, std::span<const Extent> extents) {
   return applyShaped(OpId::ScatterAdd, {x, index}, extents);
+}
+
+Expr etch::slice(Expr x, std::vector<int64_t> starts,
+                 std::vector<int64_t> steps, std::span<const Extent> extents) {
+  return applyShaped(OpId::Slice, {x}, extents,
+                     {std::move(starts), std::move(steps)});
+}
+
+Expr etch::place(Expr x, std::vector<int64_t> starts,
+                 std::vector<int64_t> steps, double fill,
+                 std::span<const Extent> extents) {
+  return applyShaped(OpId::Place, {x}, extents,
+                     {std::move(starts), std::move(steps), fill});
 }
 
 Expr etch::reshapeLike(Expr x, Expr like) {

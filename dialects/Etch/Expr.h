@@ -15,14 +15,15 @@
 namespace etch {
 
 /// An extent of a result: `size` times the extents of other values, which may be
-/// symbolic. Static extents have no factors.
+/// symbolic, plus `more` (never negative). Static extents have no factors.
 struct Extent {
   struct Factor {
     void *value;
-    int axis;
+    int axis; ///< -1: the value is the extent
   };
   int64_t size = 1;
   std::vector<Factor> factors;
+  int64_t more = 0;
 };
 
 /// Receives the operations that rules write.
@@ -36,9 +37,9 @@ public:
   virtual Handle apply(OpId op, std::span<const Handle> operands,
                        Attrs attrs) = 0;
   /// Adds a shaped operation (reshape, broadcast_to, …) whose result has these
-  /// extents. The shape attribute is the builder's to fill.
+  /// extents. The shape attribute, behind `attrs`, is the builder's to fill.
   virtual Handle applyShaped(OpId op, std::span<const Handle> operands,
-                             std::span<const Extent> extents) = 0;
+                             Attrs attrs, std::span<const Extent> extents) = 0;
   /// A tensor of like's type and shape with all elements equal to value.
   virtual Handle splatLike(double value, Handle like) = 0;
 };
@@ -69,6 +70,8 @@ struct RuleContext {
   GraphBuilder::Handle result;    ///< null in expansions
   GraphBuilder::Handle cotangent; ///< null in expansions
   const Attrs &attrs;
+  /// The result's in the expansion of a shaped op; else none.
+  std::span<const Extent> extents = {};
 
   Expr x(int i = 0) const { return {builder, operands[i]}; }
   Expr y() const { return {builder, result}; }
@@ -93,6 +96,10 @@ Expr reshape(Expr x, std::span<const Extent> extents);
 Expr broadcastTo(Expr x, std::span<const Extent> extents);
 Expr sumTo(Expr x, std::span<const Extent> extents);
 Expr scatterAdd(Expr x, Expr index, std::span<const Extent> extents);
+Expr slice(Expr x, std::vector<int64_t> starts, std::vector<int64_t> steps,
+           std::span<const Extent> extents);
+Expr place(Expr x, std::vector<int64_t> starts, std::vector<int64_t> steps,
+           double fill, std::span<const Extent> extents);
 /// x with the shape of like.
 Expr reshapeLike(Expr x, Expr like);
 Expr splatLike(double value, Expr like);

@@ -61,8 +61,8 @@ std::string etch::to_string(const TensorType &type) {
 //===----------------------------------------------------------------------===//
 
 namespace {
-enum class Elements { any, number, floating };
-enum class ResultType { same, boolean, to };
+enum class Elements { any, number, floating, index };
+enum class ResultType { same, boolean, to, toFloat };
 } // namespace
 
 static std::optional<TensorType>
@@ -98,13 +98,14 @@ inferPointwise(std::span<const TensorType> operands, const Attrs &attrs,
     }
   }
   if ((elements == Elements::floating && !is_floating(type.dtype)) ||
-      (elements == Elements::number && type.dtype == boolean)) {
+      (elements == Elements::number && type.dtype == boolean) ||
+      (elements == Elements::index && type.dtype != i64)) {
     error = std::string("not defined for ") + name_of(type.dtype);
     return std::nullopt;
   }
   if (result == ResultType::boolean)
     type.dtype = boolean;
-  if (result == ResultType::to) {
+  if (result == ResultType::to || result == ResultType::toFloat) {
     const std::string &name = std::get<std::string>(attrs[0]);
     std::optional<DType> to = dtypeOf(name);
     if (!to) {
@@ -112,6 +113,10 @@ inferPointwise(std::span<const TensorType> operands, const Attrs &attrs,
       return std::nullopt;
     }
     type.dtype = *to;
+    if (result == ResultType::toFloat && !is_floating(*to)) {
+      error = std::string("does not give ") + name_of(*to);
+      return std::nullopt;
+    }
   }
   return type;
 }

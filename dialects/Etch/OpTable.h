@@ -40,7 +40,10 @@ enum class OpKind : uint8_t {
   pointwise,   ///< one scalar body over equal shapes
   view,        ///< the same elements at other indices: reshape, transpose, …
   reduction,   ///< removes axes
+  scan,        ///< goes along an axis, each element after the one before
   contraction, ///< matmul
+  convolution, ///< conv2d and its gradients
+  window,      ///< moves or chooses elements of windows: im2col, …
   indexed,     ///< reads or writes at indices that are data
 };
 

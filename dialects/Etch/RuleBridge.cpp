@@ -182,28 +182,34 @@ public:
     return create(opInfo(op), values, attrs);
   }
 
-  Handle applyShaped(OpId op, std::span<const Handle> operands,
+  Handle applyShaped(OpId op, std::span<const Handle> operands, Attrs attrs,
                      std::span<const Extent> extents) override {
     SmallVector<Value> values = llvm::map_to_vector(
         ArrayRef(operands.data(), operands.size()), unwrap);
     std::vector<int64_t> shape;
     for (const Extent &e : extents) {
       if (e.factors.empty()) {
-        shape.push_back(e.size);
+        shape.push_back(e.size + e.more);
         continue;
       }
       shape.push_back(dynamic_extent);
       Value size;
       for (const Extent::Factor &f : e.factors) {
-        Value dim = tensor::DimOp::create(b, loc, unwrap(f.value), f.axis);
+        Value dim = unwrap(f.value);
+        if (f.axis >= 0)
+          dim = tensor::DimOp::create(b, loc, dim, f.axis);
         size = size ? arith::MulIOp::create(b, loc, size, dim) : dim;
       }
       if (e.size != 1)
         size = arith::MulIOp::create(
             b, loc, size, arith::ConstantIndexOp::create(b, loc, e.size));
+      if (e.more != 0)
+        size = arith::AddIOp::create(
+            b, loc, size, arith::ConstantIndexOp::create(b, loc, e.more));
       values.push_back(size);
     }
-    return create(opInfo(op), values, {std::move(shape)});
+    attrs.emplace_back(std::move(shape));
+    return create(opInfo(op), values, attrs);
   }
 
   Handle splatLike(double value, Handle like) override {
@@ -273,7 +279,24 @@ Value etch::buildExpansionOf(Operation *op, OpBuilder &b) {
   MLIRGraphBuilder builder(b, op->getLoc());
   auto operands = tensorOperands(op, info);
   Attrs attrs = attrsOf(info, op->getAttrDictionary());
-  Expr expansion = info.expand(
-      {&builder, {operands.data(), operands.size()}, nullptr, nullptr, attrs});
+  std::vector<Extent> extents;
+  if (info.shaped) {
+    auto given = op->getOperands().drop_front(size_t(info.numOperands));
+    for (int64_t extent : std::get<std::vector<int64_t>>(attrs.back())) {
+      Extent &e = extents.emplace_back();
+      if (extent != dynamic_extent) {
+        e.size = extent;
+        continue;
+      }
+      e.factors.push_back({given.front().getAsOpaquePointer(), -1});
+      given = given.drop_front();
+    }
+  }
+  Expr expansion = info.expand({&builder,
+                                {operands.data(), operands.size()},
+                                nullptr,
+                                nullptr,
+                                attrs,
+                                extents});
   return expansion ? Value::getFromOpaquePointer(expansion.handle()) : Value();
 }

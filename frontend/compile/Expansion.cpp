@@ -43,15 +43,15 @@ GraphBuilder::Handle Expansion::apply(OpId op, std::span<const Handle> operands,
 
 GraphBuilder::Handle Expansion::applyShaped(OpId op,
                                             std::span<const Handle> operands,
+                                            Attrs attrs,
                                             std::span<const Extent> extents) {
   std::vector<int64_t> shape;
   for (const Extent &e : extents) {
     int64_t n = e.size;
     for (const Extent::Factor &f : e.factors)
       n *= typeOf(f.value).shape[f.axis];
-    shape.push_back(n);
+    shape.push_back(n + e.more);
   }
-  Attrs attrs;
   attrs.emplace_back(std::move(shape));
   return apply(op, operands, std::move(attrs));
 }

@@ -29,7 +29,7 @@ public:
 
   TensorType typeOf(Handle value) override;
   Handle apply(OpId op, std::span<const Handle> operands, Attrs attrs) override;
-  Handle applyShaped(OpId op, std::span<const Handle> operands,
+  Handle applyShaped(OpId op, std::span<const Handle> operands, Attrs attrs,
                      std::span<const Extent> extents) override;
   Handle splatLike(double value, Handle like) override;
 

@@ -158,6 +158,8 @@ static std::vector<int64_t> summed_axes(const Shape &from, const Shape &to) {
 ValueRef detail::execute(const OpInfo &op, std::span<const Variable> xs,
                          const Attrs &attrs, const TensorType &type,
                          const Location &where) {
+  if (op.id == OpId::Iota)
+    return count_up(type.shape);
   const ValueRef &x = contents(xs[0], op.name, where);
   switch (op.id) {
   case OpId::StopGradient:
@@ -166,6 +168,10 @@ ValueRef detail::execute(const OpInfo &op, std::span<const Variable> xs,
     return view_transpose(*x, std::get<std::vector<int64_t>>(attrs[0]));
   case OpId::BroadcastTo:
     return view_broadcast(*x, type.shape);
+  case OpId::Slice:
+    return view_slice(*x, attrs, type.shape);
+  case OpId::Place:
+    return place(*x, attrs, type);
   case OpId::Reshape: {
     if (ValueRef view = view_reshape(*x, type.shape))
       return view;

@@ -92,6 +92,9 @@ static uint64_t attribute_bits(const Attrs &attrs) {
     return std::bit_cast<uint64_t>(*d);
   if (auto *s = std::get_if<std::string>(&attrs[0]))
     return uint64_t(*dtypeOf(*s));
+  if (attrs.size() == 2)
+    if (auto *b = std::get_if<bool>(&attrs[1])) // of a canonical scan
+      return *b;
   return 0; // shapes and axes of canonical forms: not in the text
 }
 
@@ -293,6 +296,7 @@ ValueRef detail::run_kernel(const OpInfo &op, std::span<const Value *const> xs,
   case OpKind::contraction:
     return run_matmul(op, xs, attrs, type, where);
   case OpKind::reduction:
+  case OpKind::scan:
   case OpKind::indexed:
     return run_canonical(op, xs, attrs, type, where);
   case OpKind::view:

@@ -27,6 +27,16 @@ ValueRef run_kernel(const OpInfo &op, std::span<const Value *const> xs,
 ValueRef view_reshape(const Value &x, const Shape &shape);
 ValueRef view_transpose(const Value &x, const std::vector<int64_t> &axes);
 ValueRef view_broadcast(const Value &x, const Shape &shape);
+/// The part of this shape at the starts and steps, the first two attributes.
+ValueRef view_slice(const Value &x, const Attrs &attrs, const Shape &shape);
+
+// Copies.cpp: elements moved by the host.
+/// Copies x into memory of the same shape, a part of an array being made.
+void copy_elements(const Value &x, const Value &part);
+/// What the op `place` says.
+ValueRef place(const Value &x, const Attrs &attrs, const TensorType &type);
+/// What the op `iota` says.
+ValueRef count_up(const Shape &shape);
 
 } // namespace etch::detail
 

@@ -59,6 +59,7 @@ RuleRunner::apply(OpId op, std::span<const Handle> operands, Attrs attrs) {
 
 GraphBuilder::Handle RuleRunner::applyShaped(OpId op,
                                              std::span<const Handle> operands,
+                                             Attrs attrs,
                                              std::span<const Extent> extents) {
   // Eager shapes are known: extents have no factors, except those of rules that
   // name them by reference anyway.
@@ -68,9 +69,8 @@ GraphBuilder::Handle RuleRunner::applyShaped(OpId op,
     int64_t n = e.size;
     for (const Extent::Factor &f : e.factors)
       n *= typeOf(f.value).shape[f.axis];
-    shape.push_back(n);
+    shape.push_back(n + e.more);
   }
-  Attrs attrs;
   attrs.emplace_back(std::move(shape));
   return apply(op, operands, std::move(attrs));
 }

@@ -66,3 +66,16 @@ ValueRef detail::view_broadcast(const Value &x, const Shape &shape) {
     strides[i] = x.shape[i - lead] == shape[i] ? x.strides[i - lead] : 0;
   return make_view(x, shape, strides);
 }
+
+ValueRef detail::view_slice(const Value &x, const Attrs &attrs,
+                            const Shape &shape) {
+  const auto &starts = std::get<std::vector<int64_t>>(attrs[0]);
+  const auto &steps = std::get<std::vector<int64_t>>(attrs[1]);
+  int64_t strides[Shape::max_rank] = {}, offset = 0;
+  for (int i = 0; i < shape.rank(); ++i) {
+    int64_t start = starts[size_t(i)];
+    offset += (start < 0 ? start + x.shape[i] : start) * x.strides[i];
+    strides[i] = x.strides[i] * steps[size_t(i)];
+  }
+  return make_view(x, shape, strides, shape.elements() ? offset : 0);
+}

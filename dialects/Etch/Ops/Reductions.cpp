@@ -1,4 +1,4 @@
-//===- Reductions.cpp - sum, mean, max, min, argmax -----------------------===//
+//===- Reductions.cpp - sum, mean, max, min, argmax, cumsum ---------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -201,4 +201,35 @@ Expr etch::expandArgmax(const RuleContext &c) {
   Expr y = argmax(around(x, extents, axis, axis + 1), 1);
   extents.erase(extents.begin() + axis);
   return reshape(y, extents);
+}
+
+//===----------------------------------------------------------------------===//
+// cumsum
+//===----------------------------------------------------------------------===//
+
+std::optional<TensorType>
+etch::inferCumsum(std::span<const TensorType> operands, const Attrs &attrs,
+                  std::string &error) {
+  auto axis = std::get<int64_t>(attrs[0]);
+  const TensorType &x = operands[0];
+  if (axis < 0 || axis >= x.shape.rank()) {
+    error = "axis " + std::to_string(axis) + " is out of range for " +
+            to_string(x.shape);
+    return std::nullopt;
+  }
+  if (x.dtype == boolean) {
+    error = "not defined for bool";
+    return std::nullopt;
+  }
+  return x;
+}
+
+Expr etch::expandCumsum(const RuleContext &c) {
+  Expr x = c.x();
+  auto axis = size_t(c.attr<int64_t>(0));
+  if (x.rank() == 3 && axis == 1)
+    return {};
+  std::vector<Extent> extents = extentsOf(x);
+  return reshape(
+      cumsum(around(x, extents, axis, axis + 1), 1, c.attr<bool>(1)), extents);
 }

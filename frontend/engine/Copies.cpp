@@ -1,0 +1,88 @@
+//===- Copies.cpp - elements moved by the host ----------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Placing an array in a larger one moves elements and computes none: there is
+// nothing to compile.
+//===----------------------------------------------------------------------===//
+
+#include "frontend/engine/Kernels.h"
+
+#include <cstring>
+
+using namespace etch;
+using namespace etch::detail;
+
+namespace {
+/// A walk over two arrays of one shape, with as few axes as they allow.
+struct Walk {
+  int rank = 0;
+  int64_t extents[Shape::max_rank], from[Shape::max_rank], to[Shape::max_rank];
+
+  Walk(const Value &x, const Value &y) {
+    for (int axis = 0; axis < x.shape.rank(); ++axis) {
+      int64_t n = x.shape[axis];
+      if (n == 1)
+        continue;
+      bool joins = rank && from[rank - 1] == x.strides[axis] * n &&
+                   to[rank - 1] == y.strides[axis] * n;
+      int at = joins ? rank - 1 : rank++;
+      extents[at] = joins ? extents[at] * n : n;
+      from[at] = x.strides[axis];
+      to[at] = y.strides[axis];
+    }
+  }
+
+  template <class T> void copy(int axis, const T *source, T *target) const {
+    if (axis == rank) {
+      *target = *source;
+      return;
+    }
+    int64_t n = extents[axis], a = from[axis], b = to[axis];
+    if (axis + 1 < rank) {
+      for (int64_t i = 0; i < n; ++i)
+        copy(axis + 1, source + i * a, target + i * b);
+    } else if (a == 1 && b == 1) {
+      std::memcpy(target, source, size_t(n) * sizeof(T));
+    } else {
+      for (int64_t i = 0; i < n; ++i)
+        target[i * b] = source[i * a];
+    }
+  }
+};
+} // namespace
+
+template <class T> static void copy(const Value &x, const Value &y) {
+  Walk(x, y).copy(0, static_cast<const T *>(x.data), static_cast<T *>(y.data));
+}
+
+void detail::copy_elements(const Value &x, const Value &part) {
+  if (x.shape.elements() == 0)
+    return;
+  switch (size_of(x.dtype)) {
+  case 1:
+    return copy<uint8_t>(x, part);
+  case 4:
+    return copy<uint32_t>(x, part);
+  default:
+    return copy<uint64_t>(x, part);
+  }
+}
+
+ValueRef detail::place(const Value &x, const Attrs &attrs,
+                       const TensorType &type) {
+  ValueRef y = make_dense(type.dtype, type.shape);
+  if (x.shape.elements() != type.shape.elements())
+    copy_elements(
+        *make_splat(std::get<double>(attrs[2]), type.dtype, type.shape), *y);
+  copy_elements(x, *view_slice(*y, attrs, x.shape));
+  return y;
+}
+
+ValueRef detail::count_up(const Shape &shape) {
+  ValueRef y = make_dense(i64, shape);
+  auto *values = static_cast<int64_t *>(y->data);
+  for (int64_t i = 0, n = shape.elements(); i < n; ++i)
+    values[i] = i;
+  return y;
+}
