@@ -74,6 +74,13 @@ struct Event {
   std::string failure;        ///< of a call whose backward half is missing
   Location where;             ///< in user code
   Location site;              ///< where it was asked for, perhaps in Etch
+
+  void stands_at(const Location &asked) {
+    if (site == asked)
+      return;
+    site = asked;
+    where = asked.in_user_code();
+  }
 };
 
 struct Trace {

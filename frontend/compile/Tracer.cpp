@@ -395,23 +395,6 @@ std::string detail::describe(const Trace &trace, size_t event) {
   return e.where ? s + " (" + to_string(e.where) + ")" : s;
 }
 
-Variable Tracer::known(const OpInfo &op, std::span<const Variable> xs,
-                       const Attrs &attrs, const Location &where) {
-  if (!replaying || cursor == t->events.size())
-    return {};
-  Event &e = t->events[cursor];
-  if (e.kind != Event::Kind::operation || e.op != op.id ||
-      e.untracked == config().enable_backprop || !matches(e, xs) ||
-      e.attrs != attrs)
-    return {};
-  if (e.site != where) {
-    e.site = where;
-    e.where = where.in_user_code();
-  }
-  ++cursor;
-  return handle(e.first_value);
-}
-
 Variable Tracer::apply(const OpInfo &op, std::span<const Variable> xs,
                        Attrs &&attrs, const TensorType &type,
                        const Location &where) {

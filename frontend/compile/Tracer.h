@@ -69,6 +69,8 @@ public:
   // Recorder.
   Variable known(const OpInfo &op, std::span<const Variable> operands,
                  const Attrs &attrs, const Location &where) override;
+  Variable known(const OpInfo &op, std::span<const Operand> operands,
+                 const Attrs &attrs, const Location &where) override;
   Variable apply(const OpInfo &op, std::span<const Variable> operands,
                  Attrs &&attrs, const TensorType &result,
                  const Location &where) override;

@@ -145,6 +145,8 @@ Variable detail::apply_pointwise(OpId id,
   const OpInfo &op = opInfo(id);
   std::span<const Operand> xs(operands.begin(), operands.size());
   const Location &where = xs[0].location();
+  if (Variable y = known(id, xs, attrs); y.defined())
+    return y;
   Shape shape;
   for (const Operand &x : xs) {
     if (x.is_literal())

@@ -93,6 +93,12 @@ Variable detail::apply(OpId id, std::span<const Variable> xs, Attrs attrs,
   return apply_typed(op, xs, std::move(attrs), type, where);
 }
 
+Variable detail::known(OpId id, std::span<const Operand> xs,
+                       const Attrs &attrs) {
+  Recorder *r = thread_state().recorder;
+  return r ? r->known(opInfo(id), xs, attrs, xs[0].location()) : Variable();
+}
+
 Variable detail::apply_view(OpId id, std::span<const Variable> xs, Attrs attrs,
                             ValueRef view, const Location &where) {
   const OpInfo &op = opInfo(id);

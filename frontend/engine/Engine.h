@@ -49,6 +49,11 @@ inline bool has_contents(const Variable &x) {
 const ValueRef &contents(const Variable &x, const char *what,
                          const Location &where);
 
+/// The result of an operation that the function being compiled is known to ask
+/// for next, with these operands: what would be checked and converted is so
+/// already. Else empty.
+Variable known(OpId op, std::span<const Operand> operands, const Attrs &attrs);
+
 /// A pointwise op on operands of any types and shapes: promotes, broadcasts,
 /// casts integers to float64 where the op takes floats only.
 Variable apply_pointwise(OpId op, std::initializer_list<Operand> operands,
@@ -79,6 +84,13 @@ public:
   /// types were inferred and checked when it was recorded; else empty. `where`
   /// need not be in user code.
   virtual Variable known(const OpInfo &op, std::span<const Variable> operands,
+                         const Attrs &attrs, const Location &where) {
+    (void)op, (void)operands, (void)attrs, (void)where;
+    return {};
+  }
+  /// The same for operands that are not converted yet: found where they only
+  /// have to be broadcast, and numbers to become floats.
+  virtual Variable known(const OpInfo &op, std::span<const Operand> operands,
                          const Attrs &attrs, const Location &where) {
     (void)op, (void)operands, (void)attrs, (void)where;
     return {};
