@@ -306,6 +306,8 @@ def ScatterAddOp
   let description = "The adjoint of gather: x is (B, J, I), y (B, A, I).";
 }
 
+include "dialects/Etch/ConvolutionOps.td"
+
 //===----------------------------------------------------------------------===//
 // Compiler's own: not in the table, never made by the front end's functions
 //===----------------------------------------------------------------------===//

@@ -259,11 +259,13 @@ bool emitDocs(const RecordKeeper &records, raw_ostream &os) {
 }
 
 bool emitGradientChecks(const RecordKeeper &records, raw_ostream &os) {
-  header(os, "ETCH_GRADIENT_CHECK(Id, mnemonic, kind) for differentiable ops");
+  header(os, "ETCH_GRADIENT_CHECK(Id, mnemonic, kind, applications...) for "
+             "differentiable ops");
   for (const OpRecord &op : allOps(records))
     if (op.hasRule())
-      os << formatv("ETCH_GRADIENT_CHECK({0}, \"{1}\", {2})\n", op.id,
-                    op.mnemonic, op.def->getValueAsString("kind"));
+      os << formatv("ETCH_GRADIENT_CHECK({0}, \"{1}\", {2}, {3})\n", op.id,
+                    op.mnemonic, op.def->getValueAsString("kind"),
+                    op.def->getValueAsString("gradientCheck").trim());
   return false;
 }
 

@@ -20,14 +20,22 @@ using namespace etch;
 
 namespace {
 
+/// An application that the operator's record gives.
+struct Given {
+  std::vector<Shape> operands;
+  Attrs attrs;
+};
+using List = std::vector<int64_t>;
+
 struct Listed {
   OpId id;
   const char *name;
   OpKind kind;
+  std::vector<Given> given;
 };
 const Listed operators[] = {
-#define ETCH_GRADIENT_CHECK(Id, mnemonic, kind)                                \
-  {OpId::Id, mnemonic, OpKind::kind},
+#define ETCH_GRADIENT_CHECK(Id, mnemonic, kind, ...)                           \
+  {OpId::Id, mnemonic, OpKind::kind, {__VA_ARGS__}},
 #include "dialects/Etch/GradientChecks.inc"
 #undef ETCH_GRADIENT_CHECK
 };
@@ -134,9 +142,26 @@ product(const std::vector<std::vector<T>> &choices) {
   return all;
 }
 
-/// Everything that the operator's type rule admits with a float64 result.
+/// Everything that the operator's type rule admits with a float64 result; what
+/// its record gives if that is anything.
 std::vector<Application> applications(const OpInfo &op) {
   std::vector<Application> all;
+  const Listed *listed = std::find_if(
+      std::begin(operators), std::end(operators),
+      [&](const Listed &row) { return row.id == op.id; });
+  for (const Given &given : listed->given) {
+    Application a{&op, {}, given.attrs, {}};
+    for (const Shape &shape : given.operands)
+      a.operands.push_back({f64, shape});
+    std::string error;
+    auto result = op.infer(a.operands, a.attrs, error);
+    EXPECT_TRUE(result) << a.text() << ": " << error;
+    if (result)
+      a.result = *result;
+    all.push_back(a);
+  }
+  if (!all.empty())
+    return all;
   // Operands of a pointwise operator have one shape.
   std::vector<std::vector<Shape>> operand_shapes;
   if (op.kind == OpKind::pointwise)

@@ -18,10 +18,18 @@ using namespace etch;
 
 namespace {
 
+/// An application that the operator's record gives.
+struct Given {
+  std::vector<Shape> operands;
+  Attrs attrs;
+};
+using List = std::vector<int64_t>;
+
 struct Checked {
   OpId id;
   const char *name;
   OpKind kind;
+  std::vector<Given> given;
 };
 
 [[maybe_unused]] void PrintTo(const Checked &op, std::ostream *os) {
@@ -29,8 +37,8 @@ struct Checked {
 }
 
 const Checked operators[] = {
-#define ETCH_GRADIENT_CHECK(Id, mnemonic, kind)                                \
-  {OpId::Id, mnemonic, OpKind::kind},
+#define ETCH_GRADIENT_CHECK(Id, mnemonic, kind, ...)                           \
+  {OpId::Id, mnemonic, OpKind::kind, {__VA_ARGS__}},
 #include "dialects/Etch/GradientChecks.inc"
 #undef ETCH_GRADIENT_CHECK
 };
@@ -54,7 +62,14 @@ struct Use {
 std::vector<Use> uses_of(const Checked &op) {
   const OpInfo &info = opInfo(op.id);
   std::vector<Use> uses;
-  using List = std::vector<int64_t>;
+  for (const Given &given : op.given) {
+    Use use{{}, given.attrs};
+    for (size_t i = 0; i < given.operands.size(); ++i)
+      use.xs.push_back(sample(given.operands[i], int(i)));
+    uses.push_back(use);
+  }
+  if (!uses.empty())
+    return uses;
   if (op.kind == OpKind::pointwise) {
     for (Shape shape : {Shape{}, Shape{1}, Shape{7}, Shape{2, 13}, Shape{0, 3},
                         Shape{3, 1, 5}}) {
