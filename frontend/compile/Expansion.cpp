@@ -122,14 +122,29 @@ void Expansion::read(int32_t event, Values &out) {
         s->operands.push_back(step_of(uses[k].value, out));
     }
     return;
+  case Event::Kind::end:
+    read_region(event, out);
+    return;
   case Event::Kind::literal:
   case Event::Kind::assign:
   case Event::Kind::cut:
   case Event::Kind::rule:
+  case Event::Kind::region:
+  case Event::Kind::middle:
     break;
   }
   for (int32_t i = 0; i < e.num_values; ++i)
     make(e.first_value + i);
+}
+
+void Expansion::read_events(int32_t first, int32_t last, Values &region) {
+  for (int32_t i = first; i < last; ++i) {
+    const Event &e = t.events[size_t(i)];
+    // What ends a loop reads its body.
+    if (e.kind == Event::Kind::region && !e.whole && e.partner >= 0)
+      i = e.partner;
+    read(i, region);
+  }
 }
 
 void Expansion::extend() {
@@ -147,6 +162,104 @@ void Expansion::extend() {
     read(next_event, made);
     for (auto [v, s] : made)
       known[size_t(v)] = s;
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Loops and branches
+//===----------------------------------------------------------------------===//
+
+/// Something that depends on both.
+Expansion::Step *Expansion::either(Step *a, Step *b) {
+  if (!a || a == b || !is_floating(b->type.dtype))
+    return b;
+  Handle both[] = {a, b};
+  return static_cast<Step *>(apply(OpId::Add, both, {}));
+}
+
+Expansion::Step *Expansion::linear(OpId op, Step *x, Attrs attrs) {
+  Handle operand = x;
+  return static_cast<Step *>(apply(op, {&operand, 1}, std::move(attrs)));
+}
+
+static std::vector<int64_t> extents(const TensorType &type) {
+  return {type.shape.begin(), type.shape.end()};
+}
+
+/// A loop does in a few iterations what it does in many: states reach each
+/// other in as many as there are, products of two values of one state in two.
+void Expansion::unroll(int32_t event, std::vector<Step *> &results,
+                       const Values &out) {
+  const Event &end = t.events[size_t(event)];
+  const Event &middle = t.events[size_t(end.partner)];
+  const Event &begin = t.events[size_t(middle.partner)];
+  std::span<const Use> ends = t.uses_of(end), uses = t.uses_of(begin);
+  size_t states = begin.num_inputs, slices = begin.num_outputs;
+  bool counted = uses.size() == states + slices && middle.num_uses == 0;
+  uses = uses.last(states + slices);
+  int64_t bound = std::get<int64_t>(begin.attrs[0]);
+  if (slices)
+    bound = t.values[size_t(uses[states].value)].type.shape[0];
+  int64_t count = int64_t(states) + 2;
+  bool all = counted && bound <= count;
+  if (bound >= 0)
+    count = std::min(count, bound);
+
+  std::vector<Step *> now;
+  for (size_t i = 0; i < states; ++i)
+    now.push_back(step_of(uses[i].value, out));
+  auto note = [&] {
+    for (size_t i = 0; i < states; ++i)
+      results[i + 1] = either(all ? nullptr : results[i + 1], now[i]);
+  };
+  if (!counted || count == 0)
+    note();
+  for (int64_t k = 0; k < count && steps.size() < max_steps; ++k) {
+    Values region = out;
+    int32_t v = middle.first_value;
+    region[v] = add(t.values[size_t(v)].type);
+    for (Step *s : now)
+      region[++v] = s;
+    for (size_t i = 0; i < slices; ++i)
+      region[++v] = linear(OpId::Sum, step_of(uses[states + i].value, out),
+                           {std::vector<int64_t>{0}, false});
+    read_events(end.partner + 1, event, region);
+    for (size_t i = 0; i < states; ++i)
+      now[i] = step_of(ends[i].value, region);
+    note();
+    for (size_t i = states; i < ends.size(); ++i) {
+      const TensorType &type = t.values[size_t(end.first_value) + i + 1].type;
+      results[i + 1] =
+          either(results[i + 1],
+                 linear(OpId::BroadcastTo, step_of(ends[i].value, region),
+                        {extents(type)}));
+    }
+  }
+}
+
+void Expansion::read_region(int32_t event, Values &out) {
+  const Event &end = t.events[size_t(event)];
+  std::vector<Step *> results(static_cast<size_t>(end.num_values));
+  std::span<const Use> ends = t.uses_of(end),
+                       first = t.uses_of(t.events[size_t(end.partner)]);
+  bool outer = std::exchange(unnamed, true);
+  if (!end.whole)
+    unroll(event, results, out);
+  for (size_t i = 0; end.whole && i < results.size(); ++i)
+    results[i] =
+        either(step_of(first[i].value, out), step_of(ends[i].value, out));
+  unnamed = outer;
+  for (size_t i = 0; i < results.size(); ++i) {
+    int32_t v = end.first_value + int32_t(i);
+    // Another name, so that the walk tells the value.
+    Step *s = add(t.values[size_t(v)].type);
+    s->value = unnamed ? -1 : v;
+    if (results[i] && !end.untracked && is_floating(s->type.dtype)) {
+      s->op = &opInfo(OpId::Reshape);
+      s->operands = {results[i]};
+      s->attrs = {extents(s->type)};
+    }
+    out[v] = s;
   }
 }
 
@@ -170,8 +283,7 @@ void Expansion::visit_call(const Step &s,
         gy != cotangents.end() ? gy->second : add(y->type);
   }
   bool outer = std::exchange(unnamed, true);
-  for (int32_t e = call.partner + 1; e < s.call; ++e)
-    read(e, region);
+  read_events(call.partner + 1, s.call, region);
   unnamed = outer;
   for (size_t i = call.num_inputs + call.num_outputs; i < uses.size(); ++i)
     gxs.push_back(step_of(uses[i].value, region));

@@ -48,6 +48,11 @@ private:
 
   void extend();
   void read(int32_t event, Values &region);
+  void read_events(int32_t first, int32_t last, Values &region);
+  void read_region(int32_t event, Values &out);
+  void unroll(int32_t event, std::vector<Step *> &results, const Values &out);
+  Step *either(Step *a, Step *b);
+  Step *linear(OpId op, Step *x, Attrs attrs);
   Step *step_of(int32_t value, const Values &region) const;
   Step *add(const TensorType &type);
   void expand(const Event &e, const Values &region, Values &out);

@@ -65,6 +65,14 @@ Tracer::Reach Tracer::reach(int32_t y, bool to_cut, const Location &where) {
     if (!e->failure.empty() && !to_cut)
       throw UserError(e->failure, where);
     found.inner.push_back(v);
+    if (e->kind == Event::Kind::region || e->kind == Event::Kind::middle ||
+        e->kind == Event::Kind::end) {
+      if (e->kind == Event::Kind::end && !to_cut)
+        check_bound(*e, where);
+      for (int32_t u : region_sources(v))
+        push(u);
+      continue;
+    }
     std::span<const Use> uses = t->uses_of(*e);
     size_t count = e->kind == Event::Kind::gradient ? 2
                    : e->kind == Event::Kind::call   ? e->num_inputs
@@ -126,6 +134,8 @@ void Tracer::record_gradient(const Variable &y, const Variable &seed,
 
   int32_t from = use_of(y, where).value;
   Reach found = reach(from, false, where);
+  if (whole)
+    check_gradient(found, {}, true, where);
   Event &added = add_event(Event::Kind::gradient, where);
   added.whole = whole;
   added.retain_grad = options.retain_grad;
@@ -146,22 +156,27 @@ void Tracer::record_gradient(const Variable &y, const Variable &seed,
     for (int32_t v : found.leaves)
       if (!(t->values[size_t(v)].flags & has_creator))
         wanted.push_back(v);
-    if (options.retain_grad)
+    if (options.retain_grad) {
+      std::vector<bool> hidden = hidden_values();
       for (int32_t v : found.inner)
-        if (v != from && current[size_t(t->values[size_t(v)].slot)] == v)
+        if (v != from && current[size_t(t->values[size_t(v)].slot)] == v &&
+            !hidden[size_t(v)])
           wanted.push_back(v);
+    }
     for (int32_t v : wanted) {
       t->values[size_t(v)].seen = true;
       t->uses.push_back({v, t->values[size_t(v)].slot});
       ++t->events.back().num_uses;
     }
   } else {
+    std::vector<int32_t> targets;
     for (const Variable &x : xs) {
       if (!x.defined())
         throw ValueError("grad: an x is empty", where);
       Use use = use_of(x, where);
       t->uses.push_back(use);
       ++t->events.back().num_uses;
+      targets.push_back(use.value);
       bool reached =
           std::binary_search(found.leaves.begin(), found.leaves.end(),
                              use.value) ||
@@ -173,6 +188,7 @@ void Tracer::record_gradient(const Variable &y, const Variable &seed,
         picks.push_back(-1);
       }
     }
+    check_gradient(found, targets, false, where);
   }
   t->events.back().picks = std::move(picks);
   uint16_t flags = options.create_graph ? 0 : Node::untracked;

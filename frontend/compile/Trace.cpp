@@ -49,14 +49,25 @@ std::vector<int32_t> detail::final_values(const Trace &t) {
   return last;
 }
 
-/// Values of a Function's backward half exist nowhere else.
+static const char *leak_of(const Event &region) {
+  if (region.kind == Event::Kind::rule)
+    return "a value that a Function's backward() computed is used outside of "
+           "it";
+  return region.whole ? "a value that a branch of a cond computed is used "
+                        "outside of it: return it from both branches"
+                      : "a value that was computed in a loop is used outside "
+                        "of it: make it a state, or a y of a scan";
+}
+
+/// Values of a Function's backward half, of a loop's body and of a branch exist
+/// nowhere else.
 static void check_regions(const Trace &t, Exits &exits) {
   std::vector<int32_t> region(t.values.size(), -1);
   std::vector<int32_t> open{-1};
   bool any = false;
   for (size_t i = 0; i < t.events.size(); ++i) {
     const Event &e = t.events[i];
-    if (e.kind == Event::Kind::rule) {
+    if (e.kind == Event::Kind::rule || e.kind == Event::Kind::region) {
       open.push_back(int32_t(i));
       any = true;
     }
@@ -65,11 +76,12 @@ static void check_regions(const Trace &t, Exits &exits) {
         break;
       int32_t r = region[size_t(u.value)];
       if (r >= 0 && std::find(open.begin(), open.end(), r) == open.end())
-        throw TraceError("a value that a Function's backward() computed is "
-                         "used outside of it",
-                         e.where);
+        throw TraceError(leak_of(t.events[size_t(r)]), e.where);
     }
-    if (e.kind == Event::Kind::call && open.size() > 1)
+    if (e.kind == Event::Kind::middle)
+      open.back() = int32_t(i);
+    if ((e.kind == Event::Kind::call || e.kind == Event::Kind::end) &&
+        open.size() > 1)
       open.pop_back();
     for (int32_t v = e.first_value; v < e.first_value + e.num_values; ++v)
       region[size_t(v)] = open.back();

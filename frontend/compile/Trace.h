@@ -56,19 +56,24 @@ struct Event {
     cut,        ///< uses: what is unchained
     rule,       ///< starts the backward half of a user's Function
     call,       ///< ends it; uses: inputs, outputs, gradients of the inputs
+    // Of a loop or (whole) a cond, see Regions.cpp:
+    region, ///< begins; uses: a limit or none, states, xs; the predicate
+    middle, ///< uses: the condition or none; the results of the first branch
+    end,    ///< uses: states, ys; the results of the second branch
   };
   Kind kind = Kind::operation;
   bool untracked = false;    ///< no gradient flows through it
   bool retain_grad = false;  ///< of backward()
   bool create_graph = false; ///< of backward() and grad()
-  bool whole = false;        ///< backward(), not grad(); unchain_backward()
-  bool had_old = false;      ///< accumulate: there was a gradient before
+  bool whole = false;   ///< backward(), not grad(); unchain_backward(); a cond
+  bool had_old = false; ///< accumulate: there was a gradient before
   OpId op = {};
   uint32_t first_use = 0, num_uses = 0;
   int32_t first_value = 0, num_values = 0; ///< that it makes
   int32_t before = 0;   ///< how many values there were when it began
-  int32_t partner = -1; ///< rule: its call. call: its rule
-  uint32_t num_inputs = 0, num_outputs = 0; ///< of a call
+  int32_t partner = -1; ///< rule: its call. call: its rule. region: its end.
+                        ///< end: its middle. middle: its region
+  uint32_t num_inputs = 0, num_outputs = 0; ///< of a call; states and xs, ys
   Attrs attrs;
   std::vector<int32_t> picks; ///< grad(): result for each x, or -1
   std::string failure;        ///< of a call whose backward half is missing

@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstring>
 #include <unordered_set>
+#include <utility>
 
 using namespace etch;
 using namespace etch::detail;
@@ -35,14 +36,20 @@ private:
   std::string type(int32_t value) const {
     return type(t.values[size_t(value)].type);
   }
-  std::string ssa(int32_t value) const;
+  std::string ssa(int32_t value);
+  std::string captured(std::string name, const std::string &type,
+                       int32_t event);
   std::string results(const Event &e) const;
   std::string functional(std::span<const int32_t> operands,
                          const Event &e) const;
-  std::string list(std::span<const int32_t> values) const;
+  std::string list(std::span<const int32_t> values);
   std::string attributes(const OpInfo &op, const Attrs &attrs) const;
   void line(const std::string &text, size_t site, bool untracked);
   void print_event(size_t i);
+  void print_events(size_t first, size_t last);
+  void print_yield(const Event &e, size_t site);
+  std::string print_block(int32_t first_value, int32_t count);
+  size_t print_region(size_t first);
   void print_operation(const Event &e, size_t site);
   void print_gradient(const Event &e, size_t site);
   void print_rule(const Event &e);
@@ -59,6 +66,19 @@ private:
   std::vector<bool> used;
   /// Assigned and unchained values that gradients must not look behind.
   std::vector<bool> barrier;
+  /// An open region: whatever comes from outside is an operand of its loop or
+  /// cond and an argument of its blocks.
+  struct Scope {
+    size_t first; ///< the event that begins it
+    struct Capture {
+      std::string name, type; ///< as outside
+    };
+    std::vector<Capture> captures;
+    std::string name(size_t i) const {
+      return "%c" + std::to_string(first) + "_" + std::to_string(i);
+    }
+  };
+  std::vector<Scope> scopes; ///< the innermost is the last
   std::string out;
   ProgramText program;
 };
@@ -198,6 +218,12 @@ void Printer::find_uses() {
       for (const Use &u : uses)
         use(u.value, true);
       break;
+    case Event::Kind::region:
+    case Event::Kind::middle:
+    case Event::Kind::end:
+      for (const Use &u : uses)
+        use(u.value, !e.untracked);
+      break;
     case Event::Kind::literal:
     case Event::Kind::assign:
     case Event::Kind::cut:
@@ -222,7 +248,7 @@ void Printer::find_uses() {
 
 /// The name of a value: that of what it is a copy of, unless a barrier is
 /// between.
-std::string Printer::ssa(int32_t value) const {
+std::string Printer::ssa(int32_t value) {
   while (!barrier[size_t(value)]) {
     const TraceValue &v = t.values[size_t(value)];
     if (v.event < 0)
@@ -240,18 +266,34 @@ std::string Printer::ssa(int32_t value) const {
       break;
   }
   const TraceValue &v = t.values[size_t(value)];
+  std::string number = std::to_string(value);
   if (v.source == Source::literal && v.type.shape.empty())
-    return (options.standalone ? "%lit" : "%arg") + std::to_string(value);
-  if (v.event < 0)
-    return "%arg" + std::to_string(value);
-  return "%" + std::to_string(value);
+    return options.standalone ? captured("%lit" + number, type(value), v.event)
+                              : captured("%arg" + number, type(value), -1);
+  return captured((v.event < 0 ? "%arg" : "%") + number, type(value), v.event);
+}
+
+/// What a value of `event` (-1: an argument) is called where the text stands.
+std::string Printer::captured(std::string name, const std::string &type,
+                              int32_t event) {
+  for (Scope &s : scopes) {
+    if (event >= int32_t(s.first))
+      break;
+    auto same = [&](const Scope::Capture &c) { return c.name == name; };
+    auto found = std::find_if(s.captures.begin(), s.captures.end(), same);
+    size_t i = size_t(found - s.captures.begin());
+    if (found == s.captures.end())
+      s.captures.push_back({name, type});
+    name = s.name(i);
+  }
+  return name;
 }
 
 //===----------------------------------------------------------------------===//
 // Operations
 //===----------------------------------------------------------------------===//
 
-std::string Printer::list(std::span<const int32_t> values) const {
+std::string Printer::list(std::span<const int32_t> values) {
   std::string s;
   for (int32_t v : values)
     s += (s.empty() ? "" : ", ") + ssa(v);
@@ -375,8 +417,10 @@ void Printer::print_event(size_t i) {
       return; // the argument itself
     std::string name = "%" + std::to_string(e.first_value),
                 scalar = type(TensorType{full.dtype, {}});
-    std::string from = "%arg" + std::to_string(e.first_value);
-    if (options.standalone) {
+    std::string from;
+    if (!options.standalone) {
+      from = captured("%arg" + std::to_string(e.first_value), scalar, -1);
+    } else {
       from = "%lit" + std::to_string(e.first_value);
       line(from + " = \"etch.constant\"() <{value = dense<" +
                dense_number(t.literals[size_t(e.first_value)], full.dtype) +
@@ -417,6 +461,10 @@ void Printer::print_event(size_t i) {
     }
     return;
   }
+  case Event::Kind::region:
+  case Event::Kind::middle:
+  case Event::Kind::end:
+    return; // print_region
   case Event::Kind::rule:
     return print_rule(e);
   case Event::Kind::call: {
@@ -434,6 +482,107 @@ void Printer::print_event(size_t i) {
     return;
   }
   }
+}
+
+void Printer::print_events(size_t first, size_t last) {
+  for (size_t i = first; i < last; ++i) {
+    const Event &e = t.events[i];
+    // A backward half that failed is left out.
+    if (e.kind == Event::Kind::rule && e.partner >= 0 &&
+        !t.events[size_t(e.partner)].failure.empty())
+      i = size_t(e.partner);
+    if (e.kind == Event::Kind::region)
+      i = print_region(i);
+    else
+      print_event(i);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Loops and branches
+//===----------------------------------------------------------------------===//
+
+void Printer::print_yield(const Event &e, size_t site) {
+  std::vector<int32_t> values;
+  std::string types;
+  for (const Use &u : t.uses_of(e)) {
+    types += (types.empty() ? "" : ", ") + type(u.value);
+    values.push_back(u.value);
+  }
+  line("\"etch.yield\"(" + list(values) + ") : (" + types + ") -> ()", site,
+       e.untracked);
+}
+
+/// The label of a block: what stands for these values, then the captures.
+std::string Printer::print_block(int32_t first_value, int32_t count) {
+  std::string s;
+  for (int32_t v = first_value; v < first_value + count; ++v)
+    s += (s.empty() ? "%" : ", %") + std::to_string(v) + ": " + type(v);
+  const Scope &scope = scopes.back();
+  for (size_t i = 0; i < scope.captures.size(); ++i)
+    s +=
+        (s.empty() ? "" : ", ") + scope.name(i) + ": " + scope.captures[i].type;
+  return "  ^bb0(" + s + "):\n";
+}
+
+/// What is captured is known when the regions have been printed. Gives the
+/// number of the last event.
+size_t Printer::print_region(size_t first) {
+  const Event &begin = t.events[first];
+  size_t last = size_t(begin.partner);
+  const Event &end = t.events[last];
+  size_t between = size_t(end.partner);
+  const Event &middle = t.events[between];
+  std::string before = std::exchange(out, "");
+  scopes.push_back({first, {}});
+  bool has_first = begin.whole || middle.num_uses;
+  if (has_first) {
+    print_events(first + 1, between);
+    print_yield(middle, between);
+  }
+  std::string first_text = std::exchange(out, "");
+  print_events(between + 1, last);
+  print_yield(end, last);
+  std::string second_text = std::exchange(out, std::move(before));
+  if (has_first)
+    first_text = "\n" + print_block(begin.first_value, begin.num_values) +
+                 first_text + "  ";
+  second_text =
+      print_block(middle.first_value, middle.num_values) + second_text;
+  Scope scope = std::move(scopes.back());
+  scopes.pop_back();
+
+  std::string operands, types, made;
+  auto operand = [&](const std::string &name, const std::string &type) {
+    operands += (operands.empty() ? "" : ", ") + name;
+    types += (types.empty() ? "" : ", ") + type;
+  };
+  for (const Use &u : t.uses_of(begin))
+    operand(ssa(u.value), type(u.value));
+  for (const Scope::Capture &c : scope.captures)
+    operand(c.name, c.type);
+  for (int32_t v = end.first_value; v < end.first_value + end.num_values; ++v)
+    made += (made.empty() ? "" : ", ") + type(v);
+  out += "  " + results(end) +
+         (begin.whole ? "\"etch.cond\"" : "\"etch.loop\"") + "(" + operands +
+         ")";
+  if (!begin.whole) {
+    size_t states = begin.num_inputs, slices = begin.num_outputs;
+    auto sizes = [](const std::vector<size_t> &list) {
+      return integers("i32", std::vector<int64_t>(list.begin(), list.end()));
+    };
+    out += " <{max_iterations = " + text_of(begin.attrs[0]) +
+           ", operandSegmentSizes = " +
+           sizes({begin.num_uses - states - slices, states, slices,
+                  scope.captures.size()}) +
+           ", resultSegmentSizes = " + sizes({1, states, end.num_outputs}) +
+           ", reverse = " + text_of(begin.attrs[1]) + "}>";
+  }
+  out += " ({" + first_text + "}, {\n" + second_text;
+  line(std::string("})") + (begin.untracked ? " {etch.nograd}" : "") + " : (" +
+           types + ") -> (" + made + ")",
+       first, begin.untracked);
+  return last;
 }
 
 //===----------------------------------------------------------------------===//
@@ -524,14 +673,7 @@ ProgramText Printer::print() {
   }
   out += ") {\n";
   print_constants();
-  for (size_t i = 0; i < t.events.size(); ++i) {
-    const Event &e = t.events[i];
-    // A backward half that failed is left out.
-    if (e.kind == Event::Kind::rule && e.partner >= 0 &&
-        !t.events[size_t(e.partner)].failure.empty())
-      i = size_t(e.partner);
-    print_event(i);
-  }
+  print_events(0, t.events.size());
   out +=
       "  func.return" + names + (types.empty() ? "" : " : " + types) + "\n}\n";
   program.text = std::move(out);

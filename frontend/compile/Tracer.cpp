@@ -51,7 +51,8 @@ void Tracer::begin(std::span<const Variable> args,
                    std::span<Trace *const> candidates) {
   why.clear();
   args_changed = args.size() != last_actual.size();
-  rebound = false;
+  rebound = broken = false;
+  regions.clear();
   last_actual.resize(args.size());
   actual.assign(args.begin(), args.end());
   placeholders.resize(args.size());
@@ -236,7 +237,7 @@ void Tracer::start_recording() {
   for (size_t i = size_t(fresh.num_args); i-- > 0;)
     leaf_slots[actual[i].node()] = int32_t(i);
   for (Event &e : fresh.events) {
-    if (e.kind == Event::Kind::rule && e.partner >= int32_t(cursor))
+    if (e.partner >= int32_t(cursor))
       e.partner = -1;
     std::span<const Use> list = fresh.uses_of(e);
     bool cut = e.kind == Event::Kind::cut;
@@ -267,6 +268,9 @@ void Tracer::diverge(const char *what, const Location &where) {
 }
 
 void Tracer::complete() {
+  if (broken)
+    throw TraceError("an error in a loop or a cond was caught inside of the "
+                     "function being compiled; let it through");
   while (replaying && cursor != t->events.size())
     diverge("the end", {});
 }
@@ -384,6 +388,10 @@ static const char *name_of_kind(Event::Kind kind) {
   case Event::Kind::rule:
   case Event::Kind::call:
     return "a Function";
+  case Event::Kind::region:
+  case Event::Kind::middle:
+  case Event::Kind::end:
+    return "a loop or a cond";
   }
   return "";
 }
@@ -508,6 +516,7 @@ void Tracer::assign(const Variable &target, const Variable &value,
 
 void Tracer::record_assign(const Variable &target, const Variable &value,
                            const Location &where) {
+  check_local("assign()", target, where);
   add_event(Event::Kind::assign, where);
   add_use(target, where);
   add_use(value, where);
@@ -531,6 +540,7 @@ void Tracer::unchain(const Variable &x, bool all, const Location &where) {
     }
     diverge("unchain()", where);
   }
+  check_local("unchain()", x, where);
   add_event(Event::Kind::cut, where).whole = all;
   add_use(x, where);
   Use use = t->uses[t->events.back().first_use];
@@ -538,9 +548,13 @@ void Tracer::unchain(const Variable &x, bool all, const Location &where) {
   if (!all) {
     cuts.push_back(use.value);
   } else {
+    std::vector<bool> hidden = hidden_values();
     for (int32_t v : reach(use.value, true, where).inner)
-      if (v != use.value)
+      if (v != use.value && !hidden[size_t(v)]) {
+        check_local("unchain_backward()", handle(t->values[size_t(v)].slot),
+                    where);
         cuts.push_back(v);
+      }
   }
   int32_t event = int32_t(t->events.size()) - 1;
   for (int32_t v : cuts) {

@@ -1,4 +1,5 @@
-//===- Tracer.h - Records a function or compares it with a trace -*- C++ -*-===//
+//===- Tracer.h - Records a function or compares it with a trace -*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -89,6 +90,11 @@ public:
   Variables call(Function &function, std::span<const Variable> inputs,
                  const Location &where) override;
   void unchain(const Variable &x, bool all, const Location &where) override;
+  LoopResults loop(const LoopSpec &spec, const Location &where) override;
+  Variables branch(const Variable &pred, const BranchFunction &then,
+                   const BranchFunction &otherwise,
+                   const Location &where) override;
+  void host_draw(const Location &where) override;
 
 private:
   // Replaying. next() is the expected event if it is of this kind.
@@ -135,6 +141,22 @@ private:
   Variable accumulate(const Variable &g, const Variable &old,
                       const Location &where);
 
+  // Loops and branches (Regions.cpp).
+  struct OpenRegion;
+  Variables region_event(Event &&event, std::span<const Variable> uses,
+                         std::span<const TensorType> results,
+                         const Location &where);
+  int32_t last_number() const;
+  void close(OpenRegion &region);
+  void check_local(const char *what, const Variable &x,
+                   const Location &where) const;
+  bool is_hole(int32_t value) const;
+  void check_gradient(const Reach &found, std::span<const int32_t> targets,
+                      bool whole, const Location &where) const;
+  std::vector<int32_t> region_sources(int32_t value) const;
+  void check_bound(const Event &end, const Location &where) const;
+  std::vector<bool> hidden_values() const;
+
   Variable handle(int32_t slot) const;
   /// While replaying, the event before the cursor; else the last one.
   const Event &last_event() const;
@@ -157,6 +179,8 @@ private:
   std::unordered_map<const Node *, int32_t> leaf_slots;
   std::vector<int32_t> current; ///< by slot: its present value
   std::unique_ptr<Expansion> expansion;
+  std::vector<int32_t> regions; ///< the events that began the open ones
+  bool broken = false;          ///< one was left by an exception
 
   // Put back when the call fails.
   struct Saved {

@@ -12,6 +12,7 @@
 #include "dialects/Etch/OpTable.h"
 #include "etch/autograd.h"
 #include "etch/config.h"
+#include "etch/control_flow.h"
 #include "etch/function.h"
 #include "etch/operand.h"
 #include "frontend/engine/Node.h"
@@ -126,6 +127,14 @@ public:
   /// its two halves on values of the trace.
   virtual Variables call(Function &function, std::span<const Variable> inputs,
                          const Location &where) = 0;
+  /// A loop, whose states have been checked to be there, and a cond: their
+  /// functions are called on values of the trace, once.
+  virtual LoopResults loop(const LoopSpec &spec, const Location &where) = 0;
+  virtual Variables branch(const Variable &pred, const BranchFunction &then,
+                           const BranchFunction &otherwise,
+                           const Location &where) = 0;
+  /// The host's random stream is about to be drawn from.
+  virtual void host_draw(const Location &where) { (void)where; }
   /// x.unchain() and, with `all`, x.unchain_backward().
   virtual void unchain(const Variable &x, bool all, const Location &where) = 0;
 };

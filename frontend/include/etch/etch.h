@@ -9,6 +9,7 @@
 #include "etch/autograd.h"   // IWYU pragma: export
 #include "etch/compile.h"    // IWYU pragma: export
 #include "etch/config.h"     // IWYU pragma: export
+#include "etch/control_flow.h" // IWYU pragma: export
 #include "etch/cuda.h"       // IWYU pragma: export
 #include "etch/datasets.h"   // IWYU pragma: export
 #include "etch/error.h"      // IWYU pragma: export
