@@ -25,7 +25,7 @@ bool etch::isCloned(Operation *op) {
     return false;
   if (auto constant = llvm::dyn_cast<ConstantOp>(op))
     return constant.getValue().isSplat();
-  return llvm::isa<BroadcastToOp, TransposeOp>(op);
+  return llvm::isa<BroadcastToOp, TransposeOp, IotaOp, SliceOp, PlaceOp>(op);
 }
 
 namespace {

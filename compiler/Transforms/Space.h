@@ -77,6 +77,8 @@ private:
                               const Space &space, Builder *builder);
   mlir::Value viewOfTranspose(mlir::Value x, const Space &from,
                               const Space &space, Builder *builder);
+  mlir::Value viewOfPart(mlir::Value x, const Space &from, const Space &space,
+                         Builder *builder);
   mlir::Value broadcast(mlir::Value x, const Space &space, Builder &builder);
   mlir::Value transpose(mlir::Value x, llvm::ArrayRef<int64_t> permutation,
                         Builder &builder);

@@ -31,8 +31,7 @@ static bool isSplatOf(Value x, double value) {
   return splat.getSplatValue<APInt>().getSExtValue() == int64_t(value);
 }
 
-template <class OpT>
-static OpFoldResult same(OpT op, Value x) {
+template <class OpT> static OpFoldResult same(OpT op, Value x) {
   return x.getType() == op.getType() ? x : Value();
 }
 

@@ -2,18 +2,17 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What is selected is a gather of blocks: the axes behind the last one that is
-// indexed form a block, those up to it are flattened. Eagerly a selection by
-// integers and slices is a view; the gather is what the graph remembers of it.
+// Integers, slices and new axes are a slice and a reshape: views in eager mode.
+// Index arrays are one gather of blocks: the axes that they index count as one
+// axis of blocks, those behind form the blocks.
 //===----------------------------------------------------------------------===//
 
 #include "etch/array.h"
 #include "etch/functions.h"
 #include "etch/index.h"
-#include "frontend/core/Array.h"
 #include "frontend/core/Promotion.h"
 #include "frontend/engine/Engine.h"
-#include "frontend/engine/Kernels.h"
+#include "frontend/functions/Parts.h"
 
 #include <algorithm>
 
@@ -21,15 +20,63 @@ using namespace etch;
 using namespace etch::detail;
 
 //===----------------------------------------------------------------------===//
-// Integers and slices
+// Parts
 //===----------------------------------------------------------------------===//
+
+static std::vector<int64_t> numbers_of(const Shape &shape) {
+  return {shape.begin(), shape.end()};
+}
+
+Variable detail::take_part(const Variable &x, std::vector<int64_t> starts,
+                           std::vector<int64_t> steps, const Shape &shape,
+                           const Location &where) {
+  bool whole = shape == x.shape();
+  for (size_t i = 0; i < starts.size(); ++i)
+    whole &= starts[i] == 0 && steps[i] == 1;
+  return whole ? x
+               : apply(OpId::Slice, {x},
+                       {std::move(starts), std::move(steps), numbers_of(shape)},
+                       where);
+}
+
+Variable detail::take_range(const Variable &x, int axis, int64_t start,
+                            int64_t count, const Location &where) {
+  std::vector<int64_t> starts(size_t(x.ndim()), 0), steps(size_t(x.ndim()), 1);
+  Shape shape = x.shape();
+  starts[size_t(axis)] = start;
+  shape[axis] = count;
+  return take_part(x, std::move(starts), std::move(steps), shape, where);
+}
+
+Variable detail::place_at(const Variable &x, std::vector<int64_t> starts,
+                          double fill, const Shape &shape,
+                          const Location &where) {
+  std::vector<int64_t> steps(starts.size(), 1);
+  return shape == x.shape() ? x
+                            : apply(OpId::Place, {x},
+                                    {std::move(starts), std::move(steps), fill,
+                                     numbers_of(shape)},
+                                    where);
+}
+
+//===----------------------------------------------------------------------===//
+// What the indices say, axis by axis
+//===----------------------------------------------------------------------===//
+
+Index::Index(const std::vector<int64_t> &indices, SourceLocation l)
+    : kind(Kind::array), array(etch::array(indices, l)), location(l) {}
 
 namespace {
 
-/// Along one axis: start, start + step, … `count` of them.
-struct Range {
-  int64_t start, step, count;
-  bool dropped = false; ///< an integer: the axis goes
+/// An axis of x or, without extent, a new one.
+struct Selection {
+  enum Kind { range, integer, array, added } kind = range;
+  int64_t start = 0, step = 1, count = 1; ///< of a range, of an integer
+  Variable index;                         ///< int64, not negative if known
+  int axis = -1;                          ///< of x
+  Location where;
+
+  bool is_advanced() const { return kind == integer || kind == array; }
 };
 
 } // namespace
@@ -43,7 +90,8 @@ static int64_t in_range(int64_t i, int64_t extent, const Location &where) {
   return i < 0 ? i + extent : i;
 }
 
-static Range clip_slice(const Slice &s, int64_t extent, const Location &where) {
+static Selection clip_slice(const Slice &s, int64_t extent,
+                            const Location &where) {
   if (s.step == 0)
     throw ValueError("get_item: a slice with step 0", where);
   bool back = s.step < 0;
@@ -56,158 +104,247 @@ static Range clip_slice(const Slice &s, int64_t extent, const Location &where) {
   int64_t stop = clip(s.stop, back ? first : last);
   int64_t span = back ? start - stop : stop - start;
   int64_t stride = back ? -s.step : s.step;
-  return {start, s.step, span > 0 ? (span + stride - 1) / stride : 0};
+  Selection range;
+  range.count = span > 0 ? (span + stride - 1) / stride : 0;
+  if (range.count > 0)
+    range.start = start;
+  if (range.count > 1)
+    range.step = s.step;
+  return range;
 }
 
-/// Extents up to axis `end`, multiplied.
-static int64_t product(const Shape &shape, int begin, int end) {
-  int64_t n = 1;
-  for (int i = begin; i < end; ++i)
-    n *= shape[i];
-  return n;
-}
-
-/// x (as (1, A, I)) at block numbers `index` (J,), shaped like `result`. With a
-/// view, its memory is the result and nothing is gathered.
-static Variable take(const Variable &x, int axes, const Variable &index,
-                     const Shape &result, const ValueRef &view,
-                     const Location &where) {
-  const Shape &shape = x.shape();
-  Shape blocks = {1, product(shape, 0, axes),
-                  product(shape, axes, shape.rank())};
-  Shape taken = {1, index.size(), blocks[2]};
-  auto attrs = [](const Shape &s) -> Attrs {
-    return {std::vector<int64_t>(s.begin(), s.end())};
-  };
-  Variable row = reshape(index, {1, index.size()});
-  if (!view || recorder())
-    return reshape(apply(OpId::Gather, {reshape(x, blocks), row}, {}, where),
-                   result);
-  // The operands of the gather are remembered by their types only.
-  auto type = [&](const Shape &s) { return make_type_only(x.dtype(), s); };
-  Variable flat =
-      apply_view(OpId::Reshape, {&x, 1}, attrs(blocks), type(blocks), where);
-  Variable operands[] = {flat, row};
-  Variable y = apply_view(OpId::Gather, operands, {}, type(taken), where);
-  return apply_view(OpId::Reshape, {&y, 1}, attrs(result), view, where);
-}
-
-static Variable get_basic(const Variable &x, std::span<const Index> indices,
-                          const Location &where) {
-  const Shape &shape = x.shape();
-  std::vector<Range> ranges;
-  Shape result, selected; // without and with the axes of integers
-  bool whole = true;
-  for (int axis = 0; axis < shape.rank(); ++axis) {
-    int64_t extent = shape[axis];
-    Range r = {0, 1, extent};
-    if (axis < int(indices.size())) {
-      const Index &i = indices[size_t(axis)];
-      if (i.kind == Index::Kind::integer)
-        r = {in_range(i.range.start, extent, i.location), 1, 1, true};
-      else
-        r = clip_slice(i.range, extent, i.location);
-    }
-    whole &= !r.dropped && r.start == 0 && r.step == 1 && r.count == extent;
-    if (!r.dropped)
-      result.push_back(r.count);
-    selected.push_back(r.count);
-    ranges.push_back(r);
-  }
-  if (whole)
-    return x;
-
-  ValueRef view;
-  if (!recorder()) {
-    const Value &v = *contents(x, "get_item", where);
-    int64_t offset = 0, strides[Shape::max_rank];
-    int rank = 0;
-    for (int axis = 0; axis < shape.rank(); ++axis) {
-      const Range &r = ranges[size_t(axis)];
-      if (r.count > 0)
-        offset += r.start * v.strides[axis];
-      if (!r.dropped)
-        strides[rank++] = v.strides[axis] * r.step;
-    }
-    view = make_view(v, result, strides, result.elements() ? offset : 0);
-    if (!config().enable_backprop || !x.requires_grad()) {
-      Variable y = make_variable(std::move(view));
-      y.node()->flags |=
-          config().enable_backprop ? Node::constant : Node::untracked;
-      return y;
-    }
-  }
-  // Numbers of the selected blocks, in order.
-  int axes = int(indices.size());
-  std::vector<int64_t> blocks{0};
-  for (int axis = 0; axis < axes; ++axis) {
-    const Range &r = ranges[size_t(axis)];
-    std::vector<int64_t> finer;
-    finer.reserve(blocks.size() * size_t(r.count));
-    for (int64_t block : blocks)
-      for (int64_t i = 0; i < r.count; ++i)
-        finer.push_back(block * shape[axis] + r.start + i * r.step);
-    blocks = std::move(finer);
-  }
-  return take(x, axes, array(blocks), result, view, where);
-}
-
-//===----------------------------------------------------------------------===//
-// Index arrays
-//===----------------------------------------------------------------------===//
-
-/// The array as int64 in [0, extent); checked on the host where it is known.
-static Variable checked(const Index &i, int64_t extent) {
-  const Variable &a = i.array;
+/// As int64 in [0, extent). What a trace computes is not known: there a
+/// negative one is left to the gather if `alone`, and one that is out of range
+/// becomes `outside`, which the gather refuses.
+static Variable checked(const Variable &a, int64_t extent, bool alone,
+                        int64_t outside, const Location &where) {
   if (!is_integer(a.dtype()))
     throw DTypeError(std::string("get_item: indices are ") +
                          name_of(a.dtype()) + ", not integers",
-                     i.location);
+                     where);
   if (!has_contents(a) || recorder()) {
     Variable wide = astype(a, i64);
-    return select(wide < 0, wide + extent, wide);
+    if (alone)
+      return wide;
+    Variable wrapped = select(wide < 0, wide + extent, wide);
+    return select(wrapped < 0, outside,
+                  select(wrapped < extent, wrapped, outside));
   }
   std::vector<int64_t> values = a.to_vector<int64_t>();
   for (int64_t &v : values)
-    v = in_range(v, extent, i.location);
+    v = in_range(v, extent, where);
   return reshape(array(values), a.shape());
 }
 
-static Variable get_at_arrays(const Variable &x, std::span<const Index> indices,
-                              const Location &where) {
-  const Shape &shape = x.shape();
-  // An integer among arrays is an array of shape ().
-  Variable flat;
-  for (int axis = 0; axis < int(indices.size()); ++axis) {
-    const Index &i = indices[size_t(axis)];
-    if (i.kind == Index::Kind::slice)
-      throw ValueError("get_item: index arrays and slices cannot be mixed; "
-                       "slice the result instead",
-                       i.location);
-    Variable at =
-        i.kind == Index::Kind::array
-            ? checked(i, shape[axis])
-            : Variable(in_range(i.range.start, shape[axis], i.location));
-    flat = flat.defined() ? flat * shape[axis] + at : at;
+/// The places where a mask holds, one array for each of its axes.
+static Variables places_of(const Variable &mask, const Shape &x, int axis,
+                           const Location &where) {
+  const Shape &shape = mask.shape();
+  bool fits = shape.rank() > 0 && axis + shape.rank() <= x.rank();
+  for (int i = 0; fits && i < shape.rank(); ++i)
+    fits = shape[i] == x[axis + i];
+  if (!fits)
+    throw ShapeError("get_item: a mask of shape " + to_string(shape) +
+                         " does not fit axis " + std::to_string(axis) + " of " +
+                         to_string(x),
+                     where);
+  contents(mask, "get_item: a mask", where);
+  std::vector<bool> values = mask.to_vector<bool>();
+  std::vector<std::vector<int64_t>> places(size_t(shape.rank()));
+  for (size_t at = 0; at < values.size(); ++at) {
+    auto rest = int64_t(at);
+    for (int i = shape.rank(); values[at] && i-- > 0; rest /= shape[i])
+      places[size_t(i)].push_back(rest % shape[i]);
   }
-  Shape result = flat.shape();
-  for (int axis = int(indices.size()); axis < shape.rank(); ++axis)
-    result.push_back(shape[axis]);
-  return take(x, int(indices.size()), flat, result, {}, where);
+  Variables arrays;
+  for (const std::vector<int64_t> &own : places)
+    arrays.push_back(array(own));
+  return arrays;
+}
+
+/// How many axes of x an index takes.
+static int axes_taken(const Index &i) {
+  switch (i.kind) {
+  case Index::Kind::new_axis:
+  case Index::Kind::ellipsis:
+    return 0;
+  case Index::Kind::array:
+    return i.array.dtype() == boolean ? i.array.ndim() : 1;
+  default:
+    return 1;
+  }
+}
+
+/// One entry for each axis of x, and for each new one, in their order.
+static std::vector<Selection> read_indices(const Shape &x,
+                                           std::span<const Index> indices) {
+  int taken = 0, ellipses = 0;
+  for (const Index &i : indices) {
+    taken += axes_taken(i);
+    ellipses += i.kind == Index::Kind::ellipsis;
+  }
+  const Location &where = indices.empty() ? Location() : indices[0].location;
+  if (taken > x.rank())
+    throw ShapeError("get_item: " + std::to_string(taken) + " indices for " +
+                         to_string(x),
+                     where);
+  if (ellipses > 1)
+    throw ValueError("get_item: more than one ellipsis", where);
+  std::vector<Selection> all;
+  int axis = 0;
+  auto add = [&](Selection s, const Location &where) {
+    s.axis = s.kind == Selection::added ? -1 : axis++;
+    s.where = where;
+    all.push_back(std::move(s));
+  };
+  auto add_whole = [&](int count) {
+    for (int i = 0; i < count; ++i)
+      add(clip_slice({}, x[axis], where), where);
+  };
+  for (const Index &i : indices) {
+    Selection s;
+    switch (i.kind) {
+    case Index::Kind::ellipsis:
+      add_whole(x.rank() - taken);
+      continue;
+    case Index::Kind::new_axis:
+      s.kind = Selection::added;
+      break;
+    case Index::Kind::integer:
+      s.kind = Selection::integer;
+      s.start = in_range(i.range.start, x[axis], i.location);
+      break;
+    case Index::Kind::slice:
+      s = clip_slice(i.range, x[axis], i.location);
+      break;
+    case Index::Kind::array:
+      s.kind = Selection::array;
+      s.index = i.array;
+      if (i.array.dtype() != boolean)
+        break;
+      for (Variable &places : places_of(i.array, x, axis, i.location)) {
+        s.index = std::move(places);
+        add(s, i.location);
+      }
+      continue;
+    }
+    add(s, i.location);
+  }
+  add_whole(x.rank() - axis);
+  return all;
+}
+
+//===----------------------------------------------------------------------===//
+// Taking it
+//===----------------------------------------------------------------------===//
+
+/// Slices and, unless `keep_integers` (which stay whole), integers. `shape` is
+/// the result's, with new axes and without those of integers.
+static Variable take_ranges(const Variable &x,
+                            const std::vector<Selection> &selections,
+                            bool keep_integers, Shape &shape,
+                            const Location &where) {
+  std::vector<int64_t> starts, steps;
+  Shape part;
+  for (const Selection &s : selections) {
+    bool whole = s.kind == Selection::array ||
+                 (s.kind == Selection::integer && keep_integers);
+    int64_t count = whole ? x.shape()[s.axis] : s.count;
+    if (s.kind != Selection::integer || keep_integers)
+      shape.push_back(count);
+    if (s.kind == Selection::added)
+      continue;
+    starts.push_back(whole ? 0 : s.start);
+    steps.push_back(whole ? 1 : s.step);
+    part.push_back(count);
+  }
+  return reshape(take_part(x, starts, steps, part, where), shape);
+}
+
+static int64_t product(std::span<const int64_t> extents) {
+  int64_t n = 1;
+  for (int64_t e : extents)
+    n *= e;
+  return n;
+}
+
+/// One number for each tuple of the index arrays, of the axes as one axis.
+static Variable flatten_indices(const std::vector<Selection> &advanced,
+                                const Shape &x, const Location &where) {
+  int64_t blocks = 1;
+  for (const Selection &s : advanced)
+    blocks *= x[s.axis];
+  // Outside of all blocks, whatever the other indices add.
+  int64_t outside = 2 * blocks + 1;
+  Variable flat;
+  for (const Selection &s : advanced) {
+    int64_t extent = x[s.axis];
+    Variable at =
+        s.kind == Selection::array
+            ? checked(s.index, extent, advanced.size() == 1, outside, s.where)
+            : Variable(s.start);
+    if (flat.defined()) {
+      broadcast_shapes(flat.shape(), at.shape(), "get_item", where);
+      at = flat * extent + at;
+    }
+    flat = at;
+  }
+  return flat;
+}
+
+static Variable get_at_arrays(const Variable &x,
+                              const std::vector<Selection> &selections,
+                              const Location &where) {
+  std::vector<Selection> advanced;
+  std::vector<int> front, order; // axes of `part`
+  int first = -1, last = -1;
+  for (int i = 0; i < int(selections.size()); ++i) {
+    if (!selections[size_t(i)].is_advanced()) {
+      order.push_back(i);
+      continue;
+    }
+    advanced.push_back(selections[size_t(i)]);
+    front.push_back(i);
+    first = first < 0 ? i : first;
+    last = i;
+  }
+  Shape shape;
+  Variable part = take_ranges(x, selections, true, shape, where);
+  // Side by side, the indexed axes are replaced where they are; else their
+  // replacement comes first.
+  if (last - first + 1 != int(advanced.size())) {
+    order.insert(order.begin(), front.begin(), front.end());
+    part = transpose(part, std::span<const int>(order));
+    first = 0;
+  }
+  std::span<const int64_t> extents = part.shape();
+  auto lead = extents.first(size_t(first)),
+       own = extents.subspan(size_t(first), advanced.size()),
+       inner = extents.subspan(size_t(first) + advanced.size());
+  Variable flat = flatten_indices(advanced, x.shape(), where);
+  Shape result(lead);
+  for (int64_t e : flat.shape())
+    result.push_back(e);
+  for (int64_t e : inner)
+    result.push_back(e);
+  int64_t batch = product(lead), count = flat.size();
+  Variable index = broadcast_to(reshape(flat, {1, count}), {batch, count});
+  Variable y = apply(
+      OpId::Gather,
+      {reshape(part, {batch, product(own), product(inner)}), index}, {}, where);
+  return reshape(y, result);
 }
 
 Variable etch::get_item(const Variable &x, std::span<const Index> indices) {
   Location where = indices.empty() ? Location() : indices[0].location;
   LocationScope scope(where);
-  if (int(indices.size()) > x.ndim())
-    throw ShapeError("get_item: " + std::to_string(indices.size()) +
-                         " indices for " + to_string(x.shape()),
-                     where);
-  bool arrays = std::any_of(indices.begin(), indices.end(), [](const Index &i) {
-    return i.kind == Index::Kind::array;
-  });
-  return arrays ? get_at_arrays(x, indices, where)
-                : get_basic(x, indices, where);
+  std::vector<Selection> selections = read_indices(x.shape(), indices);
+  if (std::any_of(selections.begin(), selections.end(), [](const Selection &s) {
+        return s.kind == Selection::array;
+      }))
+    return get_at_arrays(x, selections, where);
+  Shape shape;
+  return take_ranges(x, selections, false, shape, where);
 }
 
 Variable Variable::operator[](const Index &index) const {

@@ -2,18 +2,198 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Placing an array in a larger one is scatter_add at places that differ.
+// Joined arrays are a sum of arrays that are placed in the whole, each on the
+// exact identity of addition: -0, to which adding x gives x, whatever x is.
 //===----------------------------------------------------------------------===//
 
 #include "etch/array.h"
+#include "etch/config.h"
 #include "etch/functions.h"
 #include "etch/index.h"
 #include "frontend/core/Promotion.h"
 #include "frontend/engine/Engine.h"
+#include "frontend/engine/Kernels.h"
+#include "frontend/functions/Parts.h"
 #include "frontend/functions/Shapes.h"
+
+#include <algorithm>
 
 using namespace etch;
 using namespace etch::detail;
+
+//===----------------------------------------------------------------------===//
+// Joining
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Arrays, and where each begins on the axis of the whole.
+struct Parts {
+  const Variables &xs;
+  int axis;
+  Shape whole;
+  std::vector<int64_t> begins;
+
+  Parts(const Variables &xs, int axis)
+      : xs(xs), axis(axis), whole(xs[0].shape()) {
+    whole[axis] = 0;
+    for (const Variable &x : xs) {
+      begins.push_back(whole[axis]);
+      whole[axis] += x.shape()[axis];
+    }
+  }
+  /// Attributes of the op that places part i.
+  Attrs attrs(size_t i) const {
+    std::vector<int64_t> starts(size_t(whole.rank()), 0),
+        steps(size_t(whole.rank()), 1);
+    starts[size_t(axis)] = begins[i];
+    return {std::move(starts), std::move(steps), -0.0,
+            std::vector<int64_t>(whole.begin(), whole.end())};
+  }
+};
+} // namespace
+
+/// So many fit a kernel with room for what else it reads; more join in stages.
+static constexpr size_t most_at_once = 16;
+
+static Variable record_join(const Parts &parts, const Location &where) {
+  size_t n = parts.xs.size();
+  if (n > most_at_once) {
+    // Pieces as large as possible, as few as possible.
+    size_t size = most_at_once;
+    while (size * most_at_once < n)
+      size *= most_at_once;
+    Variables pieces;
+    for (size_t i = 0; i < n; i += size)
+      pieces.push_back(record_join(
+          Parts(Variables(parts.xs.begin() + int64_t(i),
+                          parts.xs.begin() + int64_t(std::min(n, i + size))),
+                parts.axis),
+          where));
+    return record_join(Parts(pieces, parts.axis), where);
+  }
+  Variable y;
+  for (size_t i = 0; i < n; ++i) {
+    Variable placed = apply(OpId::Place, {parts.xs[i]}, parts.attrs(i), where);
+    y = !y.defined()                ? placed
+        : placed.dtype() == boolean ? select(placed, true, y)
+                                    : y + placed;
+  }
+  return y;
+}
+
+/// The host moves the elements; the graph remembers what a trace would say.
+static Variable run_join(const Parts &parts, const Location &where) {
+  const Shape &whole = parts.whole;
+  DType dtype = parts.xs[0].dtype();
+  ValueRef value = make_dense(dtype, whole);
+  bool tracked = false;
+  for (size_t i = 0; i < parts.xs.size(); ++i) {
+    const Value &x = *contents(parts.xs[i], "concat", where);
+    copy_elements(x, *view_slice(*value, parts.attrs(i), x.shape));
+    tracked |= parts.xs[i].requires_grad();
+  }
+  if (!tracked || !config().enable_backprop) {
+    Variable y = make_variable(std::move(value));
+    y.node()->flags |=
+        config().enable_backprop ? Node::constant : Node::untracked;
+    return y;
+  }
+  Variable y;
+  for (size_t i = 0; i < parts.xs.size(); ++i) {
+    ValueRef type = make_type_only(dtype, whole);
+    Variable placed =
+        apply_view(OpId::Place, {&parts.xs[i], 1}, parts.attrs(i), type, where);
+    Variable both[] = {y, placed};
+    y = i == 0 ? placed
+               : apply_view(OpId::Add, both, {},
+                            i + 1 == parts.xs.size() ? value : type, where);
+  }
+  return y;
+}
+
+Variable detail::join(const Variables &xs, int axis, const Location &where) {
+  if (xs.size() == 1)
+    return xs[0];
+  Parts parts(xs, axis);
+  return recorder() ? record_join(parts, where) : run_join(parts, where);
+}
+
+Variable etch::concat(const Variables &xs, int axis, SourceLocation l) {
+  Location where = l;
+  LocationScope scope(where);
+  if (xs.empty())
+    throw ValueError("concat: there is nothing to join", where);
+  int rank = xs[0].ndim();
+  axis = normalize_axis(axis, rank, "concat", where);
+  std::vector<Operand> operands(xs.begin(), xs.end());
+  DType dtype = common_dtype(operands);
+  Variables parts;
+  for (const Variable &x : xs) {
+    bool fits = x.ndim() == rank;
+    for (int i = 0; fits && i < rank; ++i)
+      fits = i == axis || x.shape()[i] == xs[0].shape()[i];
+    if (!fits)
+      throw ShapeError(
+          "concat: shapes do not fit: " + to_string(xs[0].shape()) + " and " +
+              to_string(x.shape()),
+          where);
+    parts.push_back(cast_to(x, dtype, where));
+  }
+  return join(parts, axis, where);
+}
+
+Variable etch::stack(const Variables &xs, int axis, SourceLocation l) {
+  LocationScope scope(l);
+  Variables rows;
+  for (const Variable &x : xs)
+    rows.push_back(expand_dims(x, axis));
+  return concat(rows, axis);
+}
+
+//===----------------------------------------------------------------------===//
+// Splitting
+//===----------------------------------------------------------------------===//
+
+Variables etch::split(Operand x, const std::vector<int64_t> &sizes, int axis) {
+  LocationScope scope(x.location());
+  Variable v = x.array();
+  axis = normalize_axis(axis, v.ndim(), "split", x.location());
+  int64_t end = 0;
+  for (int64_t size : sizes) {
+    if (size < 0)
+      throw ValueError("split: an extent is negative", x.location());
+    end += size;
+  }
+  if (end != v.shape()[axis])
+    throw ShapeError("split: the parts are " + std::to_string(end) +
+                         " together, the axis " +
+                         std::to_string(v.shape()[axis]),
+                     x.location());
+  Variables parts;
+  int64_t begin = 0;
+  for (int64_t size : sizes) {
+    parts.push_back(take_range(v, axis, size ? begin : 0, size, x.location()));
+    begin += size;
+  }
+  return parts;
+}
+
+Variables etch::split(Operand x, int count, int axis) {
+  LocationScope scope(x.location());
+  Variable v = x.array();
+  axis = normalize_axis(axis, v.ndim(), "split", x.location());
+  int64_t extent = v.shape()[axis];
+  if (count <= 0 || extent % count != 0)
+    throw ShapeError("split: " + std::to_string(extent) +
+                         " elements do not make " + std::to_string(count) +
+                         " equal parts",
+                     x.location());
+  return split(x, std::vector<int64_t>(size_t(count), extent / count), axis);
+}
+
+//===----------------------------------------------------------------------===//
+// Surrounding, repeating, turning
+//===----------------------------------------------------------------------===//
 
 Variable etch::pad(Operand x,
                    const std::vector<std::pair<int64_t, int64_t>> &widths,
@@ -26,105 +206,76 @@ Variable etch::pad(Operand x,
                          " pairs of widths for " + to_string(v.shape()),
                      where);
   Shape shape = v.shape();
-  int axes = 0; // up to the last one that grows
+  std::vector<int64_t> starts;
   for (int i = 0; i < v.ndim(); ++i) {
     auto [before, behind] = widths[size_t(i)];
     if (before < 0 || behind < 0)
       throw ValueError("pad: a width is negative", where);
     shape[i] += before + behind;
-    if (before + behind)
-      axes = i + 1;
+    starts.push_back(before);
   }
-  if (axes == 0)
-    return v;
-  // Where the blocks behind those axes go.
-  std::vector<int64_t> places{0};
-  int64_t blocks = 1, inner = 1;
-  for (int i = 0; i < v.ndim(); ++i) {
-    if (i >= axes) {
-      inner *= shape[i];
-      continue;
-    }
-    blocks *= shape[i];
-    std::vector<int64_t> finer;
-    finer.reserve(places.size() * size_t(v.shape()[i]));
-    for (int64_t place : places)
-      for (int64_t k = 0; k < v.shape()[i]; ++k)
-        finer.push_back(place * shape[i] + widths[size_t(i)].first + k);
-    places = std::move(finer);
-  }
-  auto count = int64_t(places.size());
-  Variable index = reshape(array(places), {1, count});
-  auto place = [&](const Variable &values) {
-    Variable y =
-        apply(OpId::ScatterAdd, {reshape(values, {1, count, inner}), index},
-              {std::vector<int64_t>{1, blocks, inner}}, where);
-    return reshape(y, shape);
-  };
-  Variable y = place(v);
-  return value == 0 ? y : select(place(ones_like(v)) > 0, y, value);
+  return place_at(v, std::move(starts), value, shape, where);
 }
 
-Variable etch::concat(const Variables &xs, int axis, SourceLocation l) {
-  Location where = l;
-  LocationScope scope(where);
-  if (xs.empty())
-    throw ValueError("concat: there is nothing to join", where);
-  int rank = xs[0].ndim();
-  axis = normalize_axis(axis, rank, "concat", where);
-  std::vector<Operand> operands(xs.begin(), xs.end());
-  DType dtype = common_dtype(operands);
-  int64_t total = 0;
-  for (const Variable &x : xs) {
-    bool fits = x.ndim() == rank;
-    for (int i = 0; fits && i < rank; ++i)
-      fits = i == axis || x.shape()[i] == xs[0].shape()[i];
-    if (!fits)
-      throw ShapeError(
-          "concat: shapes do not fit: " + to_string(xs[0].shape()) + " and " +
-              to_string(x.shape()),
-          where);
-    total += x.shape()[axis];
-  }
-  Variable y;
-  int64_t before = 0;
-  for (const Variable &x : xs) {
-    int64_t behind = total - before - x.shape()[axis];
-    std::vector<std::pair<int64_t, int64_t>> widths(static_cast<size_t>(rank));
-    widths[size_t(axis)] = {before, behind};
-    Variable placed = pad(cast_to(x, dtype, where), widths);
-    y = y.defined() ? y + placed : placed;
-    before += x.shape()[axis];
-  }
-  return y;
-}
-
-Variable etch::stack(const Variables &xs, int axis, SourceLocation l) {
-  LocationScope scope(l);
-  Variables rows;
-  for (const Variable &x : xs)
-    rows.push_back(expand_dims(x, axis));
-  return concat(rows, axis);
-}
-
-Variables etch::split(Operand x, const std::vector<int64_t> &sizes, int axis) {
+Variable etch::flip(Operand x, const Axes &axes) {
   LocationScope scope(x.location());
   Variable v = x.array();
-  axis = normalize_axis(axis, v.ndim(), "split", x.location());
-  std::vector<Index> indices(size_t(axis + 1), all);
-  Variables parts;
-  int64_t begin = 0;
-  for (int64_t size : sizes) {
-    indices.back() = Index(slice(begin, begin + size));
-    parts.push_back(get_item(v, indices));
-    begin += size;
+  std::vector<int64_t> starts(size_t(v.ndim()), 0), steps(size_t(v.ndim()), 1);
+  for (int64_t axis : normalize_axes(axes, v.ndim(), "flip", x.location()))
+    if (v.shape()[int(axis)] > 1) {
+      starts[size_t(axis)] = v.shape()[int(axis)] - 1;
+      steps[size_t(axis)] = -1;
+    }
+  return take_part(v, starts, steps, v.shape(), x.location());
+}
+
+Variable etch::roll(Operand x, int64_t shift, int axis) {
+  LocationScope scope(x.location());
+  Variable v = x.array();
+  axis = normalize_axis(axis, v.ndim(), "roll", x.location());
+  int64_t extent = v.shape()[axis];
+  int64_t first = extent ? ((shift % extent) + extent) % extent : 0;
+  if (first == 0)
+    return v;
+  return join({take_range(v, axis, extent - first, first, x.location()),
+               take_range(v, axis, 0, extent - first, x.location())},
+              axis, x.location());
+}
+
+/// x as (outer, 1, inner), with inner from `axis` on, repeated in the middle.
+static Variable repeat_blocks(const Variable &x, int axis, int64_t count) {
+  int64_t outer = 1, inner = 1;
+  for (int i = 0; i < x.ndim(); ++i)
+    (i < axis ? outer : inner) *= x.shape()[i];
+  return broadcast_to(reshape(x, {outer, 1, inner}), {outer, count, inner});
+}
+
+Variable etch::tile(Operand x, const std::vector<int64_t> &counts) {
+  LocationScope scope(x.location());
+  Variable v = x.array();
+  while (v.ndim() < int(counts.size()))
+    v = expand_dims(v, 0);
+  int lead = v.ndim() - int(counts.size());
+  for (size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] < 0)
+      throw ValueError("tile: a count is negative", x.location());
+    Shape shape = v.shape();
+    int axis = lead + int(i);
+    shape[axis] *= counts[i];
+    v = reshape(repeat_blocks(v, axis, counts[i]), shape);
   }
-  if (begin != v.shape()[axis])
-    throw ShapeError("split: the parts are " + std::to_string(begin) +
-                         " together, the axis " +
-                         std::to_string(v.shape()[axis]),
-                     x.location());
-  return parts;
+  return v;
+}
+
+Variable etch::repeat(Operand x, int64_t count, int axis) {
+  LocationScope scope(x.location());
+  Variable v = x.array();
+  axis = normalize_axis(axis, v.ndim(), "repeat", x.location());
+  if (count < 0)
+    throw ValueError("repeat: the count is negative", x.location());
+  Shape shape = v.shape();
+  shape[axis] *= count;
+  return reshape(repeat_blocks(v, axis + 1, count), shape);
 }
 
 Variable etch::embed_id(Operand indices, const Variable &w) {

@@ -113,3 +113,17 @@ Variable etch::tensordot(Operand x, Operand w,
   Variable right = as_matrix(b, of_b, false, shape);
   return reshape(matmul(left, right), shape);
 }
+
+Variable etch::tensordot(Operand x, Operand w, int count) {
+  int rank = x.array().ndim();
+  if (count < 0 || count > rank)
+    throw ShapeError("tensordot: " + std::to_string(count) + " axes of " +
+                         to_string(x.array().shape()),
+                     x.location());
+  std::vector<std::vector<int>> axes(2);
+  for (int i = 0; i < count; ++i) {
+    axes[0].push_back(rank - count + i);
+    axes[1].push_back(i);
+  }
+  return tensordot(x, w, axes);
+}

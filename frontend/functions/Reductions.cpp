@@ -7,7 +7,10 @@
 #include "etch/functions.h"
 #include "frontend/core/Promotion.h"
 #include "frontend/engine/Engine.h"
+#include "frontend/functions/Parts.h"
 #include "frontend/functions/Shapes.h"
+
+#include <algorithm>
 
 #include <array>
 
@@ -78,7 +81,11 @@ Variable etch::argmax(Operand x, const Reduce &options) {
 
 Variable etch::argmin(Operand x, const Reduce &options) {
   LocationScope scope(x.location());
-  return argmax(-x, options);
+  Variable v = x.array();
+  if (is_floating(v.dtype()))
+    return argmax(-v, options);
+  // The order turned round, also that of the smallest integer.
+  return argmax(-1 - (v.dtype() == boolean ? astype(v, i32) : v), options);
 }
 
 Variable etch::logsumexp(Operand x, const Reduce &options) {
@@ -88,4 +95,75 @@ Variable etch::logsumexp(Operand x, const Reduce &options) {
   Variable m = stop_gradient(max(v, {options.axis, true}));
   Variable s = log(sum(exp(v - m), {options.axis, true})) + m;
   return options.keepdims ? s : squeeze(s, options.axis);
+}
+
+/// The product over one axis, by halves: as deep as the logarithm of the
+/// extent, and its gradients divide by nothing.
+static Variable multiply_axis(Variable x, int axis, const Location &where) {
+  for (int64_t n = x.shape()[axis]; n > 1; n = x.shape()[axis]) {
+    int64_t half = (n + 1) / 2;
+    Variable upper = take_range(x, axis, half, n - half, where);
+    if (n % 2) { // one has no partner
+      Shape shape = x.shape();
+      shape[axis] = half;
+      upper = place_at(upper, std::vector<int64_t>(size_t(x.ndim()), 0), 1,
+                       shape, where);
+    }
+    x = take_range(x, axis, 0, half, where) * upper;
+  }
+  return x;
+}
+
+Variable etch::prod(Operand x, const Reduce &options) {
+  LocationScope scope(x.location());
+  Variable v = x.array();
+  if (v.dtype() == boolean)
+    v = cast_to(v, i64, x.location());
+  auto axes = normalize_axes(options.axis, v.ndim(), "prod", x.location());
+  Shape shape = v.shape(), kept;
+  bool empty = false;
+  for (int i = 0; i < v.ndim(); ++i) {
+    bool gone = std::binary_search(axes.begin(), axes.end(), i);
+    empty |= gone && shape[i] == 0;
+    if (!gone || options.keepdims)
+      kept.push_back(gone ? 1 : shape[i]);
+  }
+  if (empty) // of no factors
+    return make_literal(1, {v.dtype(), kept}, x.location());
+  // Neighbouring axes as one, the last group first, as in sums.
+  for (size_t last = axes.size(); last != 0;) {
+    size_t first = last - 1;
+    while (first != 0 && axes[first - 1] + 1 == axes[first])
+      --first;
+    Shape three = {1, 1, 1};
+    for (int i = 0; i < v.ndim(); ++i)
+      three[i < axes[first] ? 0 : i <= axes[last - 1] ? 1 : 2] *= v.shape()[i];
+    Shape rest = v.shape();
+    for (size_t i = first; i < last; ++i)
+      rest[int(axes[i])] = 1;
+    v = reshape(multiply_axis(reshape(v, three), 1, x.location()), rest);
+    last = first;
+  }
+  return reshape(v, kept);
+}
+
+Variable etch::cumsum(Operand x, const CumsumOptions &options) {
+  LocationScope scope(x.location());
+  Variable v = x.array();
+  if (v.dtype() == boolean) // counts
+    v = cast_to(v, i64, x.location());
+  int axis = 0;
+  if (options.axis.all())
+    v = reshape(v, {-1});
+  else if (options.axis.list().size() == 1)
+    axis = normalize_axis(options.axis.list()[0], v.ndim(), "cumsum",
+                          x.location());
+  else
+    throw ShapeError("cumsum: one axis at a time", x.location());
+  return apply(OpId::Cumsum, {v}, {int64_t(axis), options.reverse},
+               x.location());
+}
+
+Variable etch::cumsum(Operand x, int axis) {
+  return cumsum(x, CumsumOptions{axis});
 }

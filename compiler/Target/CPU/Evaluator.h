@@ -1,10 +1,12 @@
-//===- Evaluator.h - Values of a kernel at a point of its loops --*- C++ -*-===//
+//===- Evaluator.h - Values of a kernel at a point of its loops --*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Demand-driven: asked for a value at a point, it loads the arguments that the
-// value needs (views are other strides) and emits the scalar bodies of the ops
-// in between, on scalars or on vectors along one loop dimension.
+// value needs (views are other strides, and a fill where something is placed in
+// a larger shape) and emits the scalar bodies of the ops in between, on scalars
+// or on vectors along one loop dimension.
 //===----------------------------------------------------------------------===//
 #ifndef ETCH_COMPILER_TARGET_CPU_EVALUATOR_H
 #define ETCH_COMPILER_TARGET_CPU_EVALUATOR_H
@@ -53,23 +55,55 @@ public:
   void put(unsigned n, mlir::Value emitted);
 
 private:
+  /// The index along one axis of a value: start + step * (index of a loop).
+  struct Along {
+    int dim = -1; ///< -1: the start alone
+    int64_t step = 1;
+    Ix start = 0;
+  };
+  /// Inside while 0 <= along < extent.
+  struct Guard {
+    Along along;
+    Ix extent;
+  };
+  /// What `place` does: the fill wherever a guard fails.
+  struct Frame {
+    llvm::SmallVector<Guard, 2> guards;
+    double fill = 0;
+    mlir::Value inside; ///< as far as enter() can tell; null: yes
+  };
   struct Access {
-    unsigned buffer;
+    const Buffer *buffer; ///< without a pointer: its own offsets are the values
     llvm::SmallVector<int, 4> axis;   ///< of the buffer, per loop dim; or -1
     llvm::SmallVector<Ix, 4> strides; ///< per loop dim
-    mlir::Value address;              ///< for the indices of enter()
+    Ix offset = 0;                    ///< of the first element
+    bool whole = true;                ///< no part of the buffer
+    std::vector<Frame> frames;        ///< the outermost first
+    mlir::TypedAttr constant;         ///< in place of the buffer
+    Ix position;                      ///< for the indices of enter()
+    mlir::Value address;              ///< the same in memory
     mlir::Value invariant;            ///< loaded by enter()
+    mlir::Value safe; ///< where to read instead of outside of the frames
   };
 
-  Access makeAccess(unsigned buffer, llvm::ArrayRef<int> loopOfAxis);
+  Access makeAccess(const Buffer &buffer, llvm::ArrayRef<Along> axes);
+  llvm::LogicalResult readView(mlir::Value v);
   bool mergeable(const Access &a, int dim) const;
+  void dropDim(int dim);
   void enter(Access &a, llvm::ArrayRef<Ix> indices, bool load);
+  mlir::Value holds(const Guard &guard, Ix index);
+  mlir::Value holdsInLanes(const Guard &guard);
+  mlir::Value framed(Access &a, mlir::Value inner,
+                     llvm::ArrayRef<mlir::Value> inside);
+  mlir::Value load(Access &a);
+  mlir::Value constantOf(mlir::TypedAttr attr);
 
   Kernel &k;
   llvm::SmallVector<Ix, 4> extents;
   llvm::SmallVector<int, 4> level;
   llvm::SmallVector<int, 4> firstAxis; ///< per loop dim: where it began
-  llvm::SmallVector<Access> accesses, writes;
+  std::vector<Access> accesses, writes;
+  std::vector<std::unique_ptr<Buffer>> counters; ///< of iota
   llvm::DenseMap<mlir::Value, unsigned> readOf;
   llvm::DenseSet<mlir::Value> given;
   llvm::DenseSet<mlir::Value> seen;

@@ -121,12 +121,14 @@ std::optional<ExtentRef> Kernel::findExtent(Value v, unsigned axis) {
   } else if (auto transpose = dyn_cast<TransposeOp>(op)) {
     return findExtent(transpose.getX(),
                       unsigned(transpose.getPermutation()[axis]));
-  } else if (auto broadcast = dyn_cast<BroadcastToOp>(op)) {
-    unsigned number = 0; // of the extent among the symbolic ones
+  } else if (auto rule = dyn_cast<DifferentiableOpInterface>(op);
+             rule && rule.getInfo().shaped) {
+    // Behind the tensors come the symbolic extents.
+    auto number = unsigned(rule.getInfo().numOperands);
     for (unsigned i = 0; i < axis; ++i)
       number += type.isDynamicDim(i);
-    if (number < broadcast.getExtents().size())
-      if (auto arg = dyn_cast<BlockArgument>(broadcast.getExtents()[number]))
+    if (number < op->getNumOperands())
+      if (auto arg = dyn_cast<BlockArgument>(op->getOperand(number)))
         return ExtentRef{0, int(arg.getArgNumber()), 0};
   }
   return std::nullopt;
@@ -204,6 +206,9 @@ LogicalResult Kernel::emit() {
       break;
     case OpKind::indexed:
       emitKind = emitIndexed;
+      break;
+    case OpKind::scan:
+      emitKind = emitScan;
       break;
     default:
       break;

@@ -149,6 +149,7 @@ llvm::LogicalResult emitReduction(Kernel &k);
 llvm::LogicalResult emitArgmax(Kernel &k);
 llvm::LogicalResult emitMatmul(Kernel &k);
 llvm::LogicalResult emitIndexed(Kernel &k);
+llvm::LogicalResult emitScan(Kernel &k);
 
 } // namespace etch::cpu
 

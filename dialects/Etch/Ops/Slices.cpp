@@ -47,9 +47,9 @@ static bool checkPart(const Shape &part, const Shape &whole, const Attrs &attrs,
   return true;
 }
 
-std::optional<TensorType>
-etch::inferSlice(std::span<const TensorType> operands, const Attrs &attrs,
-                 std::string &error) {
+std::optional<TensorType> etch::inferSlice(std::span<const TensorType> operands,
+                                           const Attrs &attrs,
+                                           std::string &error) {
   TensorType y = shapedResult(operands[0].dtype, attrs);
   if (!checkPart(y.shape, operands[0].shape, attrs, error))
     return std::nullopt;
@@ -61,9 +61,9 @@ std::vector<Expr> etch::vjpSlice(const RuleContext &c) {
                 c.attr<std::vector<int64_t>>(1), 0, extentsOf(c.x()))};
 }
 
-std::optional<TensorType>
-etch::inferPlace(std::span<const TensorType> operands, const Attrs &attrs,
-                 std::string &error) {
+std::optional<TensorType> etch::inferPlace(std::span<const TensorType> operands,
+                                           const Attrs &attrs,
+                                           std::string &error) {
   TensorType y = shapedResult(operands[0].dtype, attrs);
   if (!checkPart(operands[0].shape, y.shape, attrs, error))
     return std::nullopt;

@@ -43,9 +43,20 @@ Variable stack(const Variables &xs, int axis = 0,
                SourceLocation l = SourceLocation::current());
 /// Parts of these extents along an axis; together they are the axis.
 Variables split(Operand x, const std::vector<int64_t> &sizes, int axis = 0);
+/// `count` equal parts; ShapeError if they do not come out even.
+Variables split(Operand x, int count, int axis = 0);
 /// Elements of `value` before and behind each axis: {{0, 0}, {1, 2}}.
 Variable pad(Operand x, const std::vector<std::pair<int64_t, int64_t>> &widths,
              double value = 0);
+/// The elements in reverse order along these axes, all by default.
+Variable flip(Operand x, const Axes &axes = {});
+/// Moves the elements `shift` places on along an axis, the last ones to its
+/// beginning.
+Variable roll(Operand x, int64_t shift, int axis = 0);
+/// x, counts[i] times along axis i; missing counts in front are 1.
+Variable tile(Operand x, const std::vector<int64_t> &counts);
+/// Every element along an axis `count` times in a row.
+Variable repeat(Operand x, int64_t count, int axis = 0);
 /// Rows of w (words, size) at integers of any shape.
 Variable embed_id(Operand indices, const Variable &w);
 
@@ -58,6 +69,9 @@ Variable mean(Operand x, const Reduce &options = {});
 /// Largest and smallest element; all that are equal to it have the gradient.
 Variable max(Operand x, const Reduce &options = {});
 Variable min(Operand x, const Reduce &options = {});
+/// Product of elements, by halves; of none it is 1. Exact where factors are 0,
+/// and so are its gradients. Booleans are taken as int64.
+Variable prod(Operand x, const Reduce &options = {});
 /// Index of the first largest (smallest) element along one axis, int64; over
 /// all elements without an axis. No gradient.
 Variable argmax(Operand x, const Reduce &options = {});
@@ -65,14 +79,25 @@ Variable argmin(Operand x, const Reduce &options = {});
 /// log(sum(exp(x))), without overflow.
 Variable logsumexp(Operand x, const Reduce &options = {});
 
+struct CumsumOptions {
+  Axes axis;            ///< one; without it the elements are taken in one row
+  bool reverse = false; ///< from the last element on
+};
+/// Sums of the elements so far along one axis, each added to the one before.
+/// Booleans are counted as int64.
+Variable cumsum(Operand x, const CumsumOptions &options = {});
+Variable cumsum(Operand x, int axis);
+
 //===- Products -----------------------------------------------------------===//
 
 /// Matrix product. 1-D operands are a row and a column (two of them give a
 /// scalar); leading axes of larger ranks are batches, which broadcast.
 Variable matmul(Operand x, Operand w);
-/// Sums products over axes of x and of w, in pairs: {{1, 2}, {0, 1}}.
+/// Sums products over axes of x and of w, in pairs: {{1, 2}, {0, 1}}; or over
+/// the last `count` axes of x and the first of w.
 Variable tensordot(Operand x, Operand w,
                    const std::vector<std::vector<int>> &axes);
+Variable tensordot(Operand x, Operand w, int count = 2);
 /// x w + b; an empty b is no bias. x (N, in), w (in, out), b (out,).
 Variable linear(Operand x, Operand w, const Variable &b = {});
 

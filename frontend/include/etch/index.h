@@ -9,6 +9,8 @@
 
 #include "etch/variable.h"
 
+#include <vector>
+
 namespace etch {
 
 /// A whole axis.
@@ -28,10 +30,18 @@ constexpr Slice slice(int64_t start, int64_t stop, int64_t step = 1) {
   return {start, stop, step};
 }
 
+/// A new axis of extent 1: `x[{all, new_axis}]`.
+struct NewAxis {};
+inline constexpr NewAxis new_axis{};
+
+/// As many whole axes as are left: `x[{ellipsis, 0}]`.
+struct Ellipsis {};
+inline constexpr Ellipsis ellipsis{};
+
 /// What selects along one axis.
 class Index {
 public:
-  enum class Kind : uint8_t { integer, slice, array };
+  enum class Kind : uint8_t { integer, slice, array, new_axis, ellipsis };
 
   template <std::integral T>
   Index(T i, SourceLocation l = SourceLocation::current())
@@ -40,9 +50,18 @@ public:
       : kind(Kind::slice), location(l) {}
   Index(Slice s, SourceLocation l = SourceLocation::current())
       : kind(Kind::slice), range(s), location(l) {}
-  /// Integers of any shape; an element may be taken several times.
+  Index(NewAxis, SourceLocation l = SourceLocation::current())
+      : kind(Kind::new_axis), location(l) {}
+  Index(Ellipsis, SourceLocation l = SourceLocation::current())
+      : kind(Kind::ellipsis), location(l) {}
+  /// Integers of any shape; an element may be taken several times. Booleans are
+  /// a mask over as many axes as they have: its contents must be known, so not
+  /// computed by a function that is being compiled.
   Index(const Variable &indices, SourceLocation l = SourceLocation::current())
       : kind(Kind::array), array(indices), location(l) {}
+  /// A list of integers.
+  Index(const std::vector<int64_t> &indices,
+        SourceLocation l = SourceLocation::current());
 
   Kind kind;
   Slice range; ///< of an integer: its start
@@ -51,9 +70,10 @@ public:
 };
 
 /// The selected part. Integers drop their axis, axes not named are kept whole.
-/// Index arrays come first and are paired, as in NumPy. Differentiable: the
-/// gradients of elements taken several times add up. ValueError when an index
-/// is out of range.
+/// Index arrays (and integers beside them) are paired; their axes are replaced
+/// where they stand or, with others in between, come first, as in NumPy.
+/// Differentiable: the gradients of elements taken several times add up.
+/// ValueError when an index is out of range.
 Variable get_item(const Variable &x, std::span<const Index> indices);
 
 } // namespace etch

@@ -1,16 +1,18 @@
-//===- random.h - NumPy's legacy random stream ------------------*- C++ -*-===//
+//===- random.h - Random numbers --------------------------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The numbers that numpy.random gives after numpy.random.seed(n), bit for bit:
+// etch::random: the numbers that numpy.random gives after numpy.random.seed(n), bit for bit:
 // MT19937, uniforms of 53 bits, normals by the polar method, permutations by
 // masked rejection. Arrays are float64 or int64. All draws come from one stream
-// per process, which starts as after seed(0).
+// per process, which starts as after seed(0). They are drawn by the host.
+//
+// etch::Generator: numbers that programs draw themselves, compiled ones too.
 //===----------------------------------------------------------------------===//
 #ifndef ETCH_RANDOM_H
 #define ETCH_RANDOM_H
 
-#include "etch/variable.h"
+#include "etch/operand.h"
 
 #include <array>
 
@@ -67,5 +69,37 @@ struct ChoiceOptions {
 Variable choice(int64_t n, int64_t count, const ChoiceOptions &options = {});
 
 } // namespace etch::random
+
+namespace etch {
+
+/// Random numbers as operations: Philox4x32-10, which computes a number from a
+/// key and a counter. Both are arrays, so a compiled function that draws keeps
+/// its place in the stream, as any state, and draws what eager code would. Not
+/// for several threads at a time.
+class Generator {
+public:
+  explicit Generator(uint64_t seed = 0);
+  /// Starts anew: the key is the seed, the counter 0.
+  void seed(uint64_t seed);
+  /// Uniform in [0, 1), f64 or f32 (DTypeError for others): multiples of 2^-53
+  /// or 2^-24. Element i has counter + i; the counter goes on behind the last.
+  Variable uniform(const Shape &shape, DType dtype = f64,
+                   SourceLocation l = SourceLocation::current());
+
+  /// The state, int64 of shape (): can be kept and put back by assign().
+  Variable key, counter;
+};
+
+/// What dropout draws from, one for each thread. random::seed(n) seeds that of
+/// the calling thread.
+Generator &default_generator();
+
+/// In training (see config.h) each element is 0 with probability `ratio`, a
+/// number or an array of shape (), and else divided by 1 - ratio; in test mode x
+/// itself. ValueError unless the ratio is in [0, 1].
+Variable dropout(Operand x, Operand ratio = 0.5,
+                 Generator &generator = default_generator());
+
+} // namespace etch
 
 #endif // ETCH_RANDOM_H
