@@ -117,6 +117,20 @@ template <class F, class... X> auto both(F f, const X &...xs) {
   return eager;
 }
 
+/// The same, and from an exported library, whose results must agree, too.
+template <class F, class... X> auto everywhere(F f, const X &...xs) {
+  auto eager = both(f, xs...);
+  auto program = compile(f);
+  export_library(program, folder() + "/step", {xs...});
+  Variables results = load_library(folder() + "/libstep.so").run({xs...});
+  size_t i = 0;
+  detail::each_variable(eager, [&](Variable &y) {
+    must_agree("exported", "result", y, results.at(i++));
+  });
+  modes.exported = true;
+  return eager;
+}
+
 /// What a training gave: its figures, and the eager net after it.
 template <class Net> struct Trained {
   std::vector<double> figures;
