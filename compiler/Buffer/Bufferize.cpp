@@ -8,10 +8,14 @@
 //    them, then launches and copies over views.
 // 3. That arithmetic, up to the size of the arena, is also `arena_bytes`.
 //
+// A program that a region became is written first: what it needs is a slot of
+// the one that runs it, while it does.
+//
 // Slots of symbolic size lie behind the planned part, one after the other; one
 // whose size is the same as that of a dead one takes its place.
 //===----------------------------------------------------------------------===//
 
+#include "compiler/Buffer/Control.h"
 #include "compiler/Buffer/Extents.h"
 #include "compiler/Buffer/Passes.h"
 #include "compiler/Buffer/Plan.h"
@@ -30,41 +34,21 @@ namespace etch {
 #include "compiler/Buffer/Passes.h.inc"
 } // namespace etch
 
-/// The memory of an argument: dense, or strided as `etch.strided` says.
-static MemRefType argumentType(RankedTensorType type, Attribute strided) {
-  if (!strided)
-    return MemRefType::get(type.getShape(), type.getElementType());
-  SmallVector<int64_t> strides(size_t(type.getRank()), ShapedType::kDynamic);
-  std::optional<int64_t> innermost;
-  if (auto array = llvm::dyn_cast<ArrayAttr>(strided); array && !array.empty())
-    innermost = llvm::cast<IntegerAttr>(array[0]).getInt();
-  else if (auto array = llvm::dyn_cast<DenseI64ArrayAttr>(strided);
-           array && !array.empty())
-    innermost = array[0];
-  if (!strides.empty() && innermost && *innermost >= 0)
-    strides.back() = *innermost;
-  return MemRefType::get(
-      type.getShape(), type.getElementType(),
-      StridedLayoutAttr::get(type.getContext(), /*offset=*/0, strides));
-}
-
-static MemRefType denseType(Type tensor) {
-  auto type = llvm::cast<RankedTensorType>(tensor);
-  return MemRefType::get(type.getShape(), type.getElementType());
-}
-
 namespace {
 class Writer {
 public:
-  explicit Writer(func::FuncOp old)
-      : old(old), storage(old), b(old.getContext()), loc(old.getLoc()) {}
+  Writer(func::FuncOp old, llvm::StringMap<ProgramSizes> &programs)
+      : old(old), name(old.getSymName().str()), isMain(name == "main"),
+        storage(old), programs(programs), b(old.getContext()),
+        loc(old.getLoc()) {}
   LogicalResult run();
 
 private:
   void declareMain();
   void planSlots();
-  void writeArenaBytes();
+  void writeSizes();
   void writeSteps();
+  void writeControl(Operation *control);
   void setModuleAttributes(ArrayRef<Lifetime> lifetimes);
 
   Value constant(int64_t n) {
@@ -75,7 +59,10 @@ private:
   Value reshaped(Value memory, Value tensor);
 
   func::FuncOp old, main;
+  std::string name;
+  bool isMain;
   Storage storage;
+  llvm::StringMap<ProgramSizes> &programs;
   std::optional<ProgramExtents> extents;
   OpBuilder b;
   Location loc;
@@ -91,26 +78,17 @@ private:
 };
 } // namespace
 
-/// Erases arithmetic without uses.
-static void eraseDead(Block &block) {
-  SmallVector<Operation *> ops =
-      llvm::map_to_vector(block, [](Operation &op) { return &op; });
-  for (Operation *op : llvm::reverse(ops))
-    if (isOpTriviallyDead(op))
-      op->erase();
-}
-
 LogicalResult Writer::run() {
   declareMain();
-  extents.emplace(old, main, b);
+  extents.emplace(old, main, b, programs);
   if (failed(extents->write()))
     return failure();
   planSlots();
-  writeArenaBytes();
+  writeSizes();
   writeSteps();
-  eraseDead(main.getBody().front());
+  eraseDeadOps(main.getBody().front());
   old.erase();
-  main.setName("main");
+  main.setName(name);
   return success();
 }
 
@@ -144,9 +122,13 @@ void Writer::declareMain() {
   types.push_back(MemRefType::get({ShapedType::kDynamic}, b.getI8Type()));
   attrs.push_back(with(b.getDictionaryAttr({}), kArenaAttr, b.getUnitAttr()));
   b.setInsertionPoint(old);
-  main = func::FuncOp::create(b, loc, "main.buffers",
+  main = func::FuncOp::create(b, loc, name + ".buffers",
                               b.getFunctionType(types, {}));
   main.setAllArgAttrs(attrs);
+  if (!isMain) {
+    main.setPrivate();
+    main->setAttr(kProgramAttr, b.getUnitAttr());
+  }
   Block *body = main.addEntryBlock();
   unsigned n = old.getNumArguments();
   for (BlockArgument x : old.getArguments())
@@ -160,6 +142,15 @@ void Writer::planSlots() {
   SmallVector<Lifetime> lifetimes;
   SmallVector<size_t> symbolic;
   for (auto [i, slot] : llvm::enumerate(storage.slots)) {
+    if (slot.control) {
+      bool known = !extents->arenaBytes(slot.control);
+      if (!known)
+        symbolic.push_back(i);
+      lifetimes.push_back(
+          {slot.begin, slot.end,
+           known ? extents->staticArenaBytes(slot.control) : 0});
+      continue;
+    }
     auto type = llvm::cast<RankedTensorType>(slot.value.getType());
     if (!type.hasStaticShape())
       symbolic.push_back(i);
@@ -169,7 +160,8 @@ void Writer::planSlots() {
                              : 0});
   }
   staticBytes = planArena(lifetimes);
-  setModuleAttributes(lifetimes);
+  if (isMain)
+    setModuleAttributes(lifetimes);
   slotOffsets.resize(storage.slots.size());
   for (auto [i, l] : llvm::enumerate(lifetimes))
     offsets.push_back(l.offset);
@@ -185,6 +177,12 @@ void Writer::planSlots() {
   std::map<std::vector<const void *>, SmallVector<Free>> classes;
   for (size_t i : symbolic) {
     const Storage::Slot &slot = storage.slots[i];
+    if (slot.control) {
+      slotOffsets[i] = top;
+      top = arith::AddIOp::create(b, loc, top,
+                                  extents->arenaBytes(slot.control));
+      continue;
+    }
     auto type = llvm::cast<RankedTensorType>(slot.value.getType());
     int64_t known = elementBytes(type);
     std::vector<const void *> key;
@@ -213,14 +211,12 @@ void Writer::setModuleAttributes(ArrayRef<Lifetime> lifetimes) {
   auto set = [&](StringRef name, int64_t bytes) {
     module->setAttr(name, b.getI64IntegerAttr(bytes));
   };
-  int64_t border = storage.numSteps, saved = 0, step = 0;
-  for (auto call : old.getOps<func::CallOp>()) {
-    if (call->hasAttr(kBackwardAttr)) {
-      border = step;
-      break;
-    }
-    ++step;
-  }
+  int64_t saved = 0;
+  int64_t border = llvm::find_if(storage.steps,
+                                 [](Operation *step) {
+                                   return step->hasAttr(kBackwardAttr);
+                                 }) -
+                   storage.steps.begin();
   if (border < storage.numSteps)
     for (const Lifetime &l : lifetimes)
       if (l.begin < border && border <= l.end)
@@ -230,32 +226,22 @@ void Writer::setModuleAttributes(ArrayRef<Lifetime> lifetimes) {
   set("etch.saved_bytes", saved);
 }
 
-/// `arena_bytes` takes main's arguments and does what main does so far.
-void Writer::writeArenaBytes() {
-  OpBuilder::InsertionGuard guard(b);
-  unsigned n = old.getNumArguments();
-  auto inputs = main.getArgumentTypes().take_front(n);
-  Block &from = main.getBody().front();
-  b.setInsertionPoint(main);
-  auto function = func::FuncOp::create(
-      b, loc, "arena_bytes", b.getFunctionType(inputs, b.getI64Type()));
-  function.setPrivate();
-  Block *body = function.addEntryBlock();
-  b.setInsertionPointToEnd(body);
-  IRMapping map;
-  map.map(from.getArguments().take_front(n), body->getArguments());
-  Value bytes;
-  if (totalBytes) {
-    for (Operation &op : from)
-      b.clone(op, map);
-    bytes = map.lookup(totalBytes);
-  } else {
-    bytes = constant(staticBytes);
+/// `arena_bytes` takes main's arguments and does what main does so far. Callers
+/// of other programs do it, too.
+void Writer::writeSizes() {
+  SmallVector<Value> values = {totalBytes ? totalBytes : constant(staticBytes)};
+  auto inputs = size_t(old.getNumArguments());
+  if (isMain) {
+    outlineSizes(main, inputs, "arena_bytes", b.getI64Type(), values);
+    return;
   }
-  func::ReturnOp::create(
-      b, loc,
-      ValueRange(arith::IndexCastOp::create(b, loc, b.getI64Type(), bytes)));
-  eraseDead(*body);
+  ProgramSizes &sizes = programs[name];
+  sizes.staticBytes = staticBytes;
+  for (Value y : old.getBody().front().getTerminator()->getOperands())
+    llvm::append_range(values, extents->of(y));
+  if (totalBytes || values.size() > 1)
+    sizes.function = outlineSizes(main, inputs, name + ".sizes",
+                                  b.getIndexType(), values);
 }
 
 Value Writer::viewOf(unsigned slot, Value tensor) {
@@ -321,7 +307,8 @@ Value Writer::memoryOf(Value tensor) {
   case Place::constant: {
     auto value = buffer.value.getDefiningOp<ConstantOp>().getValue();
     MemRefType type = denseType(buffer.value.getType());
-    std::string name = "c" + std::to_string(buffer.number);
+    std::string name =
+        (isMain ? "c" : this->name + ".c") + std::to_string(buffer.number);
     if (!SymbolTable::lookupNearestSymbolFrom(main, b.getStringAttr(name))) {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPoint(main);
@@ -335,8 +322,25 @@ Value Writer::memoryOf(Value tensor) {
   return memory[tensor] = result;
 }
 
+void Writer::writeControl(Operation *control) {
+  unsigned slot = storage.slotOf.lookup(control);
+  Value offset = slotOffsets[slot], bytes = extents->arenaBytes(control);
+  Value piece = memref::ViewOp::create(
+      b, control->getLoc(), llvm::cast<MemRefType>(arena.getType()), arena,
+      offset ? offset : constant(offsets[slot]),
+      bytes ? bytes : constant(extents->staticArenaBytes(control)));
+  etch::writeControl(
+      b, control, storage, [&](Value tensor) { return memoryOf(tensor); },
+      piece);
+}
+
 void Writer::writeSteps() {
-  for (auto call : old.getOps<func::CallOp>()) {
+  for (Operation *step : storage.steps) {
+    auto call = llvm::dyn_cast<func::CallOp>(step);
+    if (!call) {
+      writeControl(step);
+      continue;
+    }
     SmallVector<Value> ins, outs;
     for (Value x : call.getOperands())
       ins.push_back(llvm::isa<IndexType>(x.getType()) ? extents->index(x)
@@ -369,11 +373,17 @@ struct Bufferize : etch::impl::BufferizeBase<Bufferize> {
   using BufferizeBase::BufferizeBase;
 
   void runOnOperation() override {
-    auto main = getOperation().lookupSymbol<func::FuncOp>("main");
-    if (!main)
+    auto functions = llvm::to_vector(getOperation().getOps<func::FuncOp>());
+    llvm::StringMap<ProgramSizes> programs;
+    // Each stands before those that use it.
+    for (func::FuncOp function : functions)
+      if (isProgram(function) && failed(Writer(function, programs).run()))
+        return signalPassFailure();
+    for (auto &program : programs)
+      if (program.second.function)
+        program.second.function.erase();
+    if (!getOperation().lookupSymbol("main"))
       return;
-    if (failed(Writer(main).run()))
-      return signalPassFailure();
     auto bytes = [&](StringRef name) {
       return getOperation()->getAttrOfType<IntegerAttr>(name).getInt();
     };

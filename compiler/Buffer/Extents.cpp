@@ -20,6 +20,61 @@ int64_t etch::elementBytes(Type tensor) {
   return (getElementTypeOrSelf(tensor).getIntOrFloatBitWidth() + 7) / 8;
 }
 
+MemRefType etch::argumentType(RankedTensorType type, Attribute strided) {
+  if (!strided)
+    return MemRefType::get(type.getShape(), type.getElementType());
+  SmallVector<int64_t> strides(size_t(type.getRank()), ShapedType::kDynamic);
+  std::optional<int64_t> innermost;
+  if (auto array = llvm::dyn_cast<ArrayAttr>(strided); array && !array.empty())
+    innermost = llvm::cast<IntegerAttr>(array[0]).getInt();
+  else if (auto array = llvm::dyn_cast<DenseI64ArrayAttr>(strided);
+           array && !array.empty())
+    innermost = array[0];
+  if (!strides.empty() && innermost && *innermost >= 0)
+    strides.back() = *innermost;
+  return MemRefType::get(
+      type.getShape(), type.getElementType(),
+      StridedLayoutAttr::get(type.getContext(), /*offset=*/0, strides));
+}
+
+MemRefType etch::denseType(Type tensor) {
+  auto type = llvm::cast<RankedTensorType>(tensor);
+  return MemRefType::get(type.getShape(), type.getElementType());
+}
+
+void etch::eraseDeadOps(Block &block) {
+  SmallVector<Operation *> ops =
+      llvm::map_to_vector(block, [](Operation &op) { return &op; });
+  for (Operation *op : llvm::reverse(ops))
+    if (isOpTriviallyDead(op))
+      op->erase();
+}
+
+func::FuncOp etch::outlineSizes(func::FuncOp program, size_t inputs,
+                                const llvm::Twine &name, Type type,
+                                ArrayRef<Value> values) {
+  OpBuilder b(program);
+  Location loc = program.getLoc();
+  auto types = program.getArgumentTypes().take_front(inputs);
+  SmallVector<Type> results(values.size(), type);
+  auto function = func::FuncOp::create(b, loc, name.str(),
+                                       b.getFunctionType(types, results));
+  function.setPrivate();
+  Block *body = function.addEntryBlock(), &from = program.getBody().front();
+  b.setInsertionPointToEnd(body);
+  IRMapping map;
+  map.map(from.getArguments().take_front(inputs), body->getArguments());
+  for (Operation &op : from)
+    b.clone(op, map);
+  SmallVector<Value> returned;
+  for (Value value : values)
+    returned.push_back(b.createOrFold<arith::IndexCastOp>(
+        loc, type, map.lookup(value)));
+  func::ReturnOp::create(b, loc, returned);
+  eraseDeadOps(*body);
+  return function;
+}
+
 Value ProgramExtents::constant(int64_t n) {
   return arith::ConstantIndexOp::create(b, from.getLoc(), n);
 }
@@ -62,6 +117,85 @@ LogicalResult ProgramExtents::visitCall(func::CallOp call) {
   return success();
 }
 
+/// Writes what a region's program says of its sizes; returns its results'
+/// symbolic extents.
+SmallVector<Value> ProgramExtents::callProgram(Operation *control,
+                                               Region &region,
+                                               ArrayRef<Passed> arguments) {
+  auto call = llvm::cast<func::CallOp>(region.front().front());
+  const ProgramSizes &sizes = programs.at(call.getCallee());
+  auto &[bytes, value] = arenas[control];
+  bytes = std::max(bytes, sizes.staticBytes);
+  if (!sizes.function)
+    return {};
+  Block &body = sizes.function->getRegion(0).front();
+  IRMapping map;
+  for (Operation &op : body.without_terminator()) {
+    if (auto dim = llvm::dyn_cast<memref::DimOp>(op)) {
+      auto argument = llvm::cast<BlockArgument>(dim.getSource());
+      Passed passed = arguments[argument.getArgNumber()];
+      map.map(dim.getResult(), extentOf(passed.tensor, *dim.getConstantIndex() +
+                                                           passed.isSlice));
+    } else {
+      b.clone(op, map);
+    }
+  }
+  auto results = llvm::map_to_vector(
+      body.getTerminator()->getOperands(),
+      [&](Value x) { return map.lookup(x); });
+  value = value ? arith::MaxUIOp::create(b, from.getLoc(), value, results[0])
+                : results[0];
+  results.erase(results.begin());
+  return results;
+}
+
+void ProgramExtents::visitLoop(LoopOp loop) {
+  SmallVector<Passed> states, body;
+  for (Value x : loop.getInits())
+    states.push_back({x});
+  body.push_back({loop.getCount()});
+  llvm::append_range(body, states);
+  for (Value x : loop.getXs())
+    body.push_back({x, true});
+  for (Value x : loop.getCaptures()) {
+    states.push_back({x});
+    body.push_back({x});
+  }
+  if (loop.hasCondition())
+    callProgram(loop, loop.getCondition(), states);
+  SmallVector<Value> found = callProgram(loop, loop.getBody(), body);
+  ArrayRef<Value> rest = found;
+  for (auto [x, y] : llvm::zip_equal(loop.getInits(), loop.getFinals())) {
+    extents[y] = llvm::to_vector(of(x));
+    rest = rest.drop_front(of(x).size());
+  }
+  for (Value y : loop.getYs()) {
+    auto type = llvm::cast<RankedTensorType>(y.getType());
+    SmallVector<Value> known;
+    if (type.isDynamicDim(0))
+      known.push_back(extentOf(loop.getXs().front(), 0));
+    size_t others = size_t(type.getNumDynamicDims()) - known.size();
+    llvm::append_range(known, rest.take_front(others));
+    rest = rest.drop_front(others);
+    extents[y] = std::move(known);
+  }
+}
+
+void ProgramExtents::visitCond(CondOp cond) {
+  SmallVector<Passed> captures;
+  for (Value x : cond.getCaptures())
+    captures.push_back({x});
+  callProgram(cond, cond.getOtherwise(), captures);
+  SmallVector<Value> found = callProgram(cond, cond.getThen(), captures);
+  ArrayRef<Value> rest = found;
+  for (Value y : cond.getYs()) {
+    auto n = size_t(
+        llvm::cast<RankedTensorType>(y.getType()).getNumDynamicDims());
+    extents[y] = llvm::to_vector(rest.take_front(n));
+    rest = rest.drop_front(n);
+  }
+}
+
 LogicalResult ProgramExtents::write() {
   for (BlockArgument x : from.getArguments()) {
     auto type = llvm::cast<RankedTensorType>(x.getType());
@@ -74,6 +208,10 @@ LogicalResult ProgramExtents::write() {
     if (auto call = llvm::dyn_cast<func::CallOp>(op)) {
       if (failed(visitCall(call)))
         return failure();
+    } else if (auto loop = llvm::dyn_cast<LoopOp>(op)) {
+      visitLoop(loop);
+    } else if (auto cond = llvm::dyn_cast<CondOp>(op)) {
+      visitCond(cond);
     } else if (auto reshape = llvm::dyn_cast<ReshapeOp>(op)) {
       for (Value extent : reshape.getExtents())
         extents[reshape.getY()].push_back(index(extent));

@@ -44,13 +44,13 @@ void Storage::findLifetimes() {
       bufferOf[reshape.getY()] = bufferOf.lookup(reshape.getX());
     } else if (auto constant = llvm::dyn_cast<ConstantOp>(op)) {
       add(constant.getY(), Place::constant, constants++, -1);
-    } else if (auto call = llvm::dyn_cast<func::CallOp>(op)) {
-      for (Value x : call.getOperands())
+    } else if (llvm::isa<func::CallOp>(op) || isControl(&op)) {
+      for (Value x : op.getOperands())
         if (llvm::isa<RankedTensorType>(x.getType()))
           buffers[bufferOf.lookup(x)].end = numSteps;
-      for (Value y : call.getResults())
+      for (Value y : op.getResults())
         add(y, Place::arena, 0, numSteps);
-      calls.push_back(call);
+      steps.push_back(&op);
       ++numSteps;
     }
   }
@@ -74,7 +74,24 @@ bool Storage::isPointwiseArgument(func::FuncOp kernel, unsigned argument) {
   });
 }
 
-bool Storage::readInPlace(func::CallOp call, unsigned buffer, Type result) {
+/// Whether a loop's final state is where its initial one is: nothing else of the
+/// loop may read that.
+bool Storage::isInitOf(Operation *step, unsigned buffer, Value result) {
+  auto loop = llvm::dyn_cast<LoopOp>(step);
+  unsigned i = llvm::cast<OpResult>(result).getResultNumber();
+  return loop && i >= 1 && i <= loop.getInits().size() &&
+         bufferOf.lookup(loop.getInits()[i - 1]) == buffer &&
+         llvm::count_if(loop.getOperands(), [&](Value x) {
+           return bufferOf.lookup(x) == buffer;
+         }) == 1;
+}
+
+/// Whether a step that reads a buffer may compute its result there.
+bool Storage::readInPlace(Operation *step, unsigned buffer, Value value) {
+  auto call = llvm::dyn_cast<func::CallOp>(step);
+  if (!call)
+    return isInitOf(step, buffer, value);
+  Type result = value.getType();
   auto kernel =
       symbols.lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr());
   auto size = [](Type type) {
@@ -103,7 +120,7 @@ bool Storage::mayOverwrite(unsigned buffer, const Buffer &by) {
   int64_t lastRead = buffers[buffer].end;
   if (lastRead != by.begin)
     return lastRead < by.begin;
-  return readInPlace(calls[size_t(by.begin)], buffer, by.value.getType());
+  return readInPlace(steps[size_t(by.begin)], buffer, by.value);
 }
 
 void Storage::placeResults() {
@@ -156,20 +173,24 @@ void Storage::placeResults() {
 
 void Storage::placeOthers() {
   llvm::DenseSet<unsigned> taken;
-  for (auto [step, call] : llvm::enumerate(calls)) {
-    for (Value y : call.getResults()) {
+  for (auto [step, op] : llvm::enumerate(steps)) {
+    if (isControl(op)) {
+      slotOf[op] = unsigned(slots.size());
+      slots.push_back({Value(), int64_t(step), int64_t(step), op});
+    }
+    for (Value y : op->getResults()) {
       unsigned to = bufferOf.lookup(y);
       Buffer &buffer = buffers[to];
       if (buffer.place != Place::arena)
         continue;
       std::optional<unsigned> reused;
-      for (Value x : call.getOperands()) {
+      for (Value x : op->getOperands()) {
         if (!llvm::isa<RankedTensorType>(x.getType()))
           continue;
         unsigned from = bufferOf.lookup(x);
         const Buffer &old = buffers[from];
         if (old.place == Place::arena && old.end == int64_t(step) &&
-            !taken.contains(from) && readInPlace(call, from, y.getType())) {
+            !taken.contains(from) && readInPlace(op, from, y)) {
           reused = old.number;
           taken.insert(from);
           break;

@@ -15,8 +15,8 @@ namespace etch {
 enum class Place { argument, result, arena, constant };
 
 /// One piece of memory that holds one value from step `begin` (before 0: since
-/// the start) to step `end`. Steps count the launches; copies to results and
-/// states are one step after the last launch.
+/// the start) to step `end`. Steps count launches, loops and branches; copies to
+/// results and states are one step after the last.
 struct Buffer {
   mlir::Value value; ///< the tensor that defines it; others alias it
   Place place = Place::arena;
@@ -45,23 +45,34 @@ public:
   llvm::SmallVector<Buffer> buffers;
   llvm::DenseMap<mlir::Value, unsigned> bufferOf;
   llvm::SmallVector<FinalCopy> copies;
-  /// First and last step and a defining value of each slot of the arena.
+  /// First and last step of each slot of the arena. It holds a value, or is the
+  /// arena of a loop or branch.
   struct Slot {
     mlir::Value value;
     int64_t begin, end;
+    mlir::Operation *control = nullptr;
   };
   llvm::SmallVector<Slot> slots;
+  llvm::DenseMap<mlir::Operation *, unsigned> slotOf; ///< of loops, branches
   int64_t numSteps = 0;
+  llvm::SmallVector<mlir::Operation *> steps;
+
+  /// Whether two values' buffers are one piece of memory.
+  bool sharePlace(mlir::Value x, mlir::Value y) const {
+    const Buffer &a = buffers[bufferOf.lookup(x)];
+    const Buffer &b = buffers[bufferOf.lookup(y)];
+    return a.place == b.place && a.number == b.number;
+  }
 
 private:
   void findLifetimes();
   void placeResults();
   void placeOthers();
   bool mayOverwrite(unsigned buffer, const Buffer &by);
-  bool readInPlace(mlir::func::CallOp call, unsigned buffer, mlir::Type result);
+  bool readInPlace(mlir::Operation *step, unsigned buffer, mlir::Value result);
+  bool isInitOf(mlir::Operation *step, unsigned buffer, mlir::Value result);
   bool isPointwiseArgument(mlir::func::FuncOp kernel, unsigned argument);
 
-  llvm::SmallVector<mlir::func::CallOp> calls; // by step
   mlir::SymbolTableCollection symbols;
 };
 

@@ -38,6 +38,7 @@ void etch::buildSimplifyPipeline(OpPassManager &pm, const PipelineOptions &) {
 
 // --etch-fuse-pipeline
 void etch::buildFusePipeline(OpPassManager &pm, const PipelineOptions &) {
+  pm.addPass(createOutlineRegions());
   // Back ends know canonical ops only.
   pm.addPass(createExpand());
   // Undoes some merging of equal ops, so it comes after the last of it.

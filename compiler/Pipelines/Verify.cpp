@@ -26,15 +26,25 @@ namespace etch {
 #include "compiler/Pipelines/Passes.h.inc"
 } // namespace etch
 
-/// Every op of main must be allowed.
+/// Every op of the programs, those in regions included, must be allowed.
 static LogicalResult check(ModuleOp module, StringRef phase,
                            llvm::function_ref<bool(Operation &)> isAllowed) {
-  auto main = module.lookupSymbol<func::FuncOp>("main");
-  if (!main)
-    return success();
-  for (Operation &op : main.getBody().front())
-    if (!isAllowed(op))
-      return op.emitOpError("is left by the phase ") << phase;
+  for (auto program : module.getOps<func::FuncOp>()) {
+    if (!isProgram(program))
+      continue;
+    auto visit = [&](Operation *op) {
+      if (!isAllowed(*op)) {
+        op->emitOpError("is left by the phase ") << phase;
+        return WalkResult::interrupt();
+      }
+      // A rule that nobody asked for is no part of the program.
+      return llvm::isa<CustomVjpOp>(op) ? WalkResult::skip()
+                                        : WalkResult::advance();
+    };
+    auto result = program.getBody().walk<WalkOrder::PreOrder>(visit);
+    if (result.wasInterrupted())
+      return failure();
+  }
   return success();
 }
 
@@ -54,7 +64,7 @@ static LogicalResult verifyFuse(ModuleOp module) {
     if (auto constant = llvm::dyn_cast<ConstantOp>(op))
       return !constant.getValue().isSplat();
     return isDialect(op, "arith") || isDialect(op, "func") ||
-           llvm::isa<ReshapeOp, tensor::DimOp>(op);
+           llvm::isa<ReshapeOp, tensor::DimOp, LoopOp, CondOp, YieldOp>(op);
   });
 }
 
@@ -64,7 +74,7 @@ static LogicalResult verifyBufferize(ModuleOp module) {
     return llvm::none_of(op.getOperandTypes(), isTensor) &&
            llvm::none_of(op.getResultTypes(), isTensor) &&
            (isDialect(op, "arith") || isDialect(op, "memref") ||
-            llvm::isa<device::LaunchOp, func::ReturnOp>(op));
+            isDialect(op, "device") || llvm::isa<func::ReturnOp>(op));
   });
 }
 

@@ -52,8 +52,8 @@ Edge Clusters::edgeTo(Value operand) const {
   }
   while (isCloned(op) || llvm::isa_and_nonnull<ReshapeOp>(op)) {
     edge.direct = false;
-    if (op->getNumOperands() == 0)
-      return {Value(), -1, false}; // a splat
+    if (op->getNumOperands() == 0 || llvm::isa<IotaOp>(op))
+      return {Value(), -1, false}; // reads nothing
     edge.root = op->getOperand(0);
     op = edge.root.getDefiningOp();
   }
@@ -76,7 +76,8 @@ int Clusters::create(Operation *op, ClusterKind kind) {
     cluster.latestInput = std::max(cluster.latestInput, edgeTo(x).cluster);
   bool isPointwise = kind == ClusterKind::pointwise;
   (isPointwise ? cluster.pointwise[0] : cluster.cores).push_back(op);
-  cluster.space[isPointwise ? 0 : 1] = spaces.spaceOf(op->getResult(0));
+  if (kind != ClusterKind::control)
+    cluster.space[isPointwise ? 0 : 1] = spaces.spaceOf(op->getResult(0));
   if (kind == ClusterKind::reduction)
     cluster.space[0] = spaces.spaceOf(op->getOperand(0));
   place(op, index, isPointwise ? 0 : 1);
@@ -85,6 +86,10 @@ int Clusters::create(Operation *op, ClusterKind kind) {
 }
 
 void Clusters::add(Operation *op) {
+  if (isControl(op)) {
+    create(op, ClusterKind::control);
+    return;
+  }
   switch (kindOf(op)) {
   case OpKind::pointwise:
     return addPointwise(op);
@@ -92,7 +97,8 @@ void Clusters::add(Operation *op) {
     return addReduction(op);
   case OpKind::contraction:
   case OpKind::convolution:
-    create(op, ClusterKind::matmul);
+    create(op, llvm::isa<Conv2dWeightGradOp>(op) ? ClusterKind::single
+                                                 : ClusterKind::matmul);
     return;
   case OpKind::view:
   case OpKind::scan:
@@ -193,6 +199,7 @@ bool Clusters::join(Operation *op, ArrayRef<Edge> edges, int target) {
   Cluster &cluster = clusters[size_t(target)];
   bool isMatmul = cluster.kind == ClusterKind::matmul;
   if (cluster.kind == ClusterKind::single ||
+      cluster.kind == ClusterKind::control ||
       op->hasAttr(kBackwardAttr) != cluster.isBackward)
     return false;
   int level = -1;

@@ -15,7 +15,8 @@
 
 namespace etch {
 
-enum class ClusterKind { pointwise, reduction, matmul, single };
+/// `control` is no kernel but a loop or branch, which stays an op of main.
+enum class ClusterKind { pointwise, reduction, matmul, single, control };
 
 /// Ops that become one kernel. Values live on two levels: those computed over
 /// the whole loop space, and those computed after the reductions or the matrix

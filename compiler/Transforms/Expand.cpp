@@ -47,16 +47,17 @@ static FailureOr<Operation *> expand(Operation *op) {
 namespace {
 struct Expand : etch::impl::ExpandBase<Expand> {
   void runOnOperation() override {
-    auto main = getOperation().lookupSymbol<func::FuncOp>("main");
-    if (!main)
-      return;
-    for (Operation *op = &main.getBody().front().front(); op;) {
-      FailureOr<Operation *> next = expand(op);
-      if (failed(next))
-        return signalPassFailure();
-      op = *next;
+    for (auto program : getOperation().getOps<func::FuncOp>()) {
+      if (!isProgram(program))
+        continue;
+      for (Operation *op = &program.getBody().front().front(); op;) {
+        FailureOr<Operation *> next = expand(op);
+        if (failed(next))
+          return signalPassFailure();
+        op = *next;
+      }
+      simplify(program);
     }
-    simplify(main);
   }
 };
 } // namespace

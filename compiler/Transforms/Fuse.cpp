@@ -41,7 +41,7 @@ public:
     if (auto reshape = llvm::dyn_cast<ReshapeOp>(op))
       return visitReshape(reshape);
     auto rule = llvm::dyn_cast<DifferentiableOpInterface>(op);
-    if (!rule && !op->hasTrait<OpTrait::IsTerminator>())
+    if (!rule && !isControl(op) && !op->hasTrait<OpTrait::IsTerminator>())
       return;
     if (rule && (isCloned(op) || rule.getInfo().kind == OpKind::pointwise ||
                  (rule.getInfo().kind == OpKind::reduction &&
@@ -107,9 +107,9 @@ namespace {
 class Emitter {
 public:
   Emitter(func::FuncOp main, SpaceMap &spaces, const Clusters &clusters,
-          OpBuilder &b, IRMapping &values)
+          OpBuilder &b, IRMapping &values, KernelTable &kernels)
       : spaces(spaces), clusters(clusters), b(b), values(values),
-        outliner(main, b, values) {}
+        outliner(main, b, values, kernels) {}
 
   /// Notes which values an op of the old main reads from memory.
   void noteReads(Operation *op);
@@ -120,6 +120,7 @@ public:
 private:
   void emitPointwise(const Cluster &cluster, int level);
   void emitCore(const Cluster &cluster, Operation *op);
+  void emitControl(Operation *op);
   Value operand(const Cluster &cluster, Value x, int level, Location loc);
   Operation *create(Operation *like, ValueRange operands, Type result);
   bool isInside(const Cluster &cluster, const Edge &edge) {
@@ -247,7 +248,16 @@ void Emitter::emitCore(const Cluster &cluster, Operation *op) {
   inside[y] = create(op, operands, y.getType())->getResult(0);
 }
 
+void Emitter::emitControl(Operation *op) {
+  IRMapping map;
+  for (Value x : op->getOperands())
+    map.map(x, valueOf(x));
+  values.map(op->getResults(), b.clone(*op, map)->getResults());
+}
+
 void Emitter::emit(const Cluster &cluster) {
+  if (cluster.kind == ClusterKind::control)
+    return emitControl(cluster.cores.front());
   emitPointwise(cluster, 0);
   for (Operation *core : cluster.cores)
     emitCore(cluster, core);
@@ -286,51 +296,59 @@ void Emitter::emit(const Cluster &cluster) {
   inside.clear();
 }
 
+/// Whether an op of main goes to a cluster.
+static bool isClustered(Operation *op) {
+  return isControl(op) || (llvm::isa<DifferentiableOpInterface>(op) &&
+                           !isCloned(op) && !llvm::isa<ReshapeOp>(op));
+}
+
+static void fuse(func::FuncOp main, KernelTable &kernels) {
+  Block &body = main.getBody().front();
+  auto listOps = [&] {
+    return llvm::map_to_vector(body, [](Operation &op) { return &op; });
+  };
+  SpaceMap spaces(main);
+  for (Operation &op : body)
+    if (llvm::isa<PointwiseOpInterface>(op))
+      spaces.learnFrom(&op);
+  Materialiser materialiser(main, spaces);
+  for (Operation *op : listOps())
+    materialiser.visit(op);
+
+  SmallVector<Operation *> ops = listOps();
+  Operation *terminator = ops.pop_back_val();
+  Clusters clusters(main, spaces);
+  OpBuilder b(terminator);
+  IRMapping values;
+  for (Operation *op : ops) {
+    if (isClustered(op))
+      clusters.add(op);
+    // An unused view, left by the above, goes.
+    else if (!isCloned(op) && !llvm::isa<ReshapeOp>(op))
+      b.clone(*op, values);
+  }
+  Emitter emitter(main, spaces, clusters, b, values, kernels);
+  for (Operation *op : ops)
+    if (isClustered(op))
+      emitter.noteReads(op);
+  emitter.noteReads(terminator);
+  for (const Cluster &cluster : clusters.all())
+    if (!cluster.isDead)
+      emitter.emit(cluster);
+  for (OpOperand &use : terminator->getOpOperands())
+    use.set(emitter.valueOf(use.get()));
+  for (Operation *op : llvm::reverse(ops))
+    op->erase();
+}
+
 namespace {
 struct Fuse : etch::impl::FuseBase<Fuse> {
   void runOnOperation() override {
-    auto main = getOperation().lookupSymbol<func::FuncOp>("main");
-    if (!main)
-      return;
-    Block &body = main.getBody().front();
-    auto listOps = [&] {
-      return llvm::map_to_vector(body, [](Operation &op) { return &op; });
-    };
-    SpaceMap spaces(main);
-    for (Operation &op : body)
-      if (llvm::isa<PointwiseOpInterface>(op))
-        spaces.learnFrom(&op);
-    Materialiser materialiser(main, spaces);
-    for (Operation *op : listOps())
-      materialiser.visit(op);
-
-    SmallVector<Operation *> ops = listOps();
-    Operation *terminator = ops.pop_back_val();
-    Clusters clusters(main, spaces);
-    OpBuilder b(terminator);
-    IRMapping values;
-    for (Operation *op : ops) {
-      // An unused view, left by the above.
-      if (isCloned(op) || llvm::isa<ReshapeOp>(op))
-        continue;
-      if (llvm::isa<DifferentiableOpInterface>(op))
-        clusters.add(op);
-      else
-        b.clone(*op, values);
-    }
-    Emitter emitter(main, spaces, clusters, b, values);
-    for (Operation *op : ops)
-      if (llvm::isa<DifferentiableOpInterface>(op) && !isCloned(op) &&
-          !llvm::isa<ReshapeOp>(op))
-        emitter.noteReads(op);
-    emitter.noteReads(terminator);
-    for (const Cluster &cluster : clusters.all())
-      if (!cluster.isDead)
-        emitter.emit(cluster);
-    for (OpOperand &use : terminator->getOpOperands())
-      use.set(emitter.valueOf(use.get()));
-    for (Operation *op : llvm::reverse(ops))
-      op->erase();
+    auto functions = llvm::to_vector(getOperation().getOps<func::FuncOp>());
+    KernelTable kernels;
+    for (func::FuncOp function : functions)
+      if (isProgram(function))
+        fuse(function, kernels);
   }
 };
 } // namespace

@@ -19,14 +19,18 @@ namespace etch {
 /// uses its value, as a remapping of indices or an immediate.
 bool isCloned(mlir::Operation *op);
 
+/// Kernels by structure, of all programs of a module.
+using KernelTable = std::unordered_map<std::string, mlir::func::FuncOp>;
+
 /// Moves groups of ops of `main` into kernels and calls these. The groups come
 /// in an order in which each uses the results of earlier ones only.
 class Outliner {
 public:
   /// Calls are written through `b`; `values` maps values of main to what stands
   /// for them in the new body.
-  Outliner(mlir::func::FuncOp main, mlir::OpBuilder &b, mlir::IRMapping &values)
-      : main(main), b(b), values(values) {}
+  Outliner(mlir::func::FuncOp main, mlir::OpBuilder &b, mlir::IRMapping &values,
+           KernelTable &kernels)
+      : main(main), b(b), values(values), kernels(kernels) {}
 
   /// `ops` in program order; `results` are those of their values that ops
   /// outside use.
@@ -37,8 +41,7 @@ private:
   mlir::func::FuncOp main;
   mlir::OpBuilder &b;
   mlir::IRMapping &values;
-  /// Kernels by structure.
-  std::unordered_map<std::string, mlir::func::FuncOp> kernels;
+  KernelTable &kernels;
 };
 
 } // namespace etch

@@ -34,6 +34,16 @@ def Simplify : EtchPass<"simplify"> {
   }];
 }
 
+def OutlineRegions : EtchPass<"outline-regions"> {
+  let summary = "Makes the regions of loops and branches programs of their own.";
+  let description = [{
+    After: each region of an etch.loop or etch.cond holds one call of a private
+    function marked `etch.program` that is to be treated as main is: a loop's
+    states are its `etch.state` arguments, which its results update. A function
+    stands before those that use it.
+  }];
+}
+
 def Expand : EtchPass<"expand"> {
   let summary = "Replaces ops by the canonical ones that back ends know.";
   let description = [{

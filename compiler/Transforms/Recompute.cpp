@@ -72,7 +72,7 @@ int64_t Recomputer::bodyPrice(PointwiseOpInterface op) {
 int64_t Recomputer::priceOf(Value x) {
   while (isCloned(x.getDefiningOp()) || x.getDefiningOp<ReshapeOp>()) {
     Operation *op = x.getDefiningOp();
-    if (op->getNumOperands() == 0)
+    if (op->getNumOperands() == 0 || llvm::isa<IotaOp>(op))
       return 0;
     x = op->getOperand(0);
     // A view of a computed value would need that in memory.
@@ -133,12 +133,13 @@ void Recomputer::visit(Operation *op) {
 namespace {
 struct Recompute : etch::impl::RecomputeBase<Recompute> {
   void runOnOperation() override {
-    auto main = getOperation().lookupSymbol<func::FuncOp>("main");
-    if (!main)
-      return;
-    Recomputer recomputer;
-    for (Operation &op : main.getBody().front())
-      recomputer.visit(&op);
+    for (auto program : getOperation().getOps<func::FuncOp>()) {
+      if (!isProgram(program))
+        continue;
+      Recomputer recomputer;
+      for (Operation &op : program.getBody().front())
+        recomputer.visit(&op);
+    }
   }
 };
 } // namespace

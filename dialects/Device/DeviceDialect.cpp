@@ -53,3 +53,35 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return checkBuffers(*this, "outputs", getOuts().getTypes(),
                       kernel.getResultTypes());
 }
+
+/// A program and as many buffers as it takes.
+static LogicalResult checkProgram(Operation *op, FlatSymbolRefAttr name,
+                                  size_t buffers,
+                                  SymbolTableCollection &symbols) {
+  auto program = symbols.lookupNearestSymbolFrom<func::FuncOp>(op, name);
+  if (!program)
+    return op->emitOpError("there is no program ") << name;
+  if (program.getNumArguments() != buffers)
+    return op->emitOpError("passes ")
+           << buffers << " buffers to " << name << ", which takes "
+           << program.getNumArguments();
+  return success();
+}
+
+LogicalResult LoopOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  size_t states = getStates().size(), captures = getCaptures().size();
+  if (auto condition = getConditionAttr())
+    if (failed(checkProgram(*this, condition, states + captures + 2, symbols)))
+      return failure();
+  return checkProgram(*this, getBodyAttr(),
+                      1 + states + getXs().size() + captures + getYs().size() +
+                          1,
+                      symbols);
+}
+
+LogicalResult BranchOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  size_t buffers = getCaptures().size() + getYs().size() + 1;
+  if (failed(checkProgram(*this, getThenAttr(), buffers, symbols)))
+    return failure();
+  return checkProgram(*this, getOtherwiseAttr(), buffers, symbols);
+}

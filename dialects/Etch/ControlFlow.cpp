@@ -8,8 +8,19 @@
 
 #include "dialects/Etch/EtchDialect.h"
 
+#include "mlir/IR/SymbolTable.h"
+
 using namespace mlir;
 using namespace etch;
+
+bool etch::isControl(Operation *op) {
+  return llvm::isa_and_nonnull<LoopOp, CondOp>(op);
+}
+
+bool etch::isProgram(Operation *function) {
+  return function->hasAttr(kProgramAttr) ||
+         SymbolTable::getSymbolName(function) == "main";
+}
 
 static bool isScalar(Value x, unsigned bits) {
   auto type = llvm::cast<RankedTensorType>(x.getType());

@@ -62,9 +62,16 @@ inline constexpr llvm::StringLiteral kUpdateAttr = "etch.update";
 inline constexpr llvm::StringLiteral kNameAttr = "etch.name";
 inline constexpr llvm::StringLiteral kStridedAttr = "etch.strided";
 inline constexpr llvm::StringLiteral kKernelAttr = "etch.kernel";
+inline constexpr llvm::StringLiteral kProgramAttr = "etch.program";
 inline constexpr llvm::StringLiteral kBackwardAttr = "etch.backward";
 inline constexpr llvm::StringLiteral kResultAttr = "etch.result";
 inline constexpr llvm::StringLiteral kArenaAttr = "etch.arena";
+
+/// Whether an op is a loop or a branch: etch.loop, etch.cond.
+bool isControl(mlir::Operation *op);
+/// Whether a function is a program: main, or the region of a loop or branch that
+/// has become a function. Others are kernels.
+bool isProgram(mlir::Operation *function);
 
 } // namespace etch
 

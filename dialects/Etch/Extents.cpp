@@ -11,6 +11,8 @@
 
 #include "dialects/Etch/EtchDialect.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
 using namespace mlir;
 using namespace etch;
 
@@ -49,8 +51,66 @@ sourceByInference(Operation *op, const OpInfo &info, int64_t axis) {
   return found;
 }
 
+/// Through a block, from what it hands out to its arguments; `outside` says what
+/// an argument's axis is there.
+static std::optional<ExtentSource> sourceThrough(
+    Value handedOut, int64_t axis,
+    llvm::function_ref<ExtentSource(unsigned, int64_t)> outside) {
+  ExtentSource end = ExtentResolver().resolve(handedOut, axis);
+  if (auto argument = llvm::dyn_cast<BlockArgument>(end.value))
+    return outside(argument.getArgNumber(), end.axis);
+  // A known extent is the same everywhere.
+  if (end.axis >= 0 && !llvm::cast<RankedTensorType>(end.value.getType())
+                            .isDynamicDim(unsigned(end.axis)))
+    return end;
+  return std::nullopt;
+}
+
+static std::optional<ExtentSource> sourceThroughLoop(LoopOp loop, unsigned i,
+                                                     int64_t axis) {
+  size_t states = loop.getInits().size(), xs = loop.getXs().size();
+  if (i - 1 < states)
+    return ExtentSource{loop.getInits()[i - 1], axis};
+  if (axis == 0)
+    return ExtentSource{loop.getXs().front(), 0};
+  return sourceThrough(
+      loop.getYielded()[i - 1 - states], axis - 1,
+      [&](unsigned n, int64_t axis) -> ExtentSource {
+        if (n - 1 < states)
+          return {loop.getInits()[n - 1], axis};
+        if (n - 1 - states < xs)
+          return {loop.getXs()[n - 1 - states], axis + 1};
+        return {loop.getCaptures()[n - 1 - states - xs], axis};
+      });
+}
+
+static std::optional<ExtentSource> sourceThroughCall(func::CallOp call,
+                                                     unsigned i, int64_t axis) {
+  auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
+      call, call.getCalleeAttr());
+  if (!callee || callee.isExternal())
+    return std::nullopt;
+  Operation *terminator = callee.getBody().front().getTerminator();
+  return sourceThrough(terminator->getOperand(i), axis,
+                       [&](unsigned n, int64_t axis) -> ExtentSource {
+                         return {call.getOperand(n), axis};
+                       });
+}
+
 std::optional<ExtentSource> etch::sourceOfExtent(Value result, int64_t axis) {
   Operation *op = result.getDefiningOp();
+  unsigned number =
+      op ? llvm::cast<OpResult>(result).getResultNumber() : 0;
+  if (auto loop = llvm::dyn_cast_or_null<LoopOp>(op))
+    return sourceThroughLoop(loop, number, axis);
+  if (auto cond = llvm::dyn_cast_or_null<CondOp>(op))
+    return sourceThrough(cond.getThen().front().getTerminator()->getOperand(
+                             number),
+                         axis, [&](unsigned n, int64_t axis) -> ExtentSource {
+                           return {cond.getCaptures()[n], axis};
+                         });
+  if (auto call = llvm::dyn_cast_or_null<func::CallOp>(op))
+    return sourceThroughCall(call, number, axis);
   if (auto gradient = llvm::dyn_cast_or_null<GradientOp>(op)) {
     unsigned i = llvm::cast<OpResult>(result).getResultNumber();
     return ExtentSource{gradient.getXs()[i], axis};

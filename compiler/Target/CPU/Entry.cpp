@@ -2,9 +2,10 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// `main` is a straight list of launches over buffers. It becomes code that reads
-// pointers and extents from the call, fills a closure for each launch, and calls
-// the kernel or hands it to the host's threads.
+// `main` is a list of launches over buffers. It becomes code that reads pointers
+// and extents from the call, fills a closure for each launch, and calls the
+// kernel or hands it to the host's threads. Loops and branches become those of
+// the machine, around the launches of the programs that they run.
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Target/CPU/Entry.h"
@@ -71,6 +72,14 @@ private:
   LogicalResult operation(Operation &op);
   LogicalResult arithmetic(Operation &op);
   LogicalResult launch(device::LaunchOp op);
+  LogicalResult loop(device::LoopOp op);
+  LogicalResult branch(device::BranchOp op);
+  LogicalResult program(FlatSymbolRefAttr name, ArrayRef<View> arguments);
+  std::optional<Ix> boundOf(device::LoopOp op);
+  Ix loopWhile(std::optional<Ix> bound, function_ref<Value()> condition,
+               Emit::Body body);
+  SmallVector<View> viewsOf(ValueRange buffers);
+  View slice(const View &v, Value buffer, Ix i);
   void copy(memref::CopyOp op);
   void dense(View &v);
 
@@ -191,6 +200,10 @@ LogicalResult Interpreter::body(func::FuncOp source, Ix &returned) {
 LogicalResult Interpreter::operation(Operation &op) {
   if (auto launchOp = dyn_cast<device::LaunchOp>(op))
     return launch(launchOp);
+  if (auto loopOp = dyn_cast<device::LoopOp>(op))
+    return loop(loopOp);
+  if (auto branchOp = dyn_cast<device::BranchOp>(op))
+    return branch(branchOp);
   if (auto copyOp = dyn_cast<memref::CopyOp>(op)) {
     if (!measures)
       copy(copyOp);
@@ -335,7 +348,7 @@ LogicalResult Interpreter::launch(device::LaunchOp op) {
     return success();
   ++numLaunches;
 
-  // Slots keep their values from launch to launch; `main` is straight code.
+  // Slots keep their values from launch to launch of straight code.
   auto put = [&](int64_t slot, Value value) {
     Value &present = closureSlots[slot];
     if (present == value)
@@ -415,6 +428,166 @@ LogicalResult Interpreter::launch(device::LaunchOp op) {
         split, e.compare(arith::CmpIPredicate::sgt, work.count, work.grain));
   e.when(split, parallel, whole);
   return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Loops and branches
+//===----------------------------------------------------------------------===//
+
+/// Reads what code inside a loop or branch needs in front of it.
+SmallVector<View> Interpreter::viewsOf(ValueRange buffers) {
+  return llvm::map_to_vector(buffers, [&](Value x) { return view(x); });
+}
+
+/// Slice i along axis 0.
+View Interpreter::slice(const View &v, Value buffer, Ix i) {
+  View result;
+  result.pointer = e.at(v.pointer, e.mul(i, v.strides[0]),
+                        cast<MemRefType>(buffer.getType()).getElementType());
+  result.extents.assign(v.extents.begin() + 1, v.extents.end());
+  dense(result);
+  return result;
+}
+
+LogicalResult Interpreter::program(FlatSymbolRefAttr name,
+                                   ArrayRef<View> arguments) {
+  auto source = module.lookupSymbol<func::FuncOp>(name.getValue());
+  for (auto [arg, v] : llvm::zip_equal(source.getArguments(), arguments))
+    views[arg] = v;
+  closureSlots.clear();
+  for (Operation &op : source.getBody().front().without_terminator())
+    if (failed(operation(op)))
+      return failure();
+  closureSlots.clear();
+  return success();
+}
+
+/// The number of iterations, if it is known before the first.
+std::optional<Ix> Interpreter::boundOf(device::LoopOp op) {
+  std::optional<Ix> bound;
+  auto atMost = [&](Ix n) { bound = bound ? e.min(*bound, n) : n; };
+  if (auto most = int64_t(op.getMaxIterations()); most >= 0)
+    atMost(most);
+  for (ValueRange buffers : {ValueRange(op.getXs()), ValueRange(op.getYs())})
+    for (Value x : buffers)
+      atMost(view(x).extents[0]);
+  if (op.getLimit() && !measures) {
+    Value limit = e.loadRaw(e.getI64Type(), view(op.getLimit()).pointer, 8);
+    atMost(e.max(Ix(limit), 0));
+  }
+  return bound;
+}
+
+/// Returns the number of iterations.
+Ix Interpreter::loopWhile(std::optional<Ix> bound,
+                          function_ref<Value()> condition, Emit::Body body) {
+  auto op = e.make<scf::WhileOp>(TypeRange{e.getI64Type()},
+                                 ValueRange{e.value(0)});
+  OpBuilder::InsertionGuard guard(e);
+  auto enter = [&](Region &region) {
+    return e.createBlock(&region, region.end(), {e.getI64Type()}, {e.loc})
+        ->getArgument(0);
+  };
+  Value n = enter(op.getBefore());
+  auto go = [&] {
+    Value holds = condition();
+    // What failed may never end.
+    if (llvm::none_of(*kernels, [](auto &k) { return k.second->canFail; }))
+      return holds;
+    Ix code = Value(e.make<arith::ExtSIOp>(
+        e.getI64Type(), e.loadRaw(e.getI32Type(), error, 4)));
+    return Value(e.make<arith::AndIOp>(
+        holds, e.compare(arith::CmpIPredicate::eq, code, ETCH_OK)));
+  };
+  if (bound) {
+    Value below = e.compare(arith::CmpIPredicate::slt, Ix(n), *bound);
+    auto both = e.make<scf::IfOp>(TypeRange{e.getI1Type()}, below, true);
+    {
+      OpBuilder::InsertionGuard inner(e);
+      e.setInsertionPointToEnd(both.thenBlock());
+      e.make<scf::YieldOp>(ValueRange{go()});
+      e.setInsertionPointToEnd(both.elseBlock());
+      e.make<scf::YieldOp>(ValueRange{e.constant(e.getBoolAttr(false))});
+    }
+    e.make<scf::ConditionOp>(both.getResult(0), ValueRange{n});
+  } else {
+    e.make<scf::ConditionOp>(go(), ValueRange{n});
+  }
+  n = enter(op.getAfter());
+  body(Ix(n));
+  e.make<scf::YieldOp>(ValueRange{e.value(e.add(Ix(n), 1))});
+  return Ix(op.getResult(0));
+}
+
+LogicalResult Interpreter::loop(device::LoopOp op) {
+  SmallVector<View> states = viewsOf(op.getStates()), xs = viewsOf(op.getXs()),
+                    captures = viewsOf(op.getCaptures()),
+                    ys = viewsOf(op.getYs());
+  View count = view(op.getCount()), memory = view(op.getArena());
+  std::optional<Ix> bound = boundOf(op);
+  View index, flag;
+  index.pointer = measures ? memory.pointer : e.stack(e.getI64Type(), 1, 8);
+  flag.pointer = measures ? memory.pointer : e.stack(e.getI8Type(), 1, 1);
+  bool ok = true;
+  auto body = [&](Ix n) {
+    Ix i = op.getReverse() && bound ? e.sub(e.sub(*bound, 1), n) : n;
+    if (!measures)
+      e.storeRaw(e.value(i), index.pointer, 8);
+    SmallVector<View> arguments = {index};
+    llvm::append_range(arguments, states);
+    for (auto [v, x] : llvm::zip_equal(xs, op.getXs()))
+      arguments.push_back(slice(v, x, i));
+    llvm::append_range(arguments, captures);
+    for (auto [v, y] : llvm::zip_equal(ys, op.getYs()))
+      arguments.push_back(slice(v, y, i));
+    arguments.push_back(memory);
+    ok &= succeeded(program(op.getBodyAttr(), arguments));
+  };
+  auto condition = [&] {
+    SmallVector<View> arguments = states;
+    llvm::append_range(arguments, captures);
+    arguments.push_back(flag);
+    arguments.push_back(memory);
+    ok &= succeeded(program(op.getConditionAttr(), arguments));
+    if (measures)
+      return Value();
+    return e.load(flag.pointer, 1, e.getI1Type(), Lanes());
+  };
+  if (measures) {
+    if (op.getCondition())
+      condition();
+    body(0);
+    return success(ok);
+  }
+  Ix done;
+  if (op.getCondition()) {
+    done = loopWhile(bound, condition, body);
+  } else {
+    done = *bound;
+    e.loop(0, done, 1, body);
+  }
+  e.storeRaw(e.value(done), count.pointer, 8);
+  return success(ok);
+}
+
+LogicalResult Interpreter::branch(device::BranchOp op) {
+  SmallVector<View> arguments = viewsOf(op.getCaptures());
+  llvm::append_range(arguments, viewsOf(op.getYs()));
+  arguments.push_back(view(op.getArena()));
+  View predicate = view(op.getPredicate());
+  bool ok = true;
+  auto then = [&] { ok &= succeeded(program(op.getThenAttr(), arguments)); };
+  auto otherwise = [&] {
+    ok &= succeeded(program(op.getOtherwiseAttr(), arguments));
+  };
+  if (measures) {
+    then();
+    otherwise();
+  } else {
+    e.when(e.load(predicate.pointer, 1, e.getI1Type(), Lanes()), then,
+           otherwise);
+  }
+  return success(ok);
 }
 
 //===----------------------------------------------------------------------===//
