@@ -90,6 +90,7 @@ public:
   Variables call(Function &function, std::span<const Variable> inputs,
                  const Location &where) override;
   void unchain(const Variable &x, bool all, const Location &where) override;
+  bool knows(const Variable &x) const override { return slot_of(x) >= 0; }
   LoopResults loop(const LoopSpec &spec, const Location &where) override;
   Variables branch(const Variable &pred, const BranchFunction &then,
                    const BranchFunction &otherwise,

@@ -135,6 +135,8 @@ public:
                            const Location &where) = 0;
   /// The host's random stream is about to be drawn from.
   virtual void host_draw(const Location &where) { (void)where; }
+  /// Whether x is a value of the call that is being recorded.
+  virtual bool knows(const Variable &x) const = 0;
   /// x.unchain() and, with `all`, x.unchain_backward().
   virtual void unchain(const Variable &x, bool all, const Location &where) = 0;
 };

@@ -67,6 +67,11 @@ void Layer::add_param(std::string name, Parameter &p) {
   set_names();
 }
 
+void Layer::add_state(std::string name, Parameter &p) {
+  register_member({std::move(name), &p, nullptr, /*learned=*/false});
+  set_names();
+}
+
 void Layer::add_layer(std::string name, Layer &inner) {
   if (inner.owner)
     throw ValueError("layer '" + inner.own_name + "' has an owner already");
@@ -120,7 +125,7 @@ void Layer::collect(Variables &out) const {
   for (const Member &m : members)
     if (m.layer)
       m.layer->collect(out);
-    else if (m.parameter->defined())
+    else if (m.learned && m.parameter->defined())
       out.push_back(*m.parameter);
 }
 

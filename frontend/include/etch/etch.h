@@ -25,6 +25,7 @@
 #include "etch/optimizers.h" // IWYU pragma: export
 #include "etch/plot.h"       // IWYU pragma: export
 #include "etch/random.h"     // IWYU pragma: export
+#include "etch/recurrent.h"  // IWYU pragma: export
 #include "etch/variable.h"   // IWYU pragma: export
 
 #endif // ETCH_ETCH_H

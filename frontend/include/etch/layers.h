@@ -13,7 +13,7 @@
 #ifndef ETCH_LAYERS_H
 #define ETCH_LAYERS_H
 
-#include "etch/operand.h"
+#include "etch/functions.h"
 
 #include <map>
 #include <memory>
@@ -46,7 +46,8 @@ public:
     std::string path;
     Parameter *parameter;
   };
-  /// All parameters, also those without contents yet (deferred ones).
+  /// All parameters, also those without contents yet (deferred ones), and the
+  /// arrays that belong to the weights without being learned.
   std::vector<Named> named_params() const;
   /// Drops the gradients of all parameters.
   void clear_grads();
@@ -71,6 +72,9 @@ public:
 protected:
   /// Makes `p`, a member of this layer, one of its parameters.
   void add_param(std::string name, Parameter &p);
+  /// The same for an array that forward() updates, such as running statistics:
+  /// saved and loaded with the weights, but not learned.
+  void add_state(std::string name, Parameter &p);
   /// Makes `inner`, which lives as long as this layer, one of its layers.
   void add_layer(std::string name, Layer &inner);
   /// Gives a deferred parameter its contents, at the first forward; not part of
@@ -82,6 +86,7 @@ private:
     std::string name;
     Parameter *parameter; ///< null: an inner layer
     Layer *layer;
+    bool learned = true;
   };
   void register_member(Member member);
   void collect(const std::string &prefix, std::vector<Named> &out) const;
@@ -117,6 +122,63 @@ private:
 
   int64_t out_size;
   LinearOptions options;
+};
+
+struct EmbedOptions {
+  DType dtype = f32; ///< of W
+};
+
+/// Rows of W (words, size) at integers of any shape: shape -> shape + (size,).
+/// W is drawn from the random stream with standard deviation 1.
+class EmbedID : public Layer {
+public:
+  EmbedID(int64_t words, int64_t size, const EmbedOptions &options = {});
+  EmbedID(Layer &owner, std::string name, int64_t words, int64_t size,
+          const EmbedOptions &options = {});
+  Variable forward(const Variable &indices) override;
+
+  Parameter W;
+
+private:
+  void setup(int64_t words, int64_t size, DType dtype);
+};
+
+/// batch_norm() with gamma and beta and the running statistics, which training
+/// updates and test mode uses. Sizes and types are those of the first input.
+class BatchNorm : public Layer {
+public:
+  explicit BatchNorm(const BatchNormOptions &options = {});
+  BatchNorm(Layer &owner, std::string name,
+            const BatchNormOptions &options = {});
+  Variable forward(const Variable &x) override;
+
+  Parameter gamma, beta;       ///< (C,), ones and zeros at first
+  Parameter avg_mean, avg_var; ///< (C,), zeros and ones at first; not learned
+
+private:
+  void setup();
+
+  BatchNormOptions options;
+};
+
+struct LayerNormOptions {
+  double eps = 1e-5; ///< added to the variance
+};
+/// layer_norm() over the last axis with gamma and beta. Sizes and types are
+/// those of the first input.
+class LayerNorm : public Layer {
+public:
+  explicit LayerNorm(const LayerNormOptions &options = {});
+  LayerNorm(Layer &owner, std::string name,
+            const LayerNormOptions &options = {});
+  Variable forward(const Variable &x) override;
+
+  Parameter gamma, beta; ///< (size,), ones and zeros at first
+
+private:
+  void setup();
+
+  LayerNormOptions options;
 };
 
 /// Writes arrays to a .npz file, which NumPy reads, too; it appears whole or
