@@ -278,7 +278,7 @@ std::string Printer::captured(std::string name, const std::string &type,
                               int32_t event) {
   for (Scope &s : scopes) {
     if (event >= int32_t(s.first))
-      break;
+      continue; // made in there
     auto same = [&](const Scope::Capture &c) { return c.name == name; };
     auto found = std::find_if(s.captures.begin(), s.captures.end(), same);
     size_t i = size_t(found - s.captures.begin());
