@@ -112,6 +112,8 @@ find_package(MLIR REQUIRED CONFIG PATHS ${ETCH_LLVM_ROOT}/lib/cmake/mlir
 find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(PNG)
+find_path(ETCH_STB stb/stb_image.h REQUIRED
+          DOC "Where stb's headers are (Debian: libstb-dev)")
 
 set(ETCH_LLVM_TOOLS ${ETCH_LLVM_ROOT}/bin)
 set(ETCH_LLVM_LIBS ${ETCH_LLVM_ROOT}/lib)

@@ -1,15 +1,16 @@
-//===- Dataset.cpp - Samples, transforms, batches -------------------------===//
+//===- Dataset.cpp - Samples and batches of them -------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "etch/datasets.h"
+#include "etch/dataset.h"
 
-#include "etch/operators.h"
-#include "etch/random.h"
+#include "etch/image.h"
+#include "etch/layers.h"
 #include "frontend/engine/Engine.h"
 
+#include <algorithm>
 #include <cstring>
-#include <numeric>
+#include <filesystem>
 
 namespace etch {
 
@@ -81,21 +82,6 @@ Variable stack_rows(const std::vector<Variable> &rows) {
 
 } // namespace
 
-Variable Compose::operator()(const Variable &x) const {
-  Variable y = x;
-  for (const Transform &step : steps)
-    y = step(y);
-  return y;
-}
-
-Variable Normalize::operator()(const Variable &x) const {
-  return (x - mean) / std;
-}
-
-Variable Flatten::operator()(const Variable &x) const { return x.reshape(-1); }
-
-Variable AsType::operator()(const Variable &x) const { return x.astype(dtype); }
-
 Dataset::Dataset(Variable data, Variable label, Transform transform,
                  Transform target_transform)
     : all_data(std::move(data)), all_labels(std::move(label)),
@@ -150,50 +136,39 @@ Sample Dataset::batch(std::span<const int64_t> indices) const {
   return {stack_rows(xs), stack_rows(ts)};
 }
 
-DataLoader::DataLoader(const Dataset &dataset, int64_t batch_size,
-                       const LoaderOptions &options)
-    : dataset(&dataset), batch_size(batch_size), shuffle(options.shuffle) {
-  if (batch_size < 1)
-    throw ValueError("DataLoader: the batch size is " +
-                     std::to_string(batch_size));
-  reset();
+FileDataset::FileDataset(std::vector<std::string> files, Variable labels,
+                         Reader reader, Transform transform,
+                         Transform target_transform)
+    : Dataset({}, {}, std::move(transform), std::move(target_transform)),
+      files(std::move(files)), reader(std::move(reader)) {
+  if (labels.defined() && labels.len() != len())
+    throw ShapeError("FileDataset: " + std::to_string(len()) + " files, but " +
+                     std::to_string(labels.len()) + " labels");
+  all_labels = std::move(labels);
 }
 
-int64_t DataLoader::len() const {
-  return (dataset->len() + batch_size - 1) / batch_size;
+std::vector<std::string> FileDataset::list(const std::string &folder,
+                                           const std::string &suffix) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> files;
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end;
+       at.increment(error))
+    if (at->path().filename().string().ends_with(suffix))
+      files.push_back(at->path().string());
+  if (error)
+    throw IOError(folder + ": cannot be read: " + error.message());
+  std::sort(files.begin(), files.end());
+  return files;
 }
 
-void DataLoader::reset() {
-  int64_t n = dataset->len();
-  position = 0;
-  if (shuffle) {
-    DataScope scope;
-    order = random::permutation(n).to_vector<int64_t>();
-  } else {
-    order.resize(size_t(n));
-    std::iota(order.begin(), order.end(), 0);
-  }
-}
-
-DataLoader::Iterator DataLoader::begin() {
-  if (position > 0)
-    reset();
-  finished = false;
-  next();
-  return Iterator(this);
-}
-
-void DataLoader::next() {
-  int64_t count = std::min(batch_size, int64_t(order.size()) - position);
-  if (count <= 0) {
-    finished = true;
-    current = {};
-    reset();
-    return;
-  }
-  current =
-      dataset->batch(std::span(order).subspan(size_t(position), size_t(count)));
-  position += count;
+Sample FileDataset::get(int64_t i) const {
+  const std::string &path = file(i);
+  Variable x = reader                   ? reader(path)
+               : path.ends_with(".npy") ? load_npy(path)
+                                        : load_image(path);
+  return {std::move(x),
+          all_labels.defined() ? take_row(all_labels, i) : Variable()};
 }
 
 } // namespace etch

@@ -5,10 +5,7 @@
 #include "etch/array.h"
 #include "etch/datasets.h"
 #include "frontend/data/Digits.h"
-#include "frontend/data/Idx.h"
-
-#include <cstdlib>
-#include <filesystem>
+#include "frontend/data/Formats.h"
 
 namespace etch {
 
@@ -21,50 +18,23 @@ std::string file_name(bool train, bool labels) {
          (labels ? "-labels-idx1-ubyte" : "-images-idx3-ubyte");
 }
 
-/// The file in the folder, plain or gzipped; "" if there is none.
-std::string find(const std::filesystem::path &folder, const std::string &name) {
-  std::error_code ignored;
-  for (const std::string &suffix : {std::string(), std::string(".gz")})
-    if (std::filesystem::exists(folder / (name + suffix), ignored))
-      return (folder / (name + suffix)).string();
-  return "";
-}
-
-/// Where to look, the first one first.
-std::vector<std::string> folders() {
-  std::vector<std::string> all;
-  if (const char *folder = std::getenv("ETCH_DATA_DIR"); folder && *folder) {
-    all.push_back(folder);
-    all.push_back(std::string(folder) + "/mnist");
-  }
-#ifdef ETCH_ORACLES
-  all.push_back(ETCH_ORACLES "/data/mnist");
-#endif
-  return all;
-}
-
 /// The folder that holds both files of the set.
 std::string locate(const MNISTOptions &options) {
   std::string images = file_name(options.train, false),
               labels = file_name(options.train, true);
-  auto is_complete = [&](const std::string &folder) {
-    return !find(folder, images).empty() && !find(folder, labels).empty();
-  };
-  if (!options.directory.empty()) {
-    if (!is_complete(options.directory))
-      throw IOError(options.directory + ": no " + images + " and " + labels +
-                    " here, gzipped or not");
-    return options.directory;
-  }
-  for (const std::string &folder : folders())
-    if (is_complete(folder))
-      return folder;
+  std::string found = detail::find_folder(
+      detail::data_folders(options.directory, "mnist"), {images, labels});
+  if (!found.empty())
+    return found;
+  if (!options.directory.empty())
+    throw IOError(options.directory + ": no " + images + " and " + labels +
+                  " here, gzipped or not");
   if (!options.download)
     throw IOError("MNIST: " + images +
                   " is found nowhere: name its folder by $ETCH_DATA_DIR");
   std::string cache = detail::cache_folder("mnist");
   for (const std::string &name : {images, labels})
-    if (find(cache, name).empty())
+    if (detail::find_file(cache, name).empty())
       detail::download("https://ossci-datasets.s3.amazonaws.com/mnist/" + name +
                            ".gz",
                        cache + "/" + name + ".gz", options.progress);
@@ -93,8 +63,10 @@ Variable images_of(const std::vector<uint8_t> &pixels, int64_t count,
 MNIST::Raw MNIST::read(const MNISTOptions &options) {
   Raw raw;
   raw.origin = locate(options);
-  std::string image_path = find(raw.origin, file_name(options.train, false)),
-              label_path = find(raw.origin, file_name(options.train, true));
+  std::string image_path = detail::find_file(raw.origin,
+                                             file_name(options.train, false)),
+              label_path =
+                  detail::find_file(raw.origin, file_name(options.train, true));
   detail::Idx images = detail::read_idx(image_path),
               labels = detail::read_idx(label_path);
   if (images.extents.size() != 3 || images.extents[1] != 28 ||

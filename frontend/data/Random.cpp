@@ -5,6 +5,8 @@
 #include "etch/random.h"
 
 #include "etch/array.h"
+#include "frontend/engine/Engine.h"
+#include "frontend/data/Stream.h"
 
 #include <cmath>
 #include <mutex>
@@ -29,13 +31,23 @@ void twist(State &s) {
 }
 
 std::mutex stream_mutex;
+/// Of this thread; null: the process's.
+constinit thread_local Generator *own_stream = nullptr;
+
 Generator &stream() {
   static Generator generator;
-  return generator;
+  return own_stream ? *own_stream : generator;
+}
+
+/// Of what is recorded once and runs often, a draw would not be one.
+void tell_recorder() {
+  if (detail::Recorder *r = detail::recorder())
+    r->host_draw(Location(SourceLocation::current()).in_user_code());
 }
 
 /// Fills an array from the process's stream.
 template <class T, class Draw> Variable draw(const Shape &shape, Draw next) {
+  tell_recorder();
   std::vector<T> values(size_t(shape.elements()));
   {
     std::lock_guard lock(stream_mutex);
@@ -111,8 +123,11 @@ std::vector<int64_t> Generator::permutation(int64_t n) {
 }
 
 void seed(uint32_t seed) {
-  std::lock_guard lock(stream_mutex);
-  stream().seed(seed);
+  {
+    std::lock_guard lock(stream_mutex);
+    stream().seed(seed);
+  }
+  default_generator().seed(seed);
 }
 
 State get_state() {
@@ -152,6 +167,7 @@ Variable randint(int64_t low, int64_t high, const Shape &shape) {
 Variable permutation(int64_t n) {
   if (n < 0)
     throw ValueError("permutation: " + std::to_string(n) + " is negative");
+  tell_recorder();
   std::vector<int64_t> order;
   {
     std::lock_guard lock(stream_mutex);
@@ -166,6 +182,7 @@ Variable choice(int64_t n, int64_t count, const ChoiceOptions &options) {
                      std::to_string(n) + " numbers");
   if (options.replace)
     return randint(0, n, {count});
+  tell_recorder();
   std::vector<int64_t> order;
   {
     std::lock_guard lock(stream_mutex);
@@ -176,3 +193,19 @@ Variable choice(int64_t n, int64_t count, const ChoiceOptions &options) {
 }
 
 } // namespace etch::random
+
+namespace etch::detail {
+
+StreamScope::StreamScope(uint32_t seed)
+    : generator(seed), outer(random::own_stream) {
+  random::own_stream = &generator;
+}
+
+StreamScope::~StreamScope() { random::own_stream = outer; }
+
+uint32_t peek_stream() {
+  std::lock_guard lock(random::stream_mutex);
+  return random::Generator(random::stream()).bits();
+}
+
+} // namespace etch::detail

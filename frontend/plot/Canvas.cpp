@@ -3,13 +3,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "etch/plot.h"
+#include "frontend/io/ImageCodec.h"
 #include "frontend/plot/Font.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <unistd.h>
-#include <zlib.h>
 
 namespace etch {
 
@@ -130,60 +129,9 @@ void Canvas::curves(int x, int y, int width, int height,
     }
 }
 
-namespace {
-
-void append_u32(std::string &out, uint32_t v) {
-  for (int shift = 24; shift >= 0; shift -= 8)
-    out += char(v >> shift);
-}
-
-/// One chunk of a PNG file: length, type, data, CRC of the latter two.
-void append_chunk(std::string &out, const char *type, const std::string &data) {
-  append_u32(out, uint32_t(data.size()));
-  std::string body = type + data;
-  out += body;
-  append_u32(out,
-             uint32_t(crc32(0, reinterpret_cast<const Bytef *>(body.data()),
-                            uInt(body.size()))));
-}
-
-} // namespace
-
 void Canvas::save(const std::string &file) const {
-  // Each row of 8-bit RGB begins with the number of its filter: none.
-  std::string raw;
-  size_t row_bytes = size_t(columns) * 3;
-  for (int y = 0; y < rows; ++y) {
-    raw += '\0';
-    raw.append(reinterpret_cast<const char *>(pixels.data()) +
-                   size_t(y) * row_bytes,
-               row_bytes);
-  }
-  uLongf size = compressBound(uLong(raw.size()));
-  std::string packed(size, '\0');
-  compress2(reinterpret_cast<Bytef *>(packed.data()), &size,
-            reinterpret_cast<const Bytef *>(raw.data()), uLong(raw.size()), 9);
-  packed.resize(size);
-
-  std::string header;
-  append_u32(header, uint32_t(columns));
-  append_u32(header, uint32_t(rows));
-  header += std::string("\x08\x02\x00\x00\x00", 5);
-  std::string png("\x89PNG\r\n\x1a\n");
-  append_chunk(png, "IHDR", header);
-  append_chunk(png, "IDAT", packed);
-  append_chunk(png, "IEND", "");
-
-  std::string part = file + ".part" + std::to_string(getpid());
-  FILE *out = std::fopen(part.c_str(), "wb");
-  bool written =
-      out && std::fwrite(png.data(), 1, png.size(), out) == png.size();
-  if (out && std::fclose(out) != 0)
-    written = false;
-  if (written && std::rename(part.c_str(), file.c_str()) == 0)
-    return;
-  std::remove(part.c_str());
-  throw IOError(file + ": cannot be written");
+  detail::write_whole(file,
+                      detail::encode_png(columns, rows, 3, pixels.data()));
 }
 
 } // namespace etch

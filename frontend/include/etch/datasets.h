@@ -9,119 +9,12 @@
 #ifndef ETCH_DATASETS_H
 #define ETCH_DATASETS_H
 
-#include "etch/operand.h"
+#include "etch/dataset.h"
 
-#include <functional>
-#include <memory>
+#include <map>
+#include <string_view>
 
 namespace etch {
-
-/// What happens to each sample's data or label before it is used.
-using Transform = std::function<Variable(const Variable &)>;
-
-/// Some transforms, one after the other.
-struct Compose {
-  std::vector<Transform> steps;
-  Compose(std::initializer_list<Transform> steps) : steps(steps) {}
-  Variable operator()(const Variable &x) const;
-};
-/// (x - mean) / std
-struct Normalize {
-  double mean = 0, std = 1;
-  Variable operator()(const Variable &x) const;
-};
-/// All elements on one axis.
-struct Flatten {
-  Variable operator()(const Variable &x) const;
-};
-/// Another element type.
-struct AsType {
-  DType dtype = f32;
-  Variable operator()(const Variable &x) const;
-};
-
-/// One sample, or a batch of them: data and label. The label is empty where
-/// there is none. No gradient flows to them (see set_requires_grad).
-struct Sample {
-  Variable x, t;
-};
-
-/// Samples by index. Either holds all data in two arrays, whose first axis
-/// counts the samples, or overrides len() and get() to read each on access.
-class Dataset {
-public:
-  /// `label` may be empty: then samples have none.
-  explicit Dataset(Variable data = {}, Variable label = {},
-                   Transform transform = {}, Transform target_transform = {});
-  virtual ~Dataset();
-
-  /// Number of samples.
-  virtual int64_t len() const;
-  /// Sample i after the transforms. ValueError unless 0 <= i < len().
-  Sample operator[](int64_t i) const;
-  /// These samples, each array stacked on a new first axis. ShapeError or
-  /// DTypeError when they differ.
-  Sample batch(std::span<const int64_t> indices) const;
-
-  const Variable &data() const { return all_data; }
-  const Variable &label() const { return all_labels; }
-
-protected:
-  /// Sample i before the transforms.
-  virtual Sample get(int64_t i) const;
-
-  Variable all_data, all_labels;
-  Transform transform, target_transform;
-};
-
-struct LoaderOptions {
-  bool shuffle = true; ///< another order in each epoch
-};
-
-/// Batches of a dataset, which must live as long. A range-for is one epoch. The
-/// orders are drawn from the random stream: the first one at construction, the
-/// next one at each epoch's end (or at a start, if the last epoch was left
-/// early). The last batch may be short.
-class DataLoader {
-public:
-  DataLoader(const Dataset &dataset, int64_t batch_size,
-             const LoaderOptions &options = {});
-  /// Number of batches.
-  int64_t len() const;
-
-  /// For range-based for: each step makes the next batch.
-  struct End {};
-  class Iterator {
-  public:
-    Sample &operator*() { return loader->current; }
-    Sample *operator->() { return &loader->current; }
-    Iterator &operator++() {
-      loader->next();
-      return *this;
-    }
-    bool operator==(End) const { return loader->finished; }
-
-  private:
-    friend class DataLoader;
-    explicit Iterator(DataLoader *loader) : loader(loader) {}
-    DataLoader *loader;
-  };
-  /// Starts over, in a new order if it shuffles.
-  Iterator begin();
-  End end() { return {}; }
-
-private:
-  void reset();
-  void next();
-
-  const Dataset *dataset;
-  int64_t batch_size;
-  bool shuffle;
-  std::vector<int64_t> order;
-  int64_t position = 0;
-  bool finished = false;
-  Sample current;
-};
 
 /// Which half of a data set, and what happens to each sample.
 struct DatasetOptions {
@@ -178,6 +71,109 @@ private:
   static Raw read(const MNISTOptions &options);
   static Raw draw(bool train, int64_t count);
   std::string origin;
+};
+
+struct CIFAROptions {
+  bool train = true;
+  bool coarse = false;        ///< CIFAR100: the 20 labels instead of the 100
+  std::string directory = {}; ///< where the files are; "": as MNIST
+  Transform transform = {};   ///< none: (3, 32, 32), float32, 0 to 1
+  Transform target_transform = {};
+  bool download = true; ///< fetch what is found nowhere
+  bool progress = true; ///< show how far a download is, on stderr
+};
+
+/// What CIFAR10 and CIFAR100 share: images (3, 32, 32) of int32, 0 to 255, and
+/// labels, int64, from the files of the binary version, gzipped or not. Kept as
+/// bytes: data() is empty, label() has the labels. IOError for corrupt files,
+/// or when there are none.
+class CIFAR : public Dataset {
+public:
+  int64_t len() const override;
+  /// Where the images are from: a folder.
+  const std::string &source() const { return origin; }
+
+protected:
+  CIFAR(const CIFAROptions &options, bool hundred);
+  Sample get(int64_t i) const override;
+
+private:
+  std::vector<uint8_t> pixels;
+  std::string origin;
+};
+
+/// 50000 images (10000 for testing) of ten kinds.
+class CIFAR10 : public CIFAR {
+public:
+  explicit CIFAR10(const CIFAROptions &options = {}) : CIFAR(options, false) {}
+  /// Names of the labels: "airplane", ….
+  static const std::vector<std::string> &labels();
+};
+
+/// 50000 images (10000 for testing) of a hundred kinds in twenty groups.
+class CIFAR100 : public CIFAR {
+public:
+  explicit CIFAR100(const CIFAROptions &options = {}) : CIFAR(options, true) {}
+  /// Names of the labels: "apple", ….
+  static const std::vector<std::string> &labels();
+  /// Names of the groups: "aquatic_mammals", ….
+  static const std::vector<std::string> &coarse_labels();
+};
+
+/// The names of the thousand kinds of ImageNet.
+struct ImageNet {
+  /// From a file: a Python dictionary or one name per line; without a path it
+  /// is looked for as MNIST is, or else downloaded. labels()[340] is "zebra".
+  /// IOError.
+  static std::vector<std::string> labels(const std::string &path = "");
+};
+
+struct TextOptions {
+  bool train = true;           ///< the first part, else the rest
+  double valid_fraction = 0.1; ///< how much of the text the rest is
+  int64_t length = 0; ///< characters of a sample, shape (length,); 0: one, ()
+  int64_t stride = 1; ///< from one sample's start to the next one's
+  std::string directory = {}; ///< TinyShakespeare: where input.txt is
+  bool download = true;       ///< TinyShakespeare: fetch it if it is nowhere
+  bool progress = true;       ///< show how far a download is, on stderr
+};
+
+/// A text as numbers of its characters, int64: the distinct ones of the whole
+/// text in order of their code points. A sample is some characters (x) and the
+/// same one place later (t).
+class TextDataset : public Dataset {
+public:
+  /// IOError, naming the text `name`, unless it is UTF-8. ValueError.
+  explicit TextDataset(std::string_view text, const TextOptions &options = {},
+                       const std::string &name = "text");
+  /// The text in a file, gzipped or not. IOError.
+  static TextDataset from_file(const std::string &path,
+                               const TextOptions &options = {});
+
+  int64_t len() const override;
+  /// How many characters there are.
+  int64_t vocabulary() const { return int64_t(names.size()); }
+  /// The character of each number, in UTF-8.
+  const std::vector<std::string> &characters() const { return names; }
+  /// Numbers of a text's characters; ValueError for one that is unknown.
+  std::vector<int64_t> encode(std::string_view text) const;
+  /// The text that these numbers stand for.
+  std::string decode(const Variable &ids) const;
+
+protected:
+  Sample get(int64_t i) const override;
+
+private:
+  int64_t length, stride;
+  std::vector<int64_t> ids;
+  std::vector<std::string> names;
+  std::map<char32_t, int64_t> numbers;
+};
+
+/// About a million characters of Shakespeare: input.txt, looked for as MNIST.
+class TinyShakespeare : public TextDataset {
+public:
+  explicit TinyShakespeare(const TextOptions &options = {});
 };
 
 } // namespace etch
