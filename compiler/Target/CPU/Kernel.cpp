@@ -204,6 +204,12 @@ LogicalResult Kernel::emit() {
     case OpKind::reduction:
       emitKind = isa<ArgmaxOp>(op) ? emitArgmax : emitReduction;
       break;
+    case OpKind::convolution:
+      emitKind = emitConvolution;
+      break;
+    case OpKind::window:
+      emitKind = emitWindow;
+      break;
     case OpKind::indexed:
       emitKind = emitIndexed;
       break;

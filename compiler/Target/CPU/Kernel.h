@@ -148,6 +148,8 @@ llvm::LogicalResult emitPointwise(Kernel &k);
 llvm::LogicalResult emitReduction(Kernel &k);
 llvm::LogicalResult emitArgmax(Kernel &k);
 llvm::LogicalResult emitMatmul(Kernel &k);
+llvm::LogicalResult emitConvolution(Kernel &k);
+llvm::LogicalResult emitWindow(Kernel &k);
 llvm::LogicalResult emitIndexed(Kernel &k);
 llvm::LogicalResult emitScan(Kernel &k);
 

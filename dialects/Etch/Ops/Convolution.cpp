@@ -2,9 +2,9 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Three shapes belong together: images (N, C, H, W), filters (OC, C / groups, KH,
-// KW) and outputs (N, OC, OH, OW). Each of the convolutions has two of them as
-// operands and the third as its result.
+// Three shapes belong together: images (N, C, H, W), filters (OC, C / groups,
+// KH, KW) and outputs (N, OC, OH, OW). Each of the convolutions has two of them
+// as operands and the third as its result.
 //===----------------------------------------------------------------------===//
 
 #include "dialects/Etch/Ops/Rules.h"
@@ -133,8 +133,8 @@ static bool checkConvolution(const Part &images, const Part &filters,
       groups == 1 ? "" : ", in " + std::to_string(groups) + " groups";
   int64_t channels = w[1] == dynamic_extent ? w[1] : w[1] * groups;
   if (differ(x[1], channels)) {
-    error = "channels differ: " + images.text() + ", " + filters.text() +
-            inGroups;
+    error =
+        "channels differ: " + images.text() + ", " + filters.text() + inGroups;
     return false;
   }
   if (differ(y[1], w[0]) || differ(x[0], y[0])) {
@@ -172,8 +172,7 @@ std::optional<TensorType>
 etch::inferConv2d(std::span<const TensorType> operands, const Attrs &attrs,
                   std::string &error) {
   auto y = convolutionType(operands, attrs, error);
-  if (y && !checkConvolution({"x", operands[0].shape},
-                             {"w", operands[1].shape},
+  if (y && !checkConvolution({"x", operands[0].shape}, {"w", operands[1].shape},
                              {"the result", y->shape}, attrs, error))
     return std::nullopt;
   return y;
@@ -205,10 +204,9 @@ static Expr sibling(OpId op, std::initializer_list<Expr> operands, Expr like,
   std::vector<GraphBuilder::Handle> handles;
   for (Expr x : operands)
     handles.push_back(x.handle());
-  return {c.builder,
-          c.builder->applyShaped(op, handles,
-                                 Attrs(c.attrs.begin(), c.attrs.end() - 1),
-                                 extentsOf(like))};
+  return {c.builder, c.builder->applyShaped(
+                         op, handles, Attrs(c.attrs.begin(), c.attrs.end() - 1),
+                         extentsOf(like))};
 }
 
 std::vector<Expr> etch::vjpConv2d(const RuleContext &c) {
@@ -242,17 +240,17 @@ static bool checkColumns(const Part &images, const Part &columns,
     return false;
   if (x.rank() != 4 || y.rank() != 6 || differ(x[0], y[0]) ||
       differ(x[1], y[1])) {
-    error = "(N, C, H, W) and (N, C, KH, KW, OH, OW) are needed: " +
-            images.text() + ", " + columns.text();
+    error =
+        "(N, C, H, W) and (N, C, KH, KW, OH, OW) are needed: " + images.text() +
+        ", " + columns.text();
     return false;
   }
   return window.fits(x.data() + 2, y.data() + 2, y.data() + 4, images.name,
                      error);
 }
 
-static std::optional<TensorType> windowType(const TensorType &x,
-                                            const Attrs &attrs,
-                                            std::string &error) {
+static std::optional<TensorType>
+windowType(const TensorType &x, const Attrs &attrs, std::string &error) {
   if (x.dtype != boolean)
     return shapedResult(x.dtype, attrs);
   error = "not defined for bool";
@@ -292,7 +290,8 @@ etch::inferMaxPoolIndex(std::span<const TensorType> operands,
                         const Attrs &attrs, std::string &error) {
   const Shape &x = operands[0].shape;
   auto y = windowType(operands[0], attrs, error);
-  const auto &kernel = std::get<List>(attrs[0]), &pad = std::get<List>(attrs[2]);
+  const auto &kernel = std::get<List>(attrs[0]),
+             &pad = std::get<List>(attrs[2]);
   static const List dense = {1, 1};
   Window window = {std::get<List>(attrs[1]), pad, dense};
   if (!y || !checkPair("kernel", kernel, 1, error) || !window.check(error))
@@ -300,8 +299,8 @@ etch::inferMaxPoolIndex(std::span<const TensorType> operands,
   const Shape &s = y->shape;
   if (x.rank() != 4 || s.rank() != 4 || differ(x[0], s[0]) ||
       differ(x[1], s[1])) {
-    error = "(N, C, H, W) and (N, C, OH, OW) are needed: x is " +
-            to_string(x) + ", the result is " + to_string(s);
+    error = "(N, C, H, W) and (N, C, OH, OW) are needed: x is " + to_string(x) +
+            ", the result is " + to_string(s);
     return std::nullopt;
   }
   for (size_t axis : {0, 1})

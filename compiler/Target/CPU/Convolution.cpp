@@ -1,0 +1,505 @@
+//===- Convolution.cpp - conv2d and its gradient in the images ------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Both correlate a source with filters. A unit of work is a strip of output
+// rows of one image and group, for some channels. The part of the source under
+// the strip is staged, padding included, so that every tap finds the vector of
+// neighbouring outputs at an offset of its own: the matrix that the product
+// would multiply by is never made. Rows of staged memory follow one another
+// without regard to where output rows end; what is computed in between is not
+// stored.
+//
+// The gradient in the images of stride s consists of s * s correlations of
+// stride 1, one for each residue of the places; each has its own taps.
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Target/CPU/Convolution.h"
+
+#include "compiler/Target/CPU/Evaluator.h"
+
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace etch;
+using namespace etch::cpu;
+
+namespace {
+
+/// Extents, inside the kernel or at its launch.
+struct Numbers {
+  Ix batch, rows, channels; ///< rows and channels of one group
+  Ix taps[2], source[2], result[2];
+};
+
+/// One axis of one unit.
+struct UnitAxis {
+  Ix pad, count, taps;
+  Ix firstTap, tapStep = 1; ///< of the filter
+  Ix start;                 ///< result place of output 0
+};
+
+/// How the work is cut; the bits of the result do not depend on it.
+struct Cut {
+  WindowAxis axis[2]; ///< of all residues: the largest
+  Ix classes[2], pitch, tail, stagedRows, plane;
+  Ix stripRows, strips, columns, rowTile, rowTiles, residues, chain;
+  Ix units, tableBytes, stagedBytes, bytes;
+};
+
+/// What the op says and how its registers are used: known before the extents.
+struct Job {
+  bool transposed;
+  int64_t stride[2], pad[2], dilation[2], groups;
+  ExtentRef refs[9]; ///< batch, filters, channels, taps, source, result
+  RegisterTile tile;
+  int64_t bytes; ///< of an element
+
+  /// Taps of the filter whose numbers agree modulo this meet the same places.
+  int64_t period(int i) const {
+    return stride[i] / std::gcd(stride[i], dilation[i]);
+  }
+  template <class From> Numbers numbers(Emit &e, const From &from) const;
+  Cut cut(Emit &e, const Numbers &x) const;
+};
+
+class Correlation {
+public:
+  Correlation(Kernel &k, Operation *op) : k(k), e(k.e), op(op) {}
+  LogicalResult emit();
+
+private:
+  LogicalResult bind();
+  void chooseTile();
+  void emitUnit(Ix unit);
+  UnitAxis unitAxis(int i, Ix residue);
+  void stage(Ix image, Ix group, Ix firstRow);
+  void fillTables();
+  void multiply(Value filters, Ix rows, Ix length);
+  void finish(Ix image, Ix channel, Ix rows, Ix firstRow, Ix outputRows);
+
+  Kernel &k;
+  Emit &e;
+  Operation *op;
+  Type element;
+  Job job;
+  const Buffer *source, *filter;
+  std::optional<Evaluator> after;
+  // Of the kernel:
+  Numbers x;
+  Cut c;
+  Ix rowStride, depthStrides[3]; ///< of the filters: depth, taps
+  // Of the unit at hand:
+  UnitAxis at[2];
+  Value sourceSteps, filterSteps, staged, sums;
+  Ix depth;
+};
+
+} // namespace
+
+template <class From> Numbers Job::numbers(Emit &e, const From &from) const {
+  Ix filters = e.div(refs[1].in(from), groups), channels = refs[2].in(from);
+  Numbers n;
+  n.batch = refs[0].in(from);
+  n.rows = transposed ? channels : filters;
+  n.channels = transposed ? filters : channels;
+  for (int i = 0; i < 2; ++i) {
+    n.taps[i] = refs[3 + i].in(from);
+    n.source[i] = refs[5 + i].in(from);
+    n.result[i] = refs[7 + i].in(from);
+  }
+  return n;
+}
+
+LogicalResult Correlation::bind() {
+  source = argumentBuffer(k, op->getOperand(0));
+  filter = argumentBuffer(k, op->getOperand(1));
+  if (!source || !filter)
+    return op->emitError("operands of a convolution in a kernel are its "
+                         "arguments");
+  element = source->element;
+  job.transposed = isa<Conv2dInputGradOp>(op);
+  job.bytes = e.bytesOf(element);
+  for (int i = 0; i < 2; ++i) {
+    auto pair = [&](StringRef name) {
+      return op->getAttrOfType<DenseI64ArrayAttr>(name).asArrayRef()[size_t(i)];
+    };
+    job.stride[i] = pair("stride");
+    job.pad[i] = pair("pad");
+    job.dilation[i] = pair("dilation");
+  }
+  job.groups = op->getAttrOfType<IntegerAttr>("groups").getInt();
+  Value images = op->getOperand(0), w = op->getOperand(1);
+  job.refs[0] = k.extentOf(images, 0);
+  job.refs[1] = k.extentOf(w, 0);
+  job.refs[2] = k.extentOf(w, 1);
+  for (unsigned i = 0; i < 2; ++i) {
+    job.refs[3 + i] = k.extentOf(w, 2 + i);
+    job.refs[5 + i] = k.extentOf(images, 2 + i);
+    job.refs[7 + i] = k.extentOf(op->getResult(0), 2 + i);
+  }
+  x = job.numbers(e, ArrayRef<Buffer>(k.buffers));
+  SmallVector<Ix> space = {x.batch, e.mul(x.rows, job.groups), x.result[0],
+                           x.result[1]};
+  after.emplace(k, space, ArrayRef<int>{0, 1, 2, 3});
+  after->declare(op->getResult(0));
+  for (auto [n, result] : llvm::enumerate(k.results())) {
+    if (failed(after->read(result)))
+      return failure();
+    after->write(k.resultBuffer(unsigned(n)));
+  }
+  rowStride = filter->strides[job.transposed ? 1 : 0];
+  depthStrides[0] = filter->strides[job.transposed ? 0 : 1];
+  depthStrides[1] = filter->strides[2];
+  depthStrides[2] = filter->strides[3];
+  return success();
+}
+
+/// Few rows leave registers for more columns.
+void Correlation::chooseTile() {
+  bool many = k.options.vectorBits >= 512; // registers
+  int64_t registers = many ? 28 : 12, most = many ? 14 : 6;
+  RegisterTile &tile = job.tile;
+  tile.element = element;
+  tile.lanes = k.lanesOf(element);
+  tile.rows = many ? 8 : 6;
+  tile.vectors = 2;
+  if (!x.rows.isKnown())
+    return;
+  int64_t rows = std::max<int64_t>(x.rows.known, 1);
+  tile.rows = std::min(rows, most);
+  for (int64_t r = most; r > most / 2 - 1 && rows % tile.rows; --r)
+    if (rows % r == 0)
+      tile.rows = r;
+  tile.vectors = std::min<int64_t>(registers / tile.rows, 8);
+  // Strips without a remainder, or with a small one.
+  Ix places = e.mul(c.stripRows, c.pitch);
+  if (!places.isKnown())
+    return;
+  int64_t needed =
+      llvm::divideCeil(std::max<int64_t>(places.known, 1), tile.lanes);
+  auto padded = [&](int64_t v) {
+    return int64_t(llvm::divideCeil(needed, v) * v);
+  };
+  int64_t best = std::min(tile.vectors, needed);
+  for (int64_t v = best; v >= std::max<int64_t>(best / 2, 1); --v)
+    if (padded(v) < padded(best))
+      best = v;
+  tile.vectors = best;
+}
+
+Cut Job::cut(Emit &e, const Numbers &x) const {
+  Cut c;
+  for (int i = 0; i < 2; ++i) {
+    WindowAxis &a = c.axis[i];
+    a.extent = x.source[i];
+    if (!transposed) {
+      a.count = x.result[i];
+      a.taps = x.taps[i];
+      a.pad = pad[i];
+      a.stride = stride[i];
+      a.dilation = dilation[i];
+    } else {
+      a.count = e.ceilDiv(x.result[i], stride[i]);
+      a.taps = e.ceilDiv(x.taps[i], period(i));
+      a.dilation = dilation[i] / std::gcd(stride[i], dilation[i]);
+      a.pad = e.sub(e.mul(e.sub(x.taps[i], 1), dilation[i]), pad[i]);
+    }
+    c.classes[i] = a.classes(e);
+  }
+  // A row's padding on the right may be that of the next row on the left.
+  const WindowAxis &w = c.axis[1];
+  Ix reach = e.add(w.count, w.largestShift(e));
+  c.pitch = reach;
+  if (stride[1] == 1) {
+    Ix left = e.max(w.pad, 0);
+    c.pitch = e.max(w.count, e.max(e.add(w.extent, left), e.sub(reach, left)));
+  }
+  c.tail = e.sub(reach, e.min(reach, c.pitch));
+  int64_t nr = tile.columns();
+  Ix rows = e.max(c.axis[0].count, 1);
+  Ix most = e.max(e.min(e.div(4096 / bytes, e.max(c.pitch, 1)), rows), 1);
+  c.strips = ceilDivBy(e, rows, most);
+  c.stripRows = ceilDivBy(e, rows, c.strips);
+  c.columns = e.roundUp(e.mul(c.stripRows, c.pitch), nr);
+  c.residues = transposed ? Ix(stride[0] * stride[1]) : Ix(1);
+  // Rows of a tile: their sums stay in the cache, and there is work for several
+  // threads.
+  Ix others = e.mul(e.mul(x.batch, groups), e.mul(c.residues, c.strips));
+  others = e.max(others, 1);
+  Ix wanted = ceilDivBy(e, 8, others);
+  Ix fitting = e.div(e.div((1 << 20) / bytes, e.max(c.columns, 1)), tile.rows);
+  c.rowTile = e.min(e.roundUp(ceilDivBy(e, x.rows, wanted), tile.rows),
+                    e.mul(fitting, tile.rows));
+  c.rowTile = e.max(c.rowTile, tile.rows);
+  c.rowTiles = ceilDivBy(e, x.rows, c.rowTile);
+  c.units = e.mul(e.mul(x.batch, groups),
+                  e.mul(c.residues, e.mul(c.strips, c.rowTiles)));
+  // An odd number of cache lines from channel to channel.
+  c.stagedRows = e.add(c.stripRows, c.axis[0].largestShift(e));
+  int64_t line = 64 / bytes;
+  c.plane =
+      e.mul(e.mul(c.classes[0], c.classes[1]), e.mul(c.stagedRows, c.pitch));
+  c.plane = e.add(e.roundUp(e.add(c.plane, c.tail), 2 * line), line);
+  c.chain = e.mul(x.channels, e.mul(c.axis[0].taps, c.axis[1].taps));
+  c.tableBytes = e.roundUp(e.mul(c.chain, 8), 64);
+  Ix staged = e.add(e.mul(x.channels, c.plane), e.add(c.columns, c.pitch));
+  c.stagedBytes = e.roundUp(e.mul(e.add(staged, 64), bytes), 64);
+  c.bytes = e.add(e.add(e.mul(c.tableBytes, 2), c.stagedBytes),
+                  e.add(e.mul(e.mul(c.columns, c.rowTile), bytes), 64));
+  return c;
+}
+
+//===----------------------------------------------------------------------===//
+// Units
+//===----------------------------------------------------------------------===//
+
+/// a * a' = 1 modulo m.
+static int64_t inverse(int64_t a, int64_t m) {
+  for (int64_t i = 1; i < m; ++i)
+    if (a % m * i % m == 1)
+      return i;
+  return 0;
+}
+
+/// What a unit does along one axis; `residue` is that of h + pad by the stride.
+UnitAxis Correlation::unitAxis(int i, Ix residue) {
+  const WindowAxis &a = c.axis[i];
+  if (!job.transposed)
+    return {a.pad, a.count, a.taps, 0, 1, 0};
+  int64_t s = job.stride[i], d = job.dilation[i], common = std::gcd(s, d);
+  if (s == 1)
+    return {a.pad, a.count, a.taps, 0, 1, 0};
+  // The taps of this residue: firstTap, firstTap + period, …
+  UnitAxis u;
+  Ix first =
+      e.rem(e.mul(e.div(residue, common), inverse(d / common, job.period(i))),
+            job.period(i));
+  u.firstTap = first;
+  u.tapStep = job.period(i);
+  u.taps = e.ceilDiv(e.max(e.sub(x.taps[i], first), 0), job.period(i));
+  if (common != 1)
+    u.taps =
+        e.select(e.compare(arith::CmpIPredicate::eq, e.rem(residue, common), 0),
+                 u.taps, 0);
+  int64_t up = (job.pad[i] + s - 1) / s * s; // no negative numerator
+  u.start = e.rem(e.add(residue, up - job.pad[i]), s);
+  u.count = e.ceilDiv(e.max(e.sub(x.result[i], u.start), 0), s);
+  // Output 0 meets the first tap at this source place.
+  Ix meets = e.sub(
+      e.div(e.add(e.sub(u.start, e.mul(first, d)), job.pad[i] + s * d), s), d);
+  u.pad = e.sub(e.mul(e.sub(u.taps, 1), a.dilation), meets);
+  return u;
+}
+
+/// Offsets of the taps in staged memory and in the filters, in the order of the
+/// chain. The transposed one runs through its window backwards.
+void Correlation::fillTables() {
+  Type i64 = e.getI64Type();
+  Ix window = e.mul(at[0].taps, at[1].taps);
+  auto tapOf = [&](int i, Ix number) {
+    return job.transposed ? e.sub(e.sub(at[i].taps, 1), number) : number;
+  };
+  auto place = [&](int i, Ix tap, Ix size) {
+    const WindowAxis &a = c.axis[i];
+    return e.add(e.mul(a.classOf(e, tap), size), a.shift(e, tap));
+  };
+  e.loop(0, x.channels, 1, [&](Ix channel) {
+    Ix first = e.mul(channel, window);
+    e.loop(0, at[0].taps, 1, [&](Ix i) {
+      Ix rowClasses = e.mul(c.classes[1], c.stagedRows);
+      Ix row = place(0, tapOf(0, i), rowClasses);
+      e.loop(0, at[1].taps, 1, [&](Ix j) {
+        // Staged memory is (channels, classes, classes, rows, places).
+        Ix tap = tapOf(1, j);
+        Ix offset =
+            e.add(e.mul(channel, c.plane),
+                  e.add(e.mul(e.add(row, e.mul(c.axis[1].classOf(e, tap),
+                                               c.stagedRows)),
+                              c.pitch),
+                        c.axis[1].shift(e, tap)));
+        Ix number = e.add(first, e.add(e.mul(i, at[1].taps), j));
+        e.storeRaw(e.value(offset), e.at(sourceSteps, number, i64), 8);
+        if (!filterSteps)
+          return;
+        auto along = [&](int axis, Ix n) {
+          return e.mul(e.add(at[axis].firstTap, e.mul(n, at[axis].tapStep)),
+                       depthStrides[1 + axis]);
+        };
+        offset = e.add(e.mul(channel, depthStrides[0]),
+                       e.add(along(0, i), along(1, j)));
+        e.storeRaw(e.value(offset), e.at(filterSteps, number, i64), 8);
+      });
+    });
+  });
+}
+
+/// The source's places that the strip from output row `firstRow` on reads.
+void Correlation::stage(Ix image, Ix group, Ix firstRow) {
+  int64_t lanes = k.lanesOf(element);
+  WindowAxis axes[2] = {c.axis[0], c.axis[1]};
+  for (int i = 0; i < 2; ++i)
+    axes[i].pad = at[i].pad;
+  const auto &strides = source->strides;
+  Value images = e.at(source->pointer,
+                      e.add(e.mul(image, strides[0]),
+                            e.mul(e.mul(group, x.channels), strides[1])),
+                      element);
+  e.loop(0, x.channels, 1, [&](Ix channel) {
+    Value from = e.at(images, e.mul(channel, strides[1]), element);
+    Value plane = e.at(staged, e.mul(channel, c.plane), element);
+    e.loop(0, c.classes[0], 1, [&](Ix rowClass) {
+      Ix origin =
+          e.add(axes[0].origin(e, rowClass), e.mul(firstRow, axes[0].stride));
+      e.loop(0, c.classes[1], 1, [&](Ix placeClass) {
+        Ix number = e.mul(e.add(e.mul(rowClass, c.classes[1]), placeClass),
+                          c.stagedRows);
+        e.loop(0, c.stagedRows, 1, [&](Ix r) {
+          Ix h = e.add(origin, e.mul(r, axes[0].stride));
+          StagedRow row;
+          row.isInside =
+              e.compare(arith::CmpIPredicate::ult, h, axes[0].extent);
+          row.source = e.at(from, e.mul(h, strides[2]), element);
+          row.sourceStride = strides[3];
+          row.origin = axes[1].origin(e, placeClass);
+          row.step = axes[1].stride;
+          row.extent = axes[1].extent;
+          row.count = c.pitch;
+          row.element = element;
+          row.target = e.at(plane, e.mul(e.add(number, r), c.pitch), element);
+          emitStagedRow(e, row, lanes);
+        });
+      });
+    });
+    Ix end =
+        e.mul(e.mul(c.classes[0], c.classes[1]), e.mul(c.stagedRows, c.pitch));
+    e.loop(0, c.tail, lanes, [&](Ix j) {
+      e.store(e.constant(element, 0, lanes),
+              e.at(plane, e.add(end, j), element), Lanes{lanes, {}});
+    });
+  });
+}
+
+/// The sums of `rows` rows of the filters for `length` staged places.
+void Correlation::multiply(Value filters, Ix rows, Ix length) {
+  bool whole = x.rows.isKnown() && x.rows.known % job.tile.rows == 0;
+  e.loop(0, e.max(depth, 1), kGemmBlock, [&](Ix from) {
+    Ix block = e.min(kGemmBlock, e.sub(depth, from));
+    e.loop(0, length, job.tile.columns(), [&](Ix column) {
+      e.loop(0, rows, job.tile.rows, [&](Ix row) {
+        RegisterTile t = job.tile;
+        t.left = e.at(filters, e.mul(row, rowStride), element);
+        if (filterSteps)
+          t.leftSteps = e.at(filterSteps, from, e.getI64Type());
+        else
+          t.left = e.at(t.left, from, element);
+        t.right = e.at(staged, column, element);
+        t.rightSteps = e.at(sourceSteps, from, e.getI64Type());
+        // Behind the last row: that one again. Nobody looks at its sums.
+        for (int64_t r = 0; r < job.tile.rows; ++r)
+          t.rowOffsets.push_back(e.mul(
+              whole ? Ix(r) : e.min(r, e.sub(e.sub(rows, 1), row)), rowStride));
+        SmallVector<Value> products = t.emit(e, block);
+        t.addTo(e, e.at(sums, e.add(e.mul(row, c.columns), column), element),
+                c.columns, products, from);
+      });
+    });
+  });
+}
+
+void Correlation::finish(Ix image, Ix channel, Ix rows, Ix firstRow,
+                         Ix outputRows) {
+  bool peel = k.options.vectorBits < 512;
+  int64_t step[2] = {job.transposed ? job.stride[0] : 1,
+                     job.transposed ? job.stride[1] : 1};
+  int64_t lanes = step[1] == 1 ? k.commonLanes() : 1;
+  e.loop(0, rows, 1, [&](Ix row) {
+    Value ofRow = e.at(sums, e.mul(row, c.columns), element);
+    e.loop(0, outputRows, 1, [&](Ix r) {
+      Value from = e.at(ofRow, e.mul(r, c.pitch), element);
+      Ix h = e.add(at[0].start, e.mul(e.add(firstRow, r), step[0]));
+      after->enter({image, e.add(channel, row), h, Ix(0)}, 3);
+      e.vectorLoop(0, at[1].count, lanes, peel, [&](Ix j, Lanes covered) {
+        after->point(e.add(at[1].start, e.mul(j, step[1])), covered);
+        after->give(op->getResult(0), e.load(e.at(from, j, element), 1, element,
+                                             Lanes{lanes, {}}));
+        SmallVector<Value> stored;
+        for (Value result : k.results())
+          stored.push_back(after->get(result));
+        for (auto [number, value] : llvm::enumerate(stored))
+          after->put(unsigned(number), value);
+      });
+    });
+  });
+}
+
+void Correlation::emitUnit(Ix unit) {
+  auto next = [&](Ix count) {
+    count = e.max(count, 1);
+    Ix own = e.rem(unit, count);
+    unit = e.div(unit, count);
+    return own;
+  };
+  Ix rowTile = next(c.rowTiles), strip = next(c.strips);
+  Ix residue = next(c.residues), group = next(job.groups), image = unit;
+  at[1] = unitAxis(1, job.transposed ? e.rem(residue, job.stride[1]) : Ix(0));
+  at[0] = unitAxis(0, job.transposed ? e.div(residue, job.stride[1]) : Ix(0));
+  depth = e.mul(x.channels, e.mul(at[0].taps, at[1].taps));
+  Ix firstRow = e.mul(strip, c.stripRows);
+  Ix outputRows = e.min(c.stripRows, e.sub(at[0].count, firstRow));
+  Ix row = e.mul(rowTile, c.rowTile);
+  Ix rows = e.min(c.rowTile, e.sub(x.rows, row));
+  Ix filterOffset =
+      e.add(e.mul(row, rowStride),
+            e.mul(e.mul(group, job.transposed ? x.channels : x.rows),
+                  filter->strides[0]));
+  fillTables();
+  stage(image, group, firstRow);
+  multiply(e.at(filter->pointer, filterOffset, element), rows,
+           e.mul(outputRows, c.pitch));
+  finish(image, e.add(e.mul(group, x.rows), row), rows, firstRow, outputRows);
+}
+
+LogicalResult Correlation::emit() {
+  if (failed(bind()))
+    return failure();
+  c = job.cut(e, x);
+  chooseTile();
+  c = job.cut(e, x);
+  Value scratch = k.scratch();
+  sourceSteps = scratch;
+  // The chain of conv2d runs through dense filters as they lie.
+  if (job.transposed || !filter->dense)
+    filterSteps = e.atByte(scratch, c.tableBytes);
+  staged = e.atByte(scratch, e.mul(c.tableBytes, 2));
+  sums = e.atByte(staged, c.stagedBytes);
+  e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix unit) { emitUnit(unit); });
+
+  k.work = [job = job](Emit &e, ArrayRef<Extents> shapes) {
+    Numbers x = job.numbers(e, shapes);
+    Cut c = job.cut(e, x);
+    Work work;
+    work.count = c.units;
+    // A multiply-add on vectors: some sixteen to a simple operation.
+    Ix places = e.mul(e.mul(x.batch, c.axis[0].count), c.axis[1].count);
+    Ix each = e.mul(e.mul(x.rows, job.groups), e.add(c.chain, 4));
+    work.cost = e.div(e.mul(e.mul(places, c.residues), each), 4);
+    Ix unit = e.div(e.mul(e.mul(c.rowTile, c.columns), c.chain), 16);
+    work.grain = e.max(e.div(kGrainCost, e.max(unit, 1)), 1);
+    return work;
+  };
+  k.scratchBytes = [job = job](Emit &e, ArrayRef<Extents> shapes) {
+    return job.cut(e, job.numbers(e, shapes)).bytes;
+  };
+  return success();
+}
+
+LogicalResult etch::cpu::emitConvolution(Kernel &k) {
+  for (Operation &op : k.source.getBody().front()) {
+    if (isa<Conv2dOp, Conv2dInputGradOp>(op))
+      return Correlation(k, &op).emit();
+    if (auto weights = dyn_cast<Conv2dWeightGradOp>(op))
+      return emitWeightGrad(k, weights);
+  }
+  return k.source.emitError("no convolution in this kernel");
+}

@@ -1,0 +1,99 @@
+//===- ConvolutionTile.cpp - What kernels of windows share ----------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Target/CPU/Convolution.h"
+
+#include "dialects/Etch/ScalarExpr.h"
+
+using namespace mlir;
+using namespace etch;
+using namespace etch::cpu;
+
+const Buffer *etch::cpu::argumentBuffer(Kernel &k, Value operand) {
+  auto arg = dyn_cast<BlockArgument>(operand);
+  return arg ? &k.buffers[k.bufferOf(arg)] : nullptr;
+}
+
+//===----------------------------------------------------------------------===//
+// Staging
+//===----------------------------------------------------------------------===//
+
+void etch::cpu::emitStagedRow(Emit &e, const StagedRow &row, int64_t lanes) {
+  // Places [low, high) show the source.
+  Ix low = e.div(e.max(e.sub(row.step - 1, row.origin), 0), row.step);
+  Ix high = e.div(e.max(e.add(e.sub(row.extent, row.origin), row.step - 1), 0),
+                  row.step);
+  high = e.max(high, low);
+  if (row.isInside)
+    high = e.select(row.isInside, high, low);
+  Ix stride = e.mul(row.sourceStride, row.step);
+  Value start =
+      e.at(row.source, e.mul(row.origin, row.sourceStride), row.element);
+  auto piece = [&](Ix j, Value stored) {
+    Value inside = e.maskBelow(e.sub(high, j), lanes);
+    if (!low.is(0))
+      inside = e.make<arith::XOrIOp>(inside, e.maskBelow(e.sub(low, j), lanes));
+    Value v = e.load(e.at(start, e.mul(j, stride), row.element), stride,
+                     row.element, Lanes{lanes, inside});
+    e.store(v, e.at(row.target, j, row.element), Lanes{lanes, stored});
+  };
+  if (!row.exact)
+    return e.loop(0, row.count, lanes, [&](Ix j) { piece(j, {}); });
+  e.vectorLoop(0, row.count, lanes, /*peel=*/false,
+               [&](Ix j, Lanes covered) { piece(j, covered.mask); });
+}
+
+//===----------------------------------------------------------------------===//
+// Register tile
+//===----------------------------------------------------------------------===//
+
+SmallVector<Value> RegisterTile::emit(Emit &e, Ix depth) const {
+  SmallVector<Value> zeros(size_t(rows * vectors),
+                           e.constant(element, 0, lanes));
+  auto stepOf = [&](Value table, Ix stride, Ix k) {
+    return table ? Ix(e.loadRaw(e.getI64Type(), e.at(table, k, e.getI64Type()),
+                                8))
+                 : e.mul(k, stride);
+  };
+  return e.loop(0, depth, 1, zeros, [&](Ix k, ValueRange sums) {
+    SmallVector<Value> next, columns;
+    Value atRight = e.at(right, stepOf(rightSteps, rightStride, k), element);
+    for (int64_t v = 0; v < vectors; ++v)
+      columns.push_back(e.load(e.at(atRight, v * lanes, element), 1, element,
+                               Lanes{lanes, {}}));
+    Value atLeft = e.at(left, stepOf(leftSteps, leftStride, k), element);
+    for (int64_t r = 0; r < rows; ++r) {
+      Value number = e.load(e.at(atLeft, rowOffsets[size_t(r)], element), 0,
+                            element, Lanes{lanes, {}});
+      for (int64_t v = 0; v < vectors; ++v)
+        next.push_back(
+            fma(ScalarExpr(e, e.loc, number),
+                ScalarExpr(e, e.loc, columns[size_t(v)]),
+                ScalarExpr(e, e.loc, sums[size_t(r * vectors + v)])));
+    }
+    return next;
+  });
+}
+
+void RegisterTile::addTo(Emit &e, Value sums, Ix pitch, ValueRange block,
+                         Ix from) const {
+  Value first, none;
+  if (!from.isKnown()) { // -0 and the first block are that block, exactly
+    first = e.compare(arith::CmpIPredicate::eq, from, 0);
+    none = Combiner{Combiner::sum, element}.identity(e, lanes);
+  }
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t v = 0; v < vectors; ++v) {
+      Value address = e.at(sums, e.add(e.mul(pitch, r), v * lanes), element);
+      Value sum = block[size_t(r * vectors + v)];
+      if (first) {
+        Value before = e.load(address, 1, element, Lanes{lanes, {}});
+        before = e.make<arith::SelectOp>(first, none, before);
+        sum = ScalarExpr(e, e.loc, before) + ScalarExpr(e, e.loc, sum);
+      }
+      e.store(sum, address, Lanes{lanes, {}});
+    }
+}
