@@ -69,6 +69,11 @@ static int64_t work_of(const Trace &t) {
         opInfo(e.op).kind == OpKind::contraction)
       n *= t.values[size_t(t.uses_of(e)[0].value)].type.shape.back();
     if (e.kind == Event::Kind::operation &&
+        opInfo(e.op).kind == OpKind::convolution)
+      n = std::max(n, t.values[size_t(t.uses_of(e)[0].value)]
+                          .type.shape.elements()) *
+          8;
+    if (e.kind == Event::Kind::operation &&
         opInfo(e.op).kind == OpKind::reduction)
       n = t.values[size_t(t.uses_of(e)[0].value)].type.shape.elements();
     work += n;

@@ -14,7 +14,10 @@ using namespace etch::detail;
 static std::string type_text(const KernelSpec::Tensor &t, bool unit_inner) {
   std::string s = "tensor<";
   for (int i = 0; i < t.rank; ++i)
-    s += unit_inner && i == t.rank - 1 ? "1x" : "?x";
+    if (t.extents && (*t.extents)[i] != dynamic_extent)
+      s += std::to_string((*t.extents)[i]) + "x";
+    else
+      s += unit_inner && i == t.rank - 1 ? "1x" : "?x";
   return s + shortNameOf(t.dtype) + ">";
 }
 
@@ -74,12 +77,13 @@ std::string detail::kernel_text(const KernelSpec &spec) {
   text += ") -> " + result + " {\n";
   std::string attrs;
   size_t num_attrs = spec.attrs->size();
+  std::vector<int64_t> shape(size_t(spec.result.rank), dynamic_extent);
+  if (spec.result.extents)
+    shape.assign(spec.result.extents->begin(), spec.result.extents->end());
   for (size_t i = 0; i < num_attrs; ++i) {
-    bool shape = op.shaped && i + 1 == num_attrs;
+    bool is_shape = op.shaped && i + 1 == num_attrs;
     attrs += (i ? ", " : " {") + std::string(op.attrNames[i]) + " = " +
-             (shape ? list_text(std::vector<int64_t>(size_t(spec.result.rank),
-                                                     dynamic_extent))
-                    : attr_text((*spec.attrs)[i]));
+             (is_shape ? list_text(shape) : attr_text((*spec.attrs)[i]));
   }
   if (num_attrs)
     attrs += "}";
@@ -87,6 +91,8 @@ std::string detail::kernel_text(const KernelSpec &spec) {
     // The last argument is there for its extents, which are the result's.
     std::string like = "%arg" + std::to_string(spec.num_args - 1);
     for (int i = 0; i < spec.result.rank; ++i) {
+      if (shape[size_t(i)] != dynamic_extent)
+        continue;
       std::string n = std::to_string(i);
       text += "  %c" + n + " = \"arith.constant\"() {value = " + n +
               " : index} : () -> index\n  %e" + n + " = \"tensor.dim\"(" +

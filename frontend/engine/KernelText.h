@@ -25,6 +25,8 @@ struct KernelSpec {
     DType dtype;
     int rank;
     Inner inner;
+    /// Null: all are read at run time, as are dynamic ones.
+    const Shape *extents = nullptr;
   };
   const OpInfo *op;
   const Attrs *attrs;
@@ -46,7 +48,8 @@ struct KernelSpec {
   }
 };
 
-/// The program: `main` with this one operation at site 0, for all extents.
+/// The program: `main` with this one operation at site 0, for all extents that
+/// are not given.
 std::string kernel_text(const KernelSpec &spec);
 
 } // namespace etch::detail

@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <map>
 #include <mutex>
 #include <unordered_map>
 
@@ -282,6 +283,64 @@ static ValueRef run_matmul(const OpInfo &op, std::span<const Value *const> xs,
   return y;
 }
 
+/// A number for each list of numbers: what the text of a kernel says of them.
+static uint64_t number_of(const std::vector<int64_t> &list) {
+  static std::mutex mutex;
+  static auto &numbers = *new std::map<std::vector<int64_t>, uint64_t>;
+  std::lock_guard lock(mutex);
+  return numbers.emplace(list, numbers.size() + 1).first->second;
+}
+
+/// Convolution and windows: kernels for these extents, but for any batch.
+static ValueRef run_windows(const OpInfo &op, std::span<const Value *const> xs,
+                            const Attrs &attrs, const TensorType &type,
+                            const Location &where) {
+  ValueRef y = make_dense(type.dtype, type.shape);
+  if (type.shape.elements() == 0)
+    return y;
+  KernelSpec spec{&op, &attrs};
+  ValueRef operands[3];
+  etch_tensor_t args[3];
+  Shape extents[4];
+  std::vector<int64_t> key;
+  int64_t work = 0;
+  int n = 0;
+  // Filters have no batch: operand 1, or the result.
+  int filters = op.id == OpId::Conv2dWeightGrad     ? 2
+                : op.kind == OpKind::convolution ? 1
+                                                   : -1;
+  auto known = [&](const Shape &shape, int part) {
+    extents[part] = shape;
+    if (part != filters)
+      extents[part][0] = dynamic_extent;
+    key.insert(key.end(), extents[part].begin(), extents[part].end());
+    work += shape.elements();
+    return &extents[part];
+  };
+  auto add = [&](ValueRef x, Inner inner, const Shape *shape) {
+    args[n] = tensor_of(*x, x->shape.data(), x->strides, x->shape.rank());
+    spec.args[n] = {x->dtype, x->shape.rank(), inner, shape};
+    operands[n++] = std::move(x);
+  };
+  for (const Value *x : xs)
+    add(dense(x, where), Inner::dense, known(x->shape, n));
+  const Shape *result = known(type.shape, op.kind == OpKind::window ? 3 : 2);
+  add(make_splat(0, type.dtype, type.shape), Inner::repeated, result);
+  spec.num_args = n;
+  spec.result = {type.dtype, type.shape.rank(), Inner::dense, result};
+  for (size_t i = 0; i + 1 < attrs.size(); ++i)
+    if (auto *list = std::get_if<std::vector<int64_t>>(&attrs[i]))
+      key.insert(key.end(), list->begin(), list->end());
+    else
+      key.push_back(std::get<int64_t>(attrs[i]));
+  const etch_module_t *module =
+      find_kernel(spec.key(number_of(key)), spec, where);
+  run(module, op, {args, size_t(n)},
+      tensor_of(*y, y->shape.data(), y->strides, y->shape.rank()),
+      op.kind == OpKind::convolution ? 8 * work : work, where);
+  return y;
+}
+
 uint64_t etch::eager_kernel_runs() noexcept {
   return detail::thread_state().kernel_runs;
 }
@@ -295,6 +354,9 @@ ValueRef detail::run_kernel(const OpInfo &op, std::span<const Value *const> xs,
     return run_pointwise(op, xs, attrs, type, where);
   case OpKind::contraction:
     return run_matmul(op, xs, attrs, type, where);
+  case OpKind::convolution:
+  case OpKind::window:
+    return run_windows(op, xs, attrs, type, where);
   case OpKind::reduction:
   case OpKind::scan:
   case OpKind::indexed:
