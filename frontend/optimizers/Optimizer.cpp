@@ -13,10 +13,15 @@ namespace etch {
 Optimizer::~Optimizer() = default;
 
 void Optimizer::update(SourceLocation l) {
+  LocationScope scope(l);
+  NoGrad no_grad;
+  update_all(with_gradients());
+}
+
+Variables Optimizer::with_gradients() const {
   if (!target)
     throw ValueError("update: the optimizer has no target, call setup(model)",
-                     Location(l));
-  LocationScope scope(l);
+                     Location().in_user_code());
   NoGrad no_grad;
   Variables params = target->params();
   auto keep_those_with_gradient = [&] {
@@ -28,7 +33,7 @@ void Optimizer::update(SourceLocation l) {
     hook(params);
     keep_those_with_gradient();
   }
-  update_all(params);
+  return params;
 }
 
 void Optimizer::update_all(const Variables &params) {

@@ -1,4 +1,4 @@
-//===- Optimizers.cpp - SGD, MomentumSGD, AdaGrad, AdaDelta, Adam ---------===//
+//===- Optimizers.cpp - updates of single parameters ----------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
@@ -49,6 +49,31 @@ void Adam::update_one(Variable w, const Variable &g) {
   m.assign(m + (1 - beta1) * (g - m));
   v.assign(v + (1 - beta2) * (g * g - v));
   w.assign(w - rate.astype(w.dtype()) * m / (sqrt(v) + eps));
+}
+
+void AdamW::update_all(const Variables &params) {
+  Variable &power1 = shared_state("beta1_power", 1.0);
+  Variable &power2 = shared_state("beta2_power", 1.0);
+  power1.assign(power1 * beta1);
+  power2.assign(power2 * beta2);
+  rate = lr / (1 - power1);
+  root = sqrt(1 - power2);
+  Optimizer::update_all(params);
+  rate = root = Variable();
+}
+
+void AdamW::update_one(Variable w, const Variable &g) {
+  Variable &m = state_of(w, "m"), &v = state_of(w, "v");
+  m.assign(m + (1 - beta1) * (g - m));
+  v.assign(v + (1 - beta2) * (g * g - v));
+  Variable step = m / (sqrt(v) / root.astype(w.dtype()) + eps);
+  w.assign(w * (1 - lr * weight_decay) - rate.astype(w.dtype()) * step);
+}
+
+void RMSprop::update_one(Variable w, const Variable &g) {
+  Variable &v = state_of(w, "v");
+  v.assign(alpha * v + (1 - alpha) * g * g);
+  w.assign(w - lr * g / (sqrt(v) + eps));
 }
 
 } // namespace etch

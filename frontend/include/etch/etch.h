@@ -22,6 +22,7 @@
 #include "etch/image.h"      // IWYU pragma: export
 #include "etch/index.h"      // IWYU pragma: export
 #include "etch/layers.h"     // IWYU pragma: export
+#include "etch/lbfgs.h"      // IWYU pragma: export
 #include "etch/memory.h"     // IWYU pragma: export
 #include "etch/models.h"     // IWYU pragma: export
 #include "etch/operators.h"  // IWYU pragma: export

@@ -49,6 +49,8 @@ protected:
   virtual void update_all(const Variables &params);
   /// Gives one parameter new contents, by assign().
   virtual void update_one(Variable param, const Variable &grad) = 0;
+  /// The parameters that have a gradient after all hooks.
+  Variables with_gradients() const;
 
 private:
   struct Slot {
@@ -152,6 +154,41 @@ private:
   void update_all(const Variables &params) override;
   void update_one(Variable w, const Variable &g) override;
   Variable rate; ///< of the present update
+};
+
+struct AdamWOptions {
+  double lr = 0.001;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double eps = 1e-8;
+  double weight_decay = 0.01; ///< of the weights themselves, times lr
+};
+/// m and v as Adam's;  w *= 1 - lr weight_decay;
+/// w -= lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps). As PyTorch has
+/// it: eps is outside of the correction, unlike Adam's.
+class AdamW : public OptimizerOf<AdamW>, public AdamWOptions {
+public:
+  explicit AdamW(const AdamWOptions &options = {}) : AdamWOptions(options) {}
+
+private:
+  void update_all(const Variables &params) override;
+  void update_one(Variable w, const Variable &g) override;
+  Variable rate, root; ///< of the present update
+};
+
+struct RMSpropOptions {
+  double lr = 0.01;
+  double alpha = 0.99;
+  double eps = 1e-8;
+};
+/// v = alpha v + (1 - alpha) g²;  w -= lr g / (sqrt(v) + eps)
+class RMSprop : public OptimizerOf<RMSprop>, public RMSpropOptions {
+public:
+  explicit RMSprop(const RMSpropOptions &options = {})
+      : RMSpropOptions(options) {}
+
+private:
+  void update_one(Variable w, const Variable &g) override;
 };
 
 // Hooks.

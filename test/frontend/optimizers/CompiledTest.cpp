@@ -15,10 +15,10 @@ namespace {
 
 struct Run {
   std::vector<double> losses, weights;
-  int recordings = 0;
+  int recordings = 0, programs = 0;
 };
 
-/// Six steps of a net whose weights are drawn in the first one.
+/// Twenty steps of a net whose weights are drawn in the first one.
 template <class O, class Prepare>
 Run train(bool compiled, O optimizer, Prepare prepare) {
   random::seed(3);
@@ -36,7 +36,7 @@ Run train(bool compiled, O optimizer, Prepare prepare) {
   };
   auto step = compile(body);
   Run run;
-  for (int i = 0; i < 6; ++i) {
+  for (int i = 0; i < 20; ++i) {
     if constexpr (requires { optimizer.lr; })
       optimizer.lr = 0.1 / (i + 1);
     run.losses.push_back((compiled ? step(x, t) : body(x, t)).item());
@@ -45,6 +45,7 @@ Run train(bool compiled, O optimizer, Prepare prepare) {
     for (double w : p.to_vector())
       run.weights.push_back(w);
   run.recordings = step.trace_count();
+  run.programs = step.compile_count();
   return run;
 }
 
@@ -53,6 +54,7 @@ template <class O, class Prepare> void expect_same(O optimizer, Prepare p) {
   EXPECT_EQ(eager.losses, compiled.losses);
   EXPECT_EQ(eager.weights, compiled.weights);
   EXPECT_EQ(compiled.recordings, 1);
+  EXPECT_EQ(compiled.programs, 1);
 }
 constexpr auto nothing = [](MLP &, Optimizer &) {};
 
@@ -62,6 +64,8 @@ TEST(CompiledTraining, C150_EveryOptimizer) {
   expect_same(AdaGrad(), nothing);
   expect_same(AdaDelta(), nothing);
   expect_same(Adam(), nothing);
+  expect_same(AdamW(), nothing);
+  expect_same(RMSprop(), nothing);
 }
 
 TEST(CompiledTraining, C085_C150_EveryHook) {

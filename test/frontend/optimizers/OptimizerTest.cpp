@@ -44,6 +44,11 @@ TEST(Optimizers, C082_Sgd) { expect_three_steps(SGD({.lr = 0.1}), "sgd"); }
 TEST(Optimizers, C084_AdaGrad) { expect_three_steps(AdaGrad(), "adagrad"); }
 TEST(Optimizers, C084_AdaDelta) { expect_three_steps(AdaDelta(), "adadelta"); }
 TEST(Optimizers, C084_Adam) { expect_three_steps(Adam(), "adam"); }
+TEST(Optimizers, C083_MomentumDefaults) {
+  expect_three_steps(MomentumSGD(), "momentum");
+}
+TEST(Optimizers, AdamW) { expect_three_steps(AdamW(), "adamw"); }
+TEST(Optimizers, RMSprop) { expect_three_steps(RMSprop(), "rmsprop"); }
 
 TEST(Optimizers, C084_Defaults) {
   EXPECT_EQ(SGD().lr, 0.01);
@@ -57,6 +62,8 @@ TEST(Optimizers, C084_Defaults) {
   EXPECT_EQ(AdaGrad().lr, 0.001);
   EXPECT_EQ(AdaDelta().rho, 0.95);
   EXPECT_EQ(AdaDelta().eps, 1e-6);
+  EXPECT_EQ(AdamW().weight_decay, 0.01);
+  EXPECT_EQ(RMSprop().alpha, 0.99);
 }
 
 TEST(Optimizers, C083_Momentum) {
