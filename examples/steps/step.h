@@ -87,9 +87,11 @@ inline void must_agree(const char *way, const std::string &what,
                        const Variable &eager, const Variable &other) {
   if (same_bits(eager, other))
     return;
-  modes.equal = false;
-  std::cout << way << ": " << what << " differs: " << other << ", eagerly "
-            << eager << std::endl;
+  // Nothing is equal after the first difference: one message is enough.
+  if (std::exchange(modes.equal, false))
+    std::cout << way << ": " << what << " differs\n"
+              << other << "\neagerly:\n"
+              << eager << std::endl;
 }
 
 /// f(x...) eagerly; compiled, results and gradients must have the same bits.
