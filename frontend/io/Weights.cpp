@@ -1,10 +1,10 @@
-//===- Weights.cpp - Arrays in NumPy's files ------------------------------===//
+//===- Weights.cpp - Arrays in .npz and .safetensors files ----------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "etch/array.h"
 #include "etch/layers.h"
-#include "etch/npy.h"
+#include "etch/safetensors.h"
 #include "frontend/engine/Engine.h"
 
 #include <cstring>
@@ -40,7 +40,18 @@ Variable variable_of(const io::Array &array, const std::string &path,
   return detail::make_variable(std::move(value));
 }
 
-void write(const std::string &path,
+using Writer = io::Error (*)(const std::string &, const io::Arrays &);
+using Reader = io::Error (*)(const std::string &, io::Arrays &);
+
+io::Error write_npz(const std::string &path, const io::Arrays &arrays) {
+  return io::writeNpz(path, arrays, /*compress=*/true);
+}
+
+bool is_safetensors(const std::string &path) {
+  return path.ends_with(".safetensors");
+}
+
+void write(Writer writer, const std::string &path,
            const std::vector<std::pair<std::string, Variable>> &arrays,
            SourceLocation l) {
   std::vector<detail::ValueRef> keep;
@@ -50,24 +61,40 @@ void write(const std::string &path,
       throw ValueError("save: '" + name + "' has no contents yet", Location(l));
     list.emplace_back(name, array_of(x, keep));
   }
-  check(io::writeNpz(path, list, /*compress=*/true), l);
+  check(writer(path, list), l);
+}
+
+std::map<std::string, Variable> read(Reader reader, const std::string &path,
+                                     SourceLocation l) {
+  io::Arrays list;
+  check(reader(path, list), l);
+  std::map<std::string, Variable> arrays;
+  for (const auto &[name, array] : list)
+    arrays[name] = variable_of(array, path, l);
+  return arrays;
 }
 
 } // namespace
 
 void save_npz(const std::string &path,
               const std::map<std::string, Variable> &arrays, SourceLocation l) {
-  write(path, {arrays.begin(), arrays.end()}, l);
+  write(write_npz, path, {arrays.begin(), arrays.end()}, l);
 }
 
 std::map<std::string, Variable> load_npz(const std::string &path,
                                          SourceLocation l) {
-  io::Arrays list;
-  check(io::readNpz(path, list), l);
-  std::map<std::string, Variable> arrays;
-  for (const auto &[name, array] : list)
-    arrays[name] = variable_of(array, path, l);
-  return arrays;
+  return read(io::readNpz, path, l);
+}
+
+void save_safetensors(const std::string &path,
+                      const std::map<std::string, Variable> &arrays,
+                      SourceLocation l) {
+  write(io::writeSafetensors, path, {arrays.begin(), arrays.end()}, l);
+}
+
+std::map<std::string, Variable> load_safetensors(const std::string &path,
+                                                 SourceLocation l) {
+  return read(io::readSafetensors, path, l);
 }
 
 static std::string with_suffix(const std::string &path) {
@@ -91,12 +118,14 @@ void Layer::save_weights(const std::string &path, SourceLocation l) const {
   std::vector<std::pair<std::string, Variable>> arrays;
   for (const Named &n : named_params())
     arrays.emplace_back(n.path, *n.parameter);
-  write(path, arrays, l);
+  write(is_safetensors(path) ? io::writeSafetensors : write_npz, path, arrays,
+        l);
 }
 
 void Layer::load_weights(const std::string &path, SourceLocation l) {
   detail::RecordingScope suspended(nullptr);
-  std::map<std::string, Variable> arrays = load_npz(path, l);
+  std::map<std::string, Variable> arrays =
+      read(is_safetensors(path) ? io::readSafetensors : io::readNpz, path, l);
   std::vector<Named> all = named_params();
   std::string missing;
   for (const Named &n : all) {

@@ -54,8 +54,9 @@ public:
   /// Moves all parameters to `device`. There is one device: does nothing.
   Layer &to(Device device);
 
-  /// Writes all parameters to a .npz file under their paths; the file appears
-  /// whole or not at all. IOError when it cannot be written, ValueError while a
+  /// Writes all parameters under their paths to a .npz file, or to one in the
+  /// other format if the path ends in ".safetensors"; the file appears whole or
+  /// not at all. IOError when it cannot be written, ValueError while a
   /// parameter has no contents yet.
   void save_weights(const std::string &path,
                     SourceLocation l = SourceLocation::current()) const;
@@ -189,6 +190,15 @@ void save_npz(const std::string &path,
 /// The arrays of a .npz file by name. IOError for an unreadable or corrupt one.
 std::map<std::string, Variable>
 load_npz(const std::string &path, SourceLocation l = SourceLocation::current());
+/// The same for .safetensors files, which other frameworks read, too. Of their
+/// element types float16 and bfloat16 become float32; IOError for those that
+/// Etch does not have, and for all that the format forbids.
+void save_safetensors(const std::string &path,
+                      const std::map<std::string, Variable> &arrays,
+                      SourceLocation l = SourceLocation::current());
+std::map<std::string, Variable>
+load_safetensors(const std::string &path,
+                 SourceLocation l = SourceLocation::current());
 /// Writes one array to a .npy file; ".npy" is appended if it is missing.
 void save_npy(const std::string &path, const Variable &x,
               SourceLocation l = SourceLocation::current());

@@ -133,6 +133,38 @@ TEST(Weights, C125_LoadedWeightsGiveEqualBits) {
   EXPECT_EQ(deferred[1].W.name(), "l1/W");
 }
 
+TEST(Weights, C125_SafetensorsAsWell) {
+  TemporaryFolder folder;
+  Variable x = random::randn({5, 4});
+  MLP trained({8, 3}), other({8, 3});
+  std::vector<double> expected = trained(x).to_vector();
+  trained.save_weights(folder / "w.safetensors");
+  EXPECT_EQ(test::readBytes(folder / "w.safetensors").substr(8, 1), "{");
+  other.load_weights(folder / "w.safetensors");
+  EXPECT_EQ(other(x).to_vector(), expected);
+  std::map<std::string, Variable> arrays =
+      load_safetensors(folder / "w.safetensors");
+  EXPECT_EQ(arrays.at("l1/W").shape(), (Shape{8, 3}));
+  EXPECT_EQ(arrays.at("l0/b").dtype(), f32);
+  save_safetensors(folder / "v.safetensors", {{"t", arrays.at("l1/W").T()}});
+  EXPECT_EQ(load_safetensors(folder / "v.safetensors").at("t").to_vector(),
+            arrays.at("l1/W").T().to_vector());
+  test::writeBytes(folder / "bad.safetensors", "\xff{}");
+  EXPECT_THROW(other.load_weights(folder / "bad.safetensors"), IOError);
+  EXPECT_THROW(load_safetensors(folder / "none.safetensors"), IOError);
+  std::string many;
+  for (int i = 0; i < 9; ++i)
+    many += i ? ",1" : "1";
+  std::string header = "{\"a\":{\"dtype\":\"BOOL\",\"shape\":[" + many +
+                       "],\"data_offsets\":[0,1]}}";
+  test::writeBytes(folder / "rank.safetensors",
+                   std::string(1, char(header.size())) + std::string(7, 0) +
+                       header + "x");
+  EXPECT_THAT([&] { load_safetensors(folder / "rank.safetensors"); },
+              ThrowsMessage<IOError>(HasSubstr("9 axes")));
+  EXPECT_EQ(other(x).to_vector(), expected);
+}
+
 TEST(Weights, WrongFilesChangeNothing) {
   TemporaryFolder folder;
   MLP small({3, 2}), large({3, 4});
