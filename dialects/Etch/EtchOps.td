@@ -226,6 +226,20 @@ def SliceOp : Etch_Shaped<"slice", "view", (ins Etch_Tensor:$x),
   let description = [{
     Steps may be negative, not 0. A negative start counts from the end of x.
   }];
+  let gradientCheck = [{
+    {{{7}}, {List{2}, List{1}, List{4}}},
+    {{{7}}, {List{6}, List{-2}, List{4}}},
+    {{{7}}, {List{-1}, List{-1}, List{7}}},
+    {{{5}}, {List{0}, List{1}, List{0}}},
+    {{{3, 5}}, {List{0, 1}, List{1, 2}, List{3, 2}}},
+    {{{3, 5}}, {List{2, 4}, List{-2, -3}, List{2, 2}}},
+    {{{3, 5}}, {List{1, 0}, List{1, 1}, List{1, 5}}},
+    {{{1, 4}}, {List{0, 3}, List{1, 1}, List{1, 1}}},
+    {{{0, 3}}, {List{0, 1}, List{1, 1}, List{0, 2}}},
+    {{{67, 19}}, {List{66, 0}, List{-3, 1}, List{20, 19}}},
+    {{{2, 17, 31}}, {List{0, 3, 5}, List{1, 1, 1}, List{2, 4, 20}}},
+    {{Shape{}}, {List{}, List{}, List{}}}
+  }];
   let hasFolder = 1;
 }
 def PlaceOp : Etch_Shaped<"place", "view", (ins Etch_Tensor:$x),
@@ -235,6 +249,20 @@ def PlaceOp : Etch_Shaped<"place", "view", (ins Etch_Tensor:$x),
   let description = [{
     The adjoint of slice. Steps may be negative, not 0. A negative start counts
     from the end of y.
+  }];
+  let gradientCheck = [{
+    {{{4}}, {List{2}, List{1}, 0.5, List{7}}},
+    {{{4}}, {List{6}, List{-2}, 0.0, List{7}}},
+    {{{7}}, {List{-1}, List{-1}, 0.0, List{7}}},
+    {{{0}}, {List{0}, List{1}, 2.0, List{5}}},
+    {{{3, 2}}, {List{0, 1}, List{1, 2}, 0.0, List{3, 5}}},
+    {{{2, 2}}, {List{2, 4}, List{-2, -3}, 0.5, List{3, 5}}},
+    {{{1, 5}}, {List{1, 0}, List{1, 1}, 0.0, List{3, 5}}},
+    {{{1, 1}}, {List{0, 3}, List{1, 1}, 0.0, List{1, 4}}},
+    {{{0, 2}}, {List{0, 1}, List{1, 1}, 0.0, List{0, 3}}},
+    {{{20, 19}}, {List{66, 0}, List{-3, 1}, 0.0, List{67, 19}}},
+    {{{2, 4, 20}}, {List{0, 3, 5}, List{1, 1, 1}, -0.5, List{2, 17, 31}}},
+    {{Shape{}}, {List{}, List{}, 0.0, List{}}}
   }];
   let expands = 1;
   let hasFolder = 1;

@@ -54,9 +54,9 @@ PhiloxBlock philox4x32(PhiloxBlock counter, ScalarExpr key0, ScalarExpr key1) {
 
 ScalarExpr philox(ScalarExpr counter, ScalarExpr key, Type element) {
   ScalarExpr zero = word(counter, 0);
-  PhiloxBlock block = philox4x32(
-      {{low(counter), shiftRight(counter, 32), zero, zero}}, low(key),
-      shiftRight(key, 32));
+  PhiloxBlock block =
+      philox4x32({{low(counter), shiftRight(counter, 32), zero, zero}},
+                 low(key), shiftRight(key, 32));
   // Exact: as many bits as the type has, through integers that the machine
   // converts.
   auto convert = [&](const ScalarExpr &x) {
@@ -68,8 +68,8 @@ ScalarExpr philox(ScalarExpr counter, ScalarExpr key, Type element) {
     return convert(shiftRight(first, 8)) * 0x1p-24;
   ScalarExpr upper = shiftRight(second, 5);
   ScalarExpr five = second.make<arith::AndIOp>(second, word(second, 31));
-  ScalarExpr lower = shiftRight(first, 11) +
-                     five.make<arith::ShLIOp>(five, word(five, 21));
+  ScalarExpr lower =
+      shiftRight(first, 11) + five.make<arith::ShLIOp>(five, word(five, 21));
   return (convert(upper) * 0x1p26 + convert(lower)) * 0x1p-53;
 }
 
