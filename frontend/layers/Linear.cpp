@@ -5,8 +5,8 @@
 #include "etch/array.h"
 #include "etch/functions.h"
 #include "etch/layers.h"
-#include "etch/random.h"
 #include "frontend/engine/Engine.h"
+#include "frontend/layers/Draw.h"
 
 #include <cmath>
 
@@ -41,25 +41,10 @@ void Linear::setup() {
     draw(options.in_size);
 }
 
-// The product is taken in the weights' own precision, as NumPy does for an
-// array of that type and a number.
 void Linear::draw(int64_t in_size) {
-  detail::RecordingScope suspended(nullptr);
-  Shape shape{in_size, out_size};
-  Variable normal = random::randn(shape);
-  double scale = std::sqrt(1.0 / double(in_size));
-  std::span<const double> draws = normal.span<const double>();
-  if (options.dtype == f32) {
-    std::vector<float> values(draws.begin(), draws.end());
-    for (float &v : values)
-      v *= float(scale);
-    init_param(W, from_data(std::span<const float>(values), shape));
-  } else {
-    std::vector<double> values(draws.begin(), draws.end());
-    for (double &v : values)
-      v *= scale;
-    init_param(W, from_data(std::span<const double>(values), shape));
-  }
+  init_param(W, detail::draw_normal({in_size, out_size},
+                                    std::sqrt(1.0 / double(in_size)),
+                                    options.dtype));
 }
 
 Variable Linear::forward(const Variable &x) {

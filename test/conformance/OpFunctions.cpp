@@ -40,6 +40,8 @@ std::vector<int> ints_of(const Json &list) {
   return values;
 }
 
+int64_t int_of(const Json &number) { return int64_t(number.number()); }
+
 Reduce reduce_of(const Json &a) {
   Reduce options;
   if (!a["axis"].is_null())
@@ -169,6 +171,41 @@ const std::map<std::string, Rule> &rules() {
        }},
       {"binary_cross_entropy",
        [](auto &x, auto &) { return binary_cross_entropy(x[0], x[1]); }},
+      {"conv2d",
+       [](auto &x, auto &a) {
+         return conv2d(x[0], x[1], x[2],
+                       {.stride = int_of(a["stride"]),
+                        .pad = int_of(a["pad"]),
+                        .dilation = int_of(a["dilation"]),
+                        .groups = int_of(a["groups"])});
+       }},
+      {"deconv2d",
+       [](auto &x, auto &a) {
+         return deconv2d(
+             x[0], x[1], x[2],
+             {.stride = int_of(a["stride"]), .pad = int_of(a["pad"])});
+       }},
+      {"pooling",
+       [](auto &x, auto &a) {
+         return pooling(
+             x[0], int_of(a["kernel_size"]),
+             {.stride = int_of(a["stride"]), .pad = int_of(a["pad"])});
+       }},
+      {"average_pooling",
+       [](auto &x, auto &a) {
+         return average_pooling(
+             x[0], int_of(a["kernel_size"]),
+             {.stride = int_of(a["stride"]), .pad = int_of(a["pad"])});
+       }},
+      {"global_average_pooling",
+       [](auto &x, auto &) { return global_average_pooling(x[0]); }},
+      {"im2col",
+       [](auto &x, auto &a) {
+         return im2col(x[0], int_of(a["kernel_size"]),
+                       {.stride = int_of(a["stride"]),
+                        .pad = int_of(a["pad"]),
+                        .to_matrix = a["to_matrix"].boolean()});
+       }},
       {"nth_derivative",
        [](auto &x, auto &) { return nth_derivative_of(x[0]); }},
   };

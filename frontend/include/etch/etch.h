@@ -10,6 +10,7 @@
 #include "etch/compile.h"    // IWYU pragma: export
 #include "etch/config.h"     // IWYU pragma: export
 #include "etch/control_flow.h" // IWYU pragma: export
+#include "etch/convolution.h" // IWYU pragma: export
 #include "etch/cuda.h"       // IWYU pragma: export
 #include "etch/dataset.h"    // IWYU pragma: export
 #include "etch/datasets.h"   // IWYU pragma: export
