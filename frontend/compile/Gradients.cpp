@@ -271,3 +271,12 @@ Variables Tracer::grad(const Variable &y, std::span<const Variable> xs,
     gs.push_back(pick < 0 ? Variable() : handle(e.first_value + pick));
   return gs;
 }
+
+Variable Tracer::leaf(const Variable &x, const Location &where) {
+  std::vector<int64_t> shape(x.shape().begin(), x.shape().end());
+  Variable y = detail::apply(OpId::Reshape, {x}, {std::move(shape)}, where);
+  uint16_t &flags = t->values[size_t(y.node()->index)].flags;
+  flags &= uint16_t(~Node::constant);
+  y.node()->flags = flags;
+  return y;
+}

@@ -95,6 +95,7 @@ public:
   Variables branch(const Variable &pred, const BranchFunction &then,
                    const BranchFunction &otherwise,
                    const Location &where) override;
+  Variable leaf(const Variable &x, const Location &where) override;
   void host_draw(const Location &where) override;
 
 private:

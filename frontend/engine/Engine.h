@@ -133,6 +133,8 @@ public:
   virtual Variables branch(const Variable &pred, const BranchFunction &then,
                            const BranchFunction &otherwise,
                            const Location &where) = 0;
+  /// x as a value of its own, to which gradients flow whatever x is.
+  virtual Variable leaf(const Variable &x, const Location &where) = 0;
   /// The host's random stream is about to be drawn from.
   virtual void host_draw(const Location &where) { (void)where; }
   /// Whether x is a value of the call that is being recorded.
