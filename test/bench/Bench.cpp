@@ -153,6 +153,8 @@ int main(int argc, char **argv) {
   std::vector<Case> cases = roofCases();
   for (Case &c : matmulCases())
     cases.push_back(std::move(c));
+  for (Case &c : convolutionCases())
+    cases.push_back(std::move(c));
   stepFigures(cases, figures);
   std::erase_if(cases, [&](const Case &c) {
     return c.system != "roof" && c.workload.find(only) == std::string::npos;

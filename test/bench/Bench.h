@@ -57,6 +57,7 @@ bool report(const std::vector<Case> &cases, const Roofs &roofs,
 
 // The parts of the bench.
 std::vector<Case> matmulCases();
+std::vector<Case> convolutionCases();
 void stepFigures(std::vector<Case> &cases, std::vector<Figure> &figures);
 void compileFigures(std::vector<Figure> &figures, const char *self);
 /// What a child process of compileFigures does: one result of a compiled step.
