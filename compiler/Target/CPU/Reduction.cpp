@@ -255,8 +255,9 @@ void Reduction::emitColumns() {
   lanes = k.commonLanes();
   int64_t strip = 8 * lanes, rows = kLanes;
   if (inner.isKnown()) {
-    lanes = std::min<int64_t>(lanes, llvm::PowerOf2Ceil(inner.known));
-    strip = std::min<int64_t>(strip, llvm::alignTo(inner.known, lanes));
+    int64_t columns = std::max<int64_t>(inner.known, 1);
+    lanes = std::min<int64_t>(lanes, llvm::PowerOf2Ceil(columns));
+    strip = std::min<int64_t>(strip, llvm::alignTo(columns, lanes));
   }
   if (extent.isKnown())
     rows = std::min<int64_t>(
