@@ -33,5 +33,6 @@
 #include "etch/recurrent.h"  // IWYU pragma: export
 #include "etch/transforms.h" // IWYU pragma: export
 #include "etch/variable.h"   // IWYU pragma: export
+#include "etch/vision.h"     // IWYU pragma: export
 
 #endif // ETCH_ETCH_H

@@ -182,6 +182,18 @@ private:
   LayerNormOptions options;
 };
 
+/// dropout(): in training, elements become 0 with probability `ratio`; in test
+/// mode the input as it is. The ratio may change from call to call.
+class Dropout : public Layer {
+public:
+  explicit Dropout(double ratio = 0.5) : ratio(ratio) {}
+  Dropout(Layer &owner, std::string name, double ratio = 0.5)
+      : Layer(owner, std::move(name)), ratio(ratio) {}
+  Variable forward(const Variable &x) override;
+
+  double ratio;
+};
+
 /// Writes arrays to a .npz file, which NumPy reads, too; it appears whole or
 /// not at all. IOError when it cannot be written.
 void save_npz(const std::string &path,

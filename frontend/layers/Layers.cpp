@@ -1,9 +1,9 @@
-//===- Normalisation.cpp - BatchNorm, LayerNorm, EmbedID ------------------===//
+//===- Layers.cpp - BatchNorm, LayerNorm, EmbedID, Dropout ----------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "etch/array.h"
 #include "etch/layers.h"
+#include "etch/array.h"
 #include "etch/random.h"
 #include "frontend/engine/Engine.h"
 
@@ -115,5 +115,11 @@ void EmbedID::setup(int64_t words, int64_t size, DType dtype) {
 Variable EmbedID::forward(const Variable &indices) {
   return embed_id(indices, W);
 }
+
+//===----------------------------------------------------------------------===//
+// Dropout
+//===----------------------------------------------------------------------===//
+
+Variable Dropout::forward(const Variable &x) { return dropout(x, ratio); }
 
 } // namespace etch
