@@ -70,10 +70,11 @@ private:
 class Sequential : public Model {
 public:
   using Model::Model;
-  /// Appends a layer named by its position: "0", "1", ….
+  /// Appends a layer named by its position among layers and functions: "l0",
+  /// "l2", ….
   template <std::derived_from<Layer> L, class... Args>
   Sequential &add(Args &&...args) {
-    auto layer = std::make_unique<L>(*this, std::to_string(steps.size()),
+    auto layer = std::make_unique<L>(*this, "l" + std::to_string(steps.size()),
                                      std::forward<Args>(args)...);
     steps.push_back({[l = layer.get()](const Variable &x) { return (*l)(x); }});
     layers.push_back(std::move(layer));
@@ -85,6 +86,9 @@ public:
     return *this;
   }
   Variable forward(const Variable &x) override;
+  /// Layer i; functions do not count.
+  Layer &operator[](size_t i) { return *layers.at(i); }
+  size_t count() const { return layers.size(); }
 
 private:
   std::vector<std::unique_ptr<Layer>> layers;

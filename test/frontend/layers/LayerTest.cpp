@@ -229,7 +229,9 @@ TEST(Models, SequentialIsTheSame) {
   steps.add<Linear>(3).add(tanh).add<Linear>(2);
   random::seed(4);
   EXPECT_EQ(y.to_vector(), steps(x).to_vector());
-  EXPECT_THAT(paths(steps), ElementsAre("0/W", "0/b", "2/W", "2/b"));
+  EXPECT_THAT(paths(steps), ElementsAre("l0/W", "l0/b", "l2/W", "l2/b"));
+  EXPECT_EQ(steps.count(), 2u);
+  EXPECT_EQ(steps[1].path(), "l2");
 }
 
 TEST(Models, C080_ExactInitialWeights) {

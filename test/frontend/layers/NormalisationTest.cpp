@@ -7,6 +7,7 @@
 #include "test/support/Json.h"
 #include "test/support/Near.h"
 
+#include <cmath>
 #include <gmock/gmock.h>
 
 using namespace etch;
@@ -139,9 +140,35 @@ TEST(EmbedIdLayer, RowsOfItsWeights) {
   EXPECT_THROW(embed(array({7})), Error);
 }
 
+TEST(DropoutLayer, C075_TrainingAndTest) {
+  random::seed(0);
+  Dropout dropout;
+  Variable x = ones({1000});
+  std::vector<double> y = dropout(x).to_vector();
+  double sum = 0;
+  for (double v : y) {
+    EXPECT_TRUE(v == 0 || v == 2);
+    sum += v;
+  }
+  EXPECT_NEAR(sum / 1000, 1, 0.15);
+  EXPECT_NE(dropout(x).to_vector(), y);
+  EXPECT_TRUE(dropout.named_params().empty());
+  // The ratio is a number that programs take at each call.
+  auto program = compile([&](const Variable &x) { return dropout(x); });
+  for (double ratio : {0.43455, 0.56245, 0.0}) {
+    dropout.ratio = ratio;
+    for (double v : program(x).to_vector())
+      EXPECT_TRUE(v == 0 || std::abs(v - 1 / (1 - ratio)) < 1e-12);
+  }
+  EXPECT_EQ(program.compile_count(), 1);
+  TestMode scope;
+  EXPECT_EQ(dropout(x).to_vector(), x.to_vector());
+}
+
 TEST(Sequences, AllLayersInARow) {
   Sequential net;
-  net.add<EmbedID>(5, 4).add<LayerNorm>().add<Linear>(3).add(flatten);
+  net.add<EmbedID>(5, 4).add<LayerNorm>().add<Dropout>(0.2).add<Linear>(3).add(
+      flatten);
   EXPECT_EQ(net(array({{0, 1}, {2, 4}})).shape(), (Shape{2, 6}));
   EXPECT_EQ(net.params().size(), 5u);
 }

@@ -108,6 +108,31 @@ TEST(Vgg16, C115_AFileThatLacksWeights) {
   EXPECT_FALSE(model.named_params()[0].parameter->defined());
 }
 
+TEST(Vgg16, C115_PretrainedWeightsComeFromTheCache) {
+  TemporaryFolder folder;
+  std::filesystem::create_directory(folder / "etch");
+  Variable x = images(1, 32);
+  VGG16 vgg(narrow);
+  ResNet50 resnet(slim);
+  vgg(x), resnet(x);
+  write_weights(vgg, folder / "etch/vgg16.npz");
+  write_weights(resnet, folder / "etch/resnet50.npz");
+  const char *set = std::getenv("XDG_CACHE_HOME");
+  std::string old = set ? set : "";
+  setenv("XDG_CACHE_HOME", folder.path().c_str(), 1);
+  VisionOptions ready = narrow;
+  ready.pretrained = true;
+  ResNetOptions ready_too = slim;
+  ready_too.pretrained = true;
+  VGG16 other(ready);
+  ResNet50 deep(ready_too);
+  set ? setenv("XDG_CACHE_HOME", old.c_str(), 1) : unsetenv("XDG_CACHE_HOME");
+  EXPECT_EQ(other.named_params()[0].parameter->to_vector(),
+            contents("conv1_1/W", {2, 3, 3, 3}).to_vector());
+  TestMode scope;
+  EXPECT_TRUE(other(x).dtype() == f64 && deep(x).dtype() == f64);
+}
+
 TEST(Vgg16, C115_AZebraIsOne) {
   const char *folder = std::getenv("ETCH_DATA_DIR");
   std::string path = folder ? folder : ".";
