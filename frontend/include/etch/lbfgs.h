@@ -20,6 +20,7 @@
 
 namespace etch {
 
+/// When LBFGS stops, and how much it remembers.
 struct LBFGSOptions {
   double lr = 1;      ///< the step length that is tried first
   int history = 10;   ///< pairs of steps and gradient changes that are kept

@@ -136,6 +136,7 @@ private:
   void update_one(Variable w, const Variable &g) override;
 };
 
+/// Hyper-parameters of Adam.
 struct AdamOptions {
   double lr = 0.001; ///< step size
   double beta1 = 0.9;
@@ -156,6 +157,7 @@ private:
   Variable rate; ///< of the present update
 };
 
+/// Hyper-parameters of AdamW.
 struct AdamWOptions {
   double lr = 0.001;
   double beta1 = 0.9;
@@ -176,6 +178,7 @@ private:
   Variable rate, root; ///< of the present update
 };
 
+/// Hyper-parameters of RMSprop.
 struct RMSpropOptions {
   double lr = 0.01;
   double alpha = 0.99;
