@@ -48,7 +48,7 @@
 # the include/ folders of runtime, dialects/Etch and frontend (and their mirrors
 # in the build folder) are on the path: <etch/runtime.h>.
 # Imported targets for other needs: EtchLLD (linker library), ZLIB::ZLIB,
-# PNG::PNG, Threads::Threads.
+# PNG::PNG, JPEG::JPEG, Threads::Threads.
 
 include_guard(GLOBAL)
 include(GNUInstallDirs)
@@ -111,9 +111,8 @@ find_package(MLIR REQUIRED CONFIG PATHS ${ETCH_LLVM_ROOT}/lib/cmake/mlir
              NO_DEFAULT_PATH)
 find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)
-find_package(PNG)
-find_path(ETCH_STB stb/stb_image.h REQUIRED
-          DOC "Where stb's headers are (Debian: libstb-dev)")
+find_package(PNG REQUIRED)
+find_package(JPEG REQUIRED)
 
 set(ETCH_LLVM_TOOLS ${ETCH_LLVM_ROOT}/bin)
 set(ETCH_LLVM_LIBS ${ETCH_LLVM_ROOT}/lib)

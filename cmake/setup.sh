@@ -13,7 +13,7 @@ packages=(
   # The build
   cmake ninja-build ccache git libstdc++-12-dev
   # Libraries
-  zlib1g-dev libzstd-dev libpng-dev libstb-dev
+  zlib1g-dev libzstd-dev libpng-dev libjpeg-dev
   # Tests and benchmarks
   libgtest-dev libgmock-dev libbenchmark-dev
 )

@@ -290,14 +290,16 @@ Error etch::io::parseNpy(Stream &stream, Array &out) {
   if (!strchr("<|=?", descr[0]))
     return stream.error("unknown element type '" + descr + "'");
 
-  // The product of the extents must fit what the file can hold.
+  // The product of the extents must fit what the file can hold; as in NumPy
+  // that of the extents that are not 0 must be a number.
   bool empty = false;
-  for (int64_t extent : header.shape)
-    empty |= extent == 0;
   uint64_t element = etch_message_dtype_size(type->dtype), bytes = element;
-  for (int64_t extent : header.shape)
-    if (!empty && __builtin_mul_overflow(bytes, uint64_t(extent), &bytes))
+  for (int64_t extent : header.shape) {
+    empty |= extent == 0;
+    if (extent && (__builtin_mul_overflow(bytes, uint64_t(extent), &bytes) ||
+                   bytes > INT64_MAX))
       return stream.error("the shape is too large");
+  }
   if (empty)
     bytes = 0;
   if (bytes > stream.remaining())

@@ -238,6 +238,34 @@ Error readDirectory(const File &file, const Directory &directory,
   return {};
 }
 
+/// What concerns all members together: names, and how much they claim.
+Error checkMembers(const File &file, const std::vector<Member> &members) {
+  std::vector<std::string_view> names;
+  uint64_t compressed = 0, size = 0;
+  for (const Member &member : members) {
+    names.push_back(member.name);
+    // Members that share their data would unpack to any size.
+    if (__builtin_add_overflow(compressed, member.compressed, &compressed) ||
+        compressed > file.size())
+      return corrupt(file, "the archive's members overlap");
+    if (__builtin_add_overflow(size, member.size, &size))
+      return corrupt(file, "the archive's sizes are too large");
+  }
+  std::sort(names.begin(), names.end());
+  if (auto twice = std::adjacent_find(names.begin(), names.end());
+      twice != names.end())
+    return corrupt(file, "the array '" +
+                             std::string(twice->substr(0, twice->size() - 4)) +
+                             "' appears twice");
+  uint64_t memory =
+      uint64_t(sysconf(_SC_PHYS_PAGES)) * uint64_t(sysconf(_SC_PAGESIZE));
+  if (size > memory)
+    return {ETCH_ERROR_MEMORY, "'" + file.path() + "': its arrays take " +
+                                   std::to_string(size) +
+                                   " bytes, more than this machine has"};
+  return {};
+}
+
 Error readMember(const File &file, const Member &member, Array &out) {
   auto wrong = [&](const std::string &what) {
     return Error{ETCH_ERROR_FORMAT,
@@ -284,20 +312,20 @@ Error etch::io::readNpz(const std::string &path, Arrays &out) {
     return e;
   if (Error e = readDirectory(file, directory, members))
     return e;
-  Arrays arrays;
   constexpr std::string_view suffix = ".npy";
+  std::erase_if(members, [&](const Member &member) {
+    return !member.name.ends_with(suffix);
+  });
+  if (Error e = checkMembers(file, members))
+    return e;
+  Arrays arrays;
   for (const Member &member : members) {
-    if (!member.name.ends_with(suffix))
-      continue;
-    std::string name =
-        member.name.substr(0, member.name.size() - suffix.size());
-    for (const auto &known : arrays)
-      if (known.first == name)
-        return corrupt(file, "the array '" + name + "' appears twice");
     Array array;
     if (Error e = readMember(file, member, array))
       return e;
-    arrays.emplace_back(std::move(name), std::move(array));
+    arrays.emplace_back(
+        member.name.substr(0, member.name.size() - suffix.size()),
+        std::move(array));
   }
   out = std::move(arrays);
   return {};

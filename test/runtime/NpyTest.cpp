@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <random>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <zlib.h>
 
 using namespace etch::io;
@@ -142,6 +143,14 @@ TEST(Npy, LyingHeadersAreErrors) {
     Array array;
     EXPECT_TRUE(readNpy(folder / "a.npy", array)) << shape;
   }
+  // An extent of 0 excuses nothing.
+  for (const char *shape : {"(0, 4611686018427387904, 4611686018427387904)",
+                            "(4611686018427387904, 4611686018427387904, 0)"}) {
+    writeBytes(folder / "a.npy", fileOf("<f8", shape, ""));
+    Array array;
+    EXPECT_THAT(readNpy(folder / "a.npy", array).message,
+                HasSubstr("a.npy': the shape is too large"));
+  }
   writeBytes(folder / "a.npy", npyFile("{'descr': '<f8'}", "12345678"));
   Array array;
   EXPECT_TRUE(readNpy(folder / "a.npy", array));
@@ -269,6 +278,105 @@ TEST(Npz, FailureLeavesTheOldFile) {
   EXPECT_EQ(folder.count(), 1u);
   ASSERT_FALSE(readNpz(folder / "a.npz", back));
   expectSame(small, back);
+}
+
+/// The number of `bytes` bytes at a place of a zip archive.
+uint64_t numberAt(const std::string &file, size_t at, int bytes) {
+  uint64_t value = 0;
+  while (bytes--)
+    value = value << 8 | uint8_t(file[at + size_t(bytes)]);
+  return value;
+}
+void setNumber(std::string &file, size_t at, int bytes, uint64_t value) {
+  for (int i = 0; i < bytes; ++i)
+    file[at + size_t(i)] = char(value >> 8 * i);
+}
+
+TEST(Npz, Bombs) {
+  TemporaryFolder folder;
+  Array zeros = Array::make(ETCH_F64, {1 << 17});
+  memset(zeros.data.get(), 0, zeros.bytes());
+  ASSERT_FALSE(writeNpz(folder / "a.npz", {{"a", zeros}}, true));
+  std::string whole = readBytes(folder / "a.npz");
+  size_t entry = whole.find("PK\1\2"), end = whole.find("PK\5\6");
+  auto message = [&](const std::string &file) {
+    writeBytes(folder / "b.npz", file);
+    Arrays back;
+    Error e = readNpz(folder / "b.npz", back);
+    EXPECT_TRUE(e);
+    EXPECT_THAT(e.message, HasSubstr(folder / "b.npz"));
+    return e.message;
+  };
+  // Many names of the same data.
+  std::string shared = whole.substr(0, entry);
+  for (char c : std::string("abcdefghijklmnopqrstuvwxyz")) {
+    std::string copy = whole.substr(entry, end - entry);
+    copy[46] = c;
+    shared += copy;
+  }
+  std::string tail = whole.substr(end);
+  setNumber(tail, 8, 2, 26);
+  setNumber(tail, 10, 2, 26);
+  setNumber(tail, 12, 4, shared.size() - entry);
+  EXPECT_THAT(message(shared + tail), HasSubstr("overlap"));
+  // A size that cannot have been packed like that; one that is too small.
+  std::string lie = whole;
+  setNumber(lie, entry + 24, 4, 0xfffffff0);
+  EXPECT_THAT(message(lie), HasSubstr("contradict"));
+  lie = whole;
+  setNumber(lie, entry + 24, 4, numberAt(whole, entry + 24, 4) - 8);
+  EXPECT_THAT(message(lie), HasSubstr("truncated"));
+  // The directory's length, offset and count beyond the file.
+  for (size_t field : {12, 16}) {
+    lie = whole;
+    setNumber(lie, end + field, 4, 0x7fffffff);
+    EXPECT_THAT(message(lie), HasSubstr("outside the file"));
+  }
+  lie = whole;
+  setNumber(lie, end + 10, 2, 0xfffe);
+  EXPECT_THAT(message(lie), HasSubstr("outside the file"));
+  lie = whole;
+  setNumber(lie, entry + 42, 4, 0x7fffffff);
+  EXPECT_THAT(message(lie), HasSubstr("outside the file"));
+}
+
+TEST(Npz, ManyNamesTakeNoTime) {
+  TemporaryFolder folder;
+  Array one = arrayOf<float>(ETCH_F32, {}, {1});
+  Arrays arrays, back;
+  for (int i = 0; i < 3000; ++i)
+    arrays.emplace_back("n" + std::to_string(i), one);
+  ASSERT_FALSE(writeNpz(folder / "a.npz", arrays));
+  ASSERT_FALSE(readNpz(folder / "a.npz", back));
+  EXPECT_EQ(back.size(), 3000u);
+}
+
+TEST(Npz, C124_AProcessKilledInASaveLeavesTheOldFile) {
+  TemporaryFolder folder;
+  std::string path = folder / "a.npz";
+  Array array = Array::make(ETCH_F64, {1 << 16});
+  auto fill = [&](double value) {
+    std::fill_n(static_cast<double *>(array.data.get()), 1 << 16, value);
+  };
+  fill(0);
+  ASSERT_FALSE(writeNpz(path, {{"x", array}}));
+  for (int round = 0; round < 20; ++round) {
+    pid_t child = fork();
+    if (child == 0) {
+      for (double value = 1;; ++value) {
+        fill(value);
+        writeNpz(path, {{"x", array}});
+      }
+    }
+    usleep(useconds_t(1000 + 700 * round));
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    Arrays back;
+    Error e = readNpz(path, back);
+    ASSERT_FALSE(e) << e.message;
+    std::vector<double> values = valuesOf<double>(back.at(0).second);
+    EXPECT_EQ(std::count(values.begin(), values.end(), values[0]), 1 << 16);
+  }
 }
 
 } // namespace

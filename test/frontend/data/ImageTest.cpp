@@ -104,7 +104,7 @@ TEST(Image, BrokenFilesAreRefused) {
   for (size_t n = 8; n < png.size(); ++n)
     refuses(png.substr(0, n), "truncated");
   for (size_t n = 3; n < jpg.size() - 1; n += 7)
-    refuses(jpg.substr(0, n), "JPEG file is");
+    refuses(jpg.substr(0, n), "the JPEG file cannot be read");
   for (size_t i = 8; i < png.size(); i += 3) {
     std::string bad = png;
     bad[i] ^= 4;
@@ -126,7 +126,8 @@ TEST(Image, BrokenFilesAreRefused) {
   refuses(with_size("\0\0\x40\0\0\0\x40\0"), "more than 100 million");
   refuses(with_size("\xff\xff\xff\xff\xff\xff\xff\xff"), "");
   refuses(with_size("\0\0\0\0\0\0\0\0"), "");
-  refuses(with_size("\0\0\0\x09\0\0\0\x09"), "corrupt"); // too few pixels
+  refuses(with_size("\0\0\0\x09\0\0\0\x09"),
+          "Not enough image data"); // too few pixels
 }
 
 TEST(Image, ResizeIsLinear) {
