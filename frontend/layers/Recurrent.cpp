@@ -54,13 +54,15 @@ RNN::RNN(Layer &owner, std::string name, int64_t hidden_size,
       x2h(*this, "x2h", hidden_size, to_hidden(o)),
       h2h(*this, "h2h", hidden_size, within(o, o.in_size ? hidden_size : 0)) {}
 
-Variable RNN::forward(const Variable &x) {
+Variable RNN::next(const Variable &x, const Variable &h) {
   Variable a = x2h(x);
-  if (Variable last = state.get(); last.defined())
-    a = a + h2h(last);
-  Variable next = tanh(a);
-  state.set(next, path());
-  return next;
+  return tanh(h.defined() ? a + h2h(h) : a);
+}
+
+Variable RNN::forward(const Variable &x) {
+  Variable h = next(x, state.get());
+  state.set(h, path());
+  return h;
 }
 
 #define ETCH_LSTM_GATES(options)                                               \
@@ -92,20 +94,23 @@ void LSTM::set_state(const Variable &h, const Variable &c) {
   cell.set(c, path());
 }
 
-Variable LSTM::forward(const Variable &x) {
-  Variable last = hidden.get();
+std::pair<Variable, Variable> LSTM::next(const Variable &x, const Variable &h,
+                                         const Variable &c) {
   auto gate = [&](Linear &of_x, Linear &of_h) {
     Variable a = of_x(x);
-    return last.defined() ? a + of_h(last) : a;
+    return h.defined() ? a + of_h(h) : a;
   };
   Variable f = sigmoid(gate(x2f, h2f));
   Variable i = sigmoid(gate(x2i, h2i));
   Variable o = sigmoid(gate(x2o, h2o));
   Variable u = tanh(gate(x2u, h2u));
-  Variable before = cell.get();
-  Variable next = before.defined() ? f * before + i * u : i * u;
-  Variable h = o * tanh(next);
-  set_state(h, next);
+  Variable cell = c.defined() ? f * c + i * u : i * u;
+  return {o * tanh(cell), cell};
+}
+
+Variable LSTM::forward(const Variable &x) {
+  auto [h, c] = next(x, hidden.get(), cell.get());
+  set_state(h, c);
   return h;
 }
 

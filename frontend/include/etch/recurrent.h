@@ -53,6 +53,9 @@ public:
   RNN(Layer &owner, std::string name, int64_t hidden_size,
       const RecurrentOptions &options = {});
   Variable forward(const Variable &x) override;
+  /// The next h after this one, or without one; leaves the layer's own alone:
+  /// what a loop does that carries h itself, such as scan().
+  Variable next(const Variable &x, const Variable &h);
   /// Forgets all steps.
   void reset_state() { state.reset(); }
   /// The hidden state; empty before the first step.
@@ -75,6 +78,10 @@ public:
   LSTM(Layer &owner, std::string name, int64_t hidden_size,
        const RecurrentOptions &options = {});
   Variable forward(const Variable &x) override;
+  /// The next h and c after these, or without any; leaves the layer's own
+  /// alone: what a loop does that carries them itself, such as scan().
+  std::pair<Variable, Variable> next(const Variable &x, const Variable &h,
+                                     const Variable &c);
   /// Forgets all steps.
   void reset_state();
   /// The hidden state and the cell; empty before the first step.

@@ -8,7 +8,9 @@
 #include "test/support/Near.h"
 
 #include <algorithm>
+#include <cmath>
 #include <gmock/gmock.h>
+#include <iostream>
 
 using namespace etch;
 using test::Json;
@@ -315,6 +317,157 @@ TEST(Recurrent, C136_Check) {
   program(x), program(x);
   CheckReport report = program.check(x);
   EXPECT_TRUE(report) << report.difference;
+}
+
+/// Loss and gradients of a window of `steps` by scan(), or step by step.
+template <class N, class Scan>
+std::vector<double> scanned(int64_t steps, Scan scan_window, bool compiled) {
+  random::seed(0);
+  N net(4);
+  window(net, sequence(2)); // draws the weights
+  net.rnn.reset_state();
+  auto body = [&](const Variable &xs) {
+    Variable hs = scan_window(net.rnn, xs);
+    Variable loss =
+        mean_squared_error(net.fc(hs.reshape(-1, 4)), xs.reshape(-1, 1) * 0.5);
+    net.clear_grads();
+    loss.backward();
+    return loss;
+  };
+  auto program = compile(body);
+  Variable xs = stack(sequence(steps));
+  std::vector<double> all{(compiled ? program(xs) : body(xs)).item()};
+  for (const Variable &p : net.params())
+    for (double g : p.grad().to_vector())
+      all.push_back(g);
+  return all;
+}
+
+TEST(Recurrent, C122_StepsOfScan) {
+  auto rnn_steps = [](RNN &rnn, const Variable &xs) {
+    Variables hs;
+    for (int64_t i = 0; i < xs.len(); ++i)
+      hs.push_back(rnn(xs[i]));
+    return stack(hs);
+  };
+  auto rnn_scan = [](RNN &rnn, const Variable &xs) {
+    Variable zero = zeros({xs.shape(1), 4});
+    return scan(
+               [&](const Variable &h, const Variable &x) {
+                 Variable next = rnn.next(x, h);
+                 return std::pair(next, next);
+               },
+               zero, xs)
+        .second;
+  };
+  auto lstm_scan = [](LSTM &lstm, const Variable &xs) {
+    Variable zero = zeros({xs.shape(1), 4});
+    return scan(
+               [&](const Variables &state, const Variables &x) {
+                 auto [h, c] = lstm.next(x[0], state[0], state[1]);
+                 return std::pair(Variables{h, c}, Variables{h});
+               },
+               Variables{zero, zero}, Variables{xs})
+        .second[0];
+  };
+  std::vector<double> eager = scanned<SimpleRnn>(7, rnn_scan, false);
+  EXPECT_EQ(scanned<SimpleRnn>(7, rnn_scan, true)[0], eager[0]);
+  EXPECT_TRUE(
+      near(scanned<SimpleRnn>(7, rnn_steps, false), eager, 1e-12, 1e-15));
+  EXPECT_EQ(scanned<BetterRnn>(7, lstm_scan, true)[0],
+            scanned<BetterRnn>(7, lstm_scan, false)[0]);
+}
+
+/// The book's steps 59 and 60, compiled: a call is a window of 30 steps, or the
+/// rest of an epoch.
+struct Sine {
+  std::vector<double> means; ///< by epoch
+  double prediction = 0;     ///< mean error for a cosine, one step ahead
+  int programs = 0;
+};
+template <class L> Sine learn_sine(int64_t batch, int epochs) {
+  random::seed(0);
+  SinCurve data;
+  struct Both : Model {
+    L rnn{*this, "rnn", 100};
+    Linear fc{*this, "fc", 1};
+    Variable forward(const Variable &x) override { return fc(rnn(x)); }
+  } model;
+  auto optimizer = Adam().setup(model);
+  auto learn = compile([&](const Variable &xs, const Variable &ts) {
+    Variable loss;
+    for (int64_t i = 0; i < xs.len(); ++i) {
+      Variable own = mean_squared_error(model(xs[i]), ts[i]);
+      loss = loss.defined() ? loss + own : own;
+    }
+    model.clear_grads();
+    loss.backward();
+    loss.unchain_backward();
+    optimizer.update();
+    return loss;
+  });
+  const int64_t jump = data.len() / batch,
+                steps = (data.len() + batch - 1) / batch;
+  auto part = [&](int64_t first, int64_t count) {
+    std::vector<int64_t> indices;
+    for (int64_t step = first; step < first + count; ++step)
+      for (int64_t i = 0; i < batch; ++i)
+        indices.push_back((i * jump + step) % data.len());
+    Sample s = data.batch(indices);
+    s.x = s.x.reshape(count, batch, 1);
+    s.t = s.t.reshape(count, batch, 1);
+    return s;
+  };
+  Sine result;
+  for (int epoch = 0; epoch < epochs; ++epoch) {
+    model.rnn.reset_state();
+    double sum = 0;
+    for (int64_t at = 0; at < steps; at += 30) {
+      int64_t count = std::min<int64_t>(30, steps - at);
+      // A rest that is not the end of the data is not learned.
+      if (count < 30 && at + count != data.len()) {
+        NoGrad no_grad;
+        Sample s = part(at, count);
+        for (int64_t i = 0; i < count; ++i)
+          sum += mean_squared_error(model(s.x[i]), s.t[i]).item();
+      } else {
+        Sample s = part(at, count);
+        sum += learn(s.x, s.t).item();
+      }
+    }
+    result.means.push_back(sum / double(steps));
+  }
+  result.programs = learn.compile_count();
+  NoGrad no_grad;
+  model.rnn.reset_state();
+  std::vector<double> curve = cos(linspace(0, 4 * M_PI, 1000)).to_vector();
+  auto predict = compile([&](const Variable &x) { return model(x); });
+  for (size_t i = 0; i + 1 < curve.size(); ++i)
+    result.prediction +=
+        std::abs(predict(Variable(curve[i]).reshape(1, 1)).item() -
+                 curve[i + 1]) /
+        double(curve.size() - 1);
+  return result;
+}
+
+TEST(Recurrent, C094_C095_SineCompiled) {
+  Sine rnn = learn_sine<RNN>(1, 100), lstm = learn_sine<LSTM>(30, 100);
+  // The first window, those behind it, and the rest of the 999 steps.
+  EXPECT_EQ(rnn.programs, 3);
+  EXPECT_EQ(lstm.programs, 1);
+  EXPECT_LT(lstm.prediction, rnn.prediction);
+  Json figures = Json::data("recurrent.json");
+  EXPECT_TRUE(
+      near({rnn.means[0], rnn.means[9]}, figures["rnn"].numbers(), 0, 2e-6));
+  EXPECT_TRUE(
+      near({lstm.means[0], lstm.means[9], lstm.means[49], lstm.means[99]},
+           figures["lstm_compiled"].numbers(), 0, 2e-6));
+  for (auto [name, own] : {std::pair("rnn", &rnn), std::pair("lstm", &lstm)})
+    std::cout << "  " << name << ": mean loss after 1, 10, 50, 100 epochs "
+              << own->means[0] << ", " << own->means[9] << ", "
+              << own->means[49] << ", " << own->means[99]
+              << "; mean error of the cosine's prediction " << own->prediction
+              << "\n";
 }
 
 /// The book's steps 59 and 60: mean losses of some epochs. A cut and an update
