@@ -1,0 +1,221 @@
+//===- Fuzz.cpp - random programs in all modes ----------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//   etch-fuzz [--first SEED] [--count N] [--size OPS] [--aot EVERY]
+//             [--quota N] [--values DIR] [--print]
+//
+// Runs each program eagerly, compiled (twice, on one and on two threads) and
+// exported, and compares the results bit for bit; NaNs are equal. With
+// --values, leaves every value of every program in DIR for oracle.py, which
+// computes them again with NumPy. Fails where bits differ, where something is
+// refused in one mode only, or an operator or form of control flow was in less
+// than `quota` of the programs that were compiled.
+//===----------------------------------------------------------------------===//
+
+#include "test/e2e/fuzz/Program.h"
+
+#include "etch/host.h"
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+
+using namespace etch;
+using namespace etch::fuzz;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Where two results differ, or "".
+std::string difference(const Variables &a, const Variables &b) {
+  if (a.size() != b.size())
+    return std::to_string(a.size()) + " and " + std::to_string(b.size()) +
+           " results";
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (a[i].type() != b[i].type())
+      return "result " + std::to_string(i) + " is " + to_string(a[i].type()) +
+             " and " + to_string(b[i].type());
+    // Every element type fits into a double, or is compared as an integer.
+    bool whole = is_integer(a[i].dtype());
+    std::vector<double> p = whole ? std::vector<double>() : a[i].to_vector(),
+                        q = whole ? std::vector<double>() : b[i].to_vector();
+    if (whole && a[i].to_vector<int64_t>() != b[i].to_vector<int64_t>())
+      return "result " + std::to_string(i) + ": integers differ";
+    for (size_t j = 0; j < p.size(); ++j)
+      if (std::memcmp(&p[j], &q[j], sizeof p[j]) != 0 &&
+          !(std::isnan(p[j]) && std::isnan(q[j]))) {
+        char text[160];
+        std::snprintf(text, sizeof text,
+                      "result %zu of %zu, element %zu: %.17g and %.17g", i,
+                      a.size(), j, p[j], q[j]);
+        return text;
+      }
+  }
+  return "";
+}
+
+struct Options {
+  uint64_t first = 1;
+  int count = 100, size = 14, aot = 1, quota = 0;
+  std::string values;
+  bool print = false;
+};
+
+/// In how many programs each operation was.
+using Coverage = std::map<std::string, int>;
+
+void count(const std::string &text, Coverage &coverage) {
+  std::set<std::string> found;
+  for (size_t at = 0; (at = text.find("\"etch.", at)) != text.npos;) {
+    size_t end = text.find('"', at + 1);
+    found.insert(text.substr(at + 6, end - at - 6));
+    at = end;
+  }
+  for (const std::string &name : found)
+    ++coverage[name];
+}
+
+/// Programs whose gradient is refused in all modes alike.
+int refusals = 0;
+
+/// "" when all modes agree.
+std::string check(const Program &program, const Options &o,
+                  const fs::path &folder, Coverage &coverage) {
+  Variables expected;
+  std::string refused;
+  try {
+    expected = program.run(program.inputs);
+  } catch (const UserError &error) {
+    refused = error.what();
+  }
+  auto f = compile([&](const Variables &xs) { return program.run(xs); });
+  for (int threads : {1, 2}) {
+    etch_set_num_threads(threads);
+    std::string mode = "compiled, " + std::to_string(threads) + " threads: ";
+    try {
+      Variables got = f(program.inputs);
+      if (!refused.empty())
+        return mode + "runs, eager says: " + refused;
+      if (std::string d = difference(expected, got); !d.empty())
+        return mode + d;
+    } catch (const UserError &error) {
+      if (refused.empty())
+        return mode + error.what();
+    }
+    if (!refused.empty())
+      return ++refusals, "";
+    if (std::string d = difference(expected, program.run(program.inputs));
+        !d.empty())
+      return "eager, " + std::to_string(threads) + " threads: " + d;
+  }
+  count(f.program(), coverage);
+  if (f.compile_count() != 1)
+    return "compiled " + std::to_string(f.compile_count()) + " times";
+  if (o.aot && program.seed % uint64_t(o.aot) == 0) {
+    std::string name = "p" + std::to_string(program.seed);
+    export_library(f, folder / name, program.inputs);
+    Library library = load_library(folder / ("lib" + name + ".so"));
+    std::string d = difference(expected, library.run(program.inputs));
+    for (const char *suffix : {".so", ".h", ".state"})
+      fs::remove(folder / ((suffix[1] == 's' && suffix[2] == 'o' ? "lib" : "") +
+                           name + suffix));
+    if (!d.empty())
+      return "exported: " + d;
+  }
+  return "";
+}
+
+/// For oracle.py: the program's lines and all values.
+void leave(const Program &program, const std::string &dir) {
+  std::string stem = dir + "/" + std::to_string(program.seed);
+  std::ofstream(stem + ".txt") << program.text();
+  std::map<std::string, Variable> all;
+  NoGrad scope;
+  Variables values = program.values(program.inputs);
+  for (size_t i = 0; i < values.size(); ++i)
+    all["v" + std::to_string(i)] = values[i];
+  save_npz(stem + ".npz", all);
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  Options o;
+  for (int i = 1; i < argc; ++i) {
+    std::string flag = argv[i];
+    auto value = [&] { return i + 1 < argc ? argv[++i] : ""; };
+    if (flag == "--first")
+      o.first = std::strtoull(value(), nullptr, 10);
+    else if (flag == "--count")
+      o.count = std::atoi(value());
+    else if (flag == "--size")
+      o.size = std::atoi(value());
+    else if (flag == "--aot")
+      o.aot = std::atoi(value());
+    else if (flag == "--quota")
+      o.quota = std::atoi(value());
+    else if (flag == "--values")
+      o.values = value();
+    else if (flag == "--print")
+      o.print = true;
+    else
+      return std::fprintf(stderr, "etch-fuzz: unknown option %s\n", argv[i]), 2;
+  }
+  std::string folder = fs::temp_directory_path() / "etch-fuzz-XXXXXX";
+  if (!mkdtemp(folder.data()))
+    return std::perror("etch-fuzz"), 2;
+  if (!o.values.empty())
+    fs::create_directories(o.values);
+
+  setvbuf(stdout, nullptr, _IOLBF, 0); // all is there when a program crashes
+  Coverage coverage;
+  int failures = 0, orders[3] = {};
+  size_t operations = 0;
+  for (int i = 0; i < o.count; ++i) {
+    uint64_t seed = o.first + uint64_t(i);
+    std::string problem, text;
+    try {
+      Program program(seed, o.size);
+      ++orders[program.order];
+      operations += program.steps.size();
+      text = program.text();
+      if (o.print)
+        std::printf("--- program %llu\n%s", (unsigned long long)seed,
+                    text.c_str());
+      if (!o.values.empty())
+        leave(program, o.values);
+      problem = check(program, o, folder, coverage);
+    } catch (const std::exception &error) {
+      problem = error.what();
+    }
+    if (problem.empty())
+      continue;
+    ++failures;
+    std::printf("program %llu: %s\n%s", (unsigned long long)seed,
+                problem.c_str(), text.c_str());
+    std::fflush(stdout);
+  }
+  fs::remove_all(folder);
+
+  std::printf(
+      "%d programs, %zu operations; gradients of order 0/1/2: %d/%d/%d; "
+      "%d refused, "
+      "%d failed\n",
+      o.count, operations, orders[0], orders[1], orders[2], refusals, failures);
+  std::vector<std::string> names = {"loop", "cond", "gradient"};
+  for (const OpInfo &op : allOps())
+    names.push_back(op.name);
+  for (const std::string &name : names)
+    if (coverage[name] < o.quota) {
+      ++failures;
+      std::printf("%s: in %d programs, not in %d\n", name.c_str(),
+                  coverage[name], o.quota);
+    }
+  return failures != 0;
+}

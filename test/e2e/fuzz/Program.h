@@ -1,0 +1,82 @@
+//===- Program.h - random programs ------------------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A program is a list of operations on numbered values. Which operators there
+// are comes from their table, what an operator takes from its own type rule:
+// operands and attributes are drawn until the rule admits them.
+//===----------------------------------------------------------------------===//
+#ifndef ETCH_TEST_E2E_FUZZ_PROGRAM_H
+#define ETCH_TEST_E2E_FUZZ_PROGRAM_H
+
+#include "dialects/Etch/OpTable.h"
+#include "etch/etch.h"
+
+#include <random>
+#include <string>
+#include <vector>
+
+namespace etch::fuzz {
+
+/// Control flow and what users build of several operations: see Forms.cpp.
+struct Form {
+  const char *name;
+  int num_operands;
+  bool (*admits)(const Variables &xs);
+  Variable (*apply)(const Variables &xs);
+};
+std::span<const Form> all_forms();
+
+/// An operation, or a form: operands are earlier values, or -1: the number.
+struct Step {
+  OpId op;
+  std::vector<int> operands;
+  double number = 0;
+  Attrs attrs;
+  const Form *form = nullptr;
+};
+
+class Program {
+public:
+  /// Draws a program of about `size` operations, running each eagerly. What is
+  /// refused there is dropped, and most of what gives values without a finite
+  /// sum. The seed alone decides.
+  Program(uint64_t seed, int size);
+
+  /// All values, inputs first.
+  Variables values(const Variables &inputs) const;
+  /// Results that nothing reads; then the gradients of their weighted sum with
+  /// respect to the float inputs; then those of the gradients' own sum.
+  Variables run(const Variables &inputs) const;
+  /// One line for each value.
+  std::string text() const;
+
+  uint64_t seed;
+  Variables inputs;
+  std::vector<Step> steps;
+  int order = 0; ///< of the gradients in run(): 0, 1 or 2
+
+private:
+  uint64_t below(uint64_t n) { return source() % n; }
+  template <class T> const T &choose(const std::vector<T> &from) {
+    return from[below(from.size())];
+  }
+  AttrValue attribute(AttrKind kind, const Shape &x);
+  Shape shape();
+  void input(const TensorType &type);
+  bool admits(const Step &step, std::span<const TensorType> types) const;
+  bool draw_known(OpId op);
+  bool draw_fresh(OpId op);
+  bool draw_form(const Form &form);
+  bool add(Step step);
+
+  std::mt19937_64 source;
+  Variables known; ///< all values so far, inputs first once all are drawn
+};
+
+/// Applies one operation.
+Variable apply(const Step &step, const Variables &values);
+
+} // namespace etch::fuzz
+
+#endif // ETCH_TEST_E2E_FUZZ_PROGRAM_H
