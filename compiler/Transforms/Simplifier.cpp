@@ -7,6 +7,8 @@
 
 #include "compiler/Transforms/Simplifier.h"
 
+#include "compiler/Transforms/SimplifyControl.h"
+
 #include "dialects/Etch/EtchDialect.h"
 
 using namespace mlir;
@@ -132,6 +134,20 @@ Operation *Simplifier::simplifyInPlace(Operation *op) {
   return op;
 }
 
+/// A loop or branch, then what its regions hold.
+void Simplifier::simplifyControl(Operation *op) {
+  simplifyOperands(op);
+  for (Region &region : op->getRegions()) {
+    if (region.empty())
+      continue;
+    Simplifier inner(op->getContext());
+    inner.gradientsAreDone = gradientsAreDone;
+    for (Operation *part = &region.front().front(); part;)
+      part = inner.visit(part);
+  }
+  simplifyOperands(op);
+}
+
 Operation *Simplifier::pass(Operation *op) {
   positions[op] = int64_t(positions.size());
   return op->getNextNode();
@@ -149,6 +165,8 @@ Operation *Simplifier::visit(Operation *op) {
     return first;
   }
   orderOperands(op);
+  if (isControl(op))
+    simplifyControl(op);
   if (isMemoryEffectFree(op) && op->getNumRegions() == 0 &&
       !op->hasTrait<OpTrait::IsTerminator>() && op->getNumResults() == 1 &&
       !llvm::isa<GradientOp>(op)) {
@@ -167,6 +185,8 @@ void Simplifier::eraseDead(Block &block) {
     Operation *before = op->getPrevNode();
     if (isOpTriviallyDead(op))
       op->erase();
+    else if (isControl(op))
+      dropUnused(op);
     op = before;
   }
 }

@@ -40,10 +40,17 @@ public:
   /// Where a visited op stands among them; -1 if it has not been visited.
   int64_t positionOf(mlir::Operation *op) const;
 
-  /// Erases ops without uses, last to first. Ends the use of this object.
+  /// Gives `now` the place that `old` has.
+  void replace(mlir::Operation *old, mlir::Operation *now) {
+    positions[now] = positionOf(old);
+  }
+
+  /// Erases ops without uses, last to first, in regions, too. Ends the use of
+  /// this object.
   static void eraseDead(mlir::Block &block);
 
 private:
+  void simplifyControl(mlir::Operation *op);
   mlir::Operation *simplifyInPlace(mlir::Operation *op);
   bool resolveExtent(mlir::Operation *op);
   void orderOperands(mlir::Operation *op);
@@ -63,7 +70,8 @@ private:
   std::unordered_set<mlir::Operation *, Hash, Equal> seen;
 };
 
-/// Simplifies the body of a function without regard to gradients.
+/// Simplifies the body of a function, and the regions in it, without regard to
+/// gradients.
 void simplify(mlir::func::FuncOp function);
 
 } // namespace etch

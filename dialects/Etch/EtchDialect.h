@@ -22,6 +22,8 @@
 
 namespace etch {
 
+class GraphBuilder;
+
 //===----------------------------------------------------------------------===//
 // The bridge from MLIR to the op table (RuleBridge.cpp). Op classes delegate to
 // it; passes go through DifferentiableOpInterface.
@@ -48,6 +50,10 @@ llvm::SmallVector<mlir::Value> buildVjpOf(mlir::Operation *op,
                                           mlir::OpBuilder &b,
                                           mlir::ValueRange gys);
 mlir::Value buildExpansionOf(mlir::Operation *op, mlir::OpBuilder &b);
+
+/// What writes rules (see Expr.h) as ops.
+std::unique_ptr<GraphBuilder> makeGraphBuilder(mlir::OpBuilder &b,
+                                               mlir::Location loc);
 
 /// A tensor of this type with all elements equal, extents taken from `like`
 /// where they are symbolic.

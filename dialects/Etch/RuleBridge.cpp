@@ -243,6 +243,11 @@ private:
 };
 } // namespace
 
+std::unique_ptr<GraphBuilder> etch::makeGraphBuilder(OpBuilder &b,
+                                                     Location loc) {
+  return std::make_unique<MLIRGraphBuilder>(b, loc);
+}
+
 static SmallVector<GraphBuilder::Handle> tensorOperands(Operation *op,
                                                         const OpInfo &info) {
   SmallVector<GraphBuilder::Handle> handles;
