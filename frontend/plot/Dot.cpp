@@ -5,12 +5,12 @@
 #include "etch/graph.h"
 #include "etch/plot.h"
 #include "frontend/engine/Node.h"
+#include "frontend/io/ImageCodec.h"
 
 #include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <set>
 #include <spawn.h>
@@ -116,20 +116,32 @@ private:
   std::vector<Creator> pending;
 };
 
-int run_dot(std::vector<std::string> arguments) {
+/// The program's exit status, 127 if it is not there; `said` is what it wrote
+/// to stderr: that would mix with our own messages.
+int run_dot(std::vector<std::string> arguments, std::string &said) {
   std::vector<char *> argv;
   for (std::string &a : arguments)
     argv.push_back(a.data());
   argv.push_back(nullptr);
-  // Its messages would mix with the program's own.
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0)
+    return 126;
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
   pid_t pid;
   int failed =
       posix_spawnp(&pid, argv[0], &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
+  close(ends[1]);
+  char buffer[1024];
+  for (ssize_t n; !failed && (n = read(ends[0], buffer, sizeof buffer)) != 0;)
+    if (n > 0)
+      said.append(buffer, size_t(n));
+    else if (errno != EINTR)
+      break;
+  close(ends[0]);
   if (failed)
     return 127;
   int status = 0;
@@ -138,24 +150,16 @@ int run_dot(std::vector<std::string> arguments) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 126;
 }
 
-void write_file(const std::string &file, const std::string &text) {
-  std::ofstream out(file, std::ios::binary);
-  out << text;
-  out.close();
-  if (!out) {
-    std::error_code ignored;
-    std::filesystem::remove(file, ignored);
-    throw IOError(file + ": cannot be written");
-  }
-}
-
 } // namespace
 
 std::string get_dot_graph(const Variable &y, const DotOptions &options) {
   return Writer(options.verbose).write(y);
 }
 
-bool has_graphviz() { return run_dot({"dot", "-V"}) == 0; }
+bool has_graphviz() {
+  std::string said;
+  return run_dot({"dot", "-V"}, said) == 0;
+}
 
 void plot_dot_graph(const Variable &y, const std::string &file,
                     const DotOptions &options) {
@@ -166,12 +170,15 @@ void plot_dot_text(const std::string &dot, const std::string &file) {
   std::string suffix = std::filesystem::path(file).extension().string();
   if (suffix.size() < 2)
     throw ValueError("plot: " + file + " has no suffix that names a format");
+  for (char &c : suffix)
+    c = char(std::tolower(static_cast<unsigned char>(c)));
   if (suffix == ".dot")
-    return write_file(file, dot);
+    return detail::write_whole(file, dot);
   std::string part = file + ".part" + std::to_string(getpid());
-  std::string text = part + ".dot";
-  write_file(text, dot);
-  int status = run_dot({"dot", text, "-T" + suffix.substr(1), "-o", part});
+  std::string text = part + ".dot", said;
+  detail::write_whole(text, dot);
+  int status =
+      run_dot({"dot", text, "-T" + suffix.substr(1), "-o", part}, said);
   std::error_code ignored;
   std::filesystem::remove(text, ignored);
   if (status == 0 && std::rename(part.c_str(), file.c_str()) == 0)
@@ -180,7 +187,8 @@ void plot_dot_text(const std::string &dot, const std::string &file) {
   if (status == 127)
     throw IOError("plot: Graphviz's program `dot` is not installed; write " +
                   file + " as .dot, or install the package graphviz");
-  throw IOError("plot: dot could not write " + file);
+  throw IOError("plot: dot could not write " + file +
+                (said.empty() ? "" : ": " + said.substr(0, said.find('\n'))));
 }
 
 } // namespace etch

@@ -17,6 +17,7 @@
 #include "etch/download.h"   // IWYU pragma: export
 #include "etch/error.h"      // IWYU pragma: export
 #include "etch/export.h"     // IWYU pragma: export
+#include "etch/figure.h"     // IWYU pragma: export
 #include "etch/function.h"   // IWYU pragma: export
 #include "etch/functions.h"  // IWYU pragma: export
 #include "etch/graph.h"      // IWYU pragma: export

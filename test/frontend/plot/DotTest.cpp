@@ -9,9 +9,11 @@
 #include "test/support/Json.h"
 
 #include <cmath>
+#include <csignal>
 #include <gmock/gmock.h>
 #include <numbers>
 #include <regex>
+#include <sys/resource.h>
 
 using namespace etch;
 using test::Json;
@@ -90,6 +92,57 @@ TEST(Dot, C156_WritesToAFile) {
                 testing::ThrowsMessage<IOError>(HasSubstr("not installed")));
     EXPECT_EQ(folder.count(), 1u);
   }
+}
+
+TEST(Dot, C156_EveryFormat) {
+  if (!has_graphviz())
+    GTEST_SKIP() << "no Graphviz";
+  TemporaryFolder folder;
+  Variable y = tanh(Variable(1.0).set_name("x"));
+  for (auto [name, magic] :
+       {std::pair("g.png", "\x89PNG"), {"g.pdf", "%PDF"}, {"G.SVG", "<?xml"}}) {
+    plot_dot_graph(y, folder / name);
+    EXPECT_EQ(test::readBytes(folder / name).find(magic), 0u) << name;
+  }
+  EXPECT_THAT(test::readBytes(folder / "G.SVG"), HasSubstr("Tanh"));
+  MLP model({3, 1});
+  model.plot(zeros({1, 2}), folder / "m.svg");
+  EXPECT_THAT(test::readBytes(folder / "m.svg"), HasSubstr("(2, 3) float32"));
+  // What dot has to say is in the message; no file is left.
+  EXPECT_THAT([&] { plot_dot_graph(y, folder / "g.strange"); },
+              testing::ThrowsMessage<IOError>(
+                  testing::AllOf(HasSubstr("g.strange"), HasSubstr("ormat"))));
+  EXPECT_EQ(folder.count(), 4u);
+}
+
+TEST(Dot, C156_AFullDiskLeavesTheOldFile) {
+  TemporaryFolder folder;
+  test::writeBytes(folder / "g.dot", "old");
+  Variable y = exp(Variable(1.0));
+  for (int i = 0; i < 100; ++i)
+    y = y + 1.0;
+  rlimit old;
+  getrlimit(RLIMIT_FSIZE, &old);
+  auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit limit = {1024, old.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &limit);
+  EXPECT_THROW(plot_dot_graph(y, folder / "g.dot"), IOError);
+  EXPECT_THROW(plot_dot_graph(y, folder / "g.svg"), IOError);
+  EXPECT_THROW(Canvas(100, 100).save("/dev/full"), IOError);
+  Canvas noisy(300, 300);
+  for (int i = 0; i < 90000; ++i)
+    noisy.set(i % 300, i / 300,
+              {uint8_t(i * 7), uint8_t(i * i), uint8_t(i >> 3)});
+  EXPECT_THROW(noisy.save(folder / "c.png"), IOError);
+  setrlimit(RLIMIT_FSIZE, &old);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_EQ(test::readBytes(folder / "g.dot"), "old");
+  EXPECT_EQ(folder.count(), 1u);
+}
+
+TEST(Dot, AnEmptyVariable) {
+  EXPECT_EQ(get_dot_graph(Variable()),
+            "digraph g {\n0 [label=\"\", color=orange, style=filled]\n}\n");
 }
 
 TEST(Dot, C156_GraphvizThatIsAbsentIsNamed) {
