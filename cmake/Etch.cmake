@@ -346,7 +346,8 @@ function(etch_install_package)
   install(EXPORT EtchTargets NAMESPACE Etch:: DESTINATION ${dir})
 endfunction()
 
-# Reference pages: one per EtchOps.td and Passes.td in the tree, from the records.
+# Reference pages: one per EtchOps.td and Passes.td in the tree, from the records;
+# the public headers.
 function(etch_add_docs)
   add_custom_target(docs)
   file(GLOB_RECURSE records CONFIGURE_DEPENDS
@@ -370,9 +371,28 @@ function(etch_add_docs)
               -o ${PROJECT_BINARY_DIR}/${page}
       DEPENDS ${td} COMMENT "Writing ${page}" VERBATIM)
     string(MAKE_C_IDENTIFIER ${page} id)
-    add_custom_target(${id} DEPENDS ${PROJECT_BINARY_DIR}/${page})
+    add_custom_target(${id} ALL DEPENDS ${PROJECT_BINARY_DIR}/${page})
     add_dependencies(docs ${id})
+    list(APPEND pages ${id})
   endforeach()
+  # HTML, of the headers too. Without doxygen the pages above are all.
+  find_program(ETCH_DOXYGEN doxygen)
+  mark_as_advanced(ETCH_DOXYGEN)
+  if(ETCH_DOXYGEN)
+    set(ETCH_DOCS ${PROJECT_BINARY_DIR}/docs)
+    set(doxygen ${ETCH_DOXYGEN} ${PROJECT_BINARY_DIR}/Doxyfile)
+    configure_file(${PROJECT_SOURCE_DIR}/cmake/Doxyfile.in
+                   ${PROJECT_BINARY_DIR}/Doxyfile @ONLY)
+    add_custom_target(docs-html COMMAND ${doxygen}
+                      COMMENT "Writing docs/html/index.html" VERBATIM)
+    add_dependencies(docs-html etch-headers ${pages})
+    add_dependencies(docs docs-html)
+    etch_add_test(docs-html CAPABILITIES C163 COMMAND ${doxygen} LABELS check)
+  else()
+    add_custom_target(docs-html COMMAND ${CMAKE_COMMAND} -E echo
+      "docs: no doxygen (Debian: doxygen), so no HTML; see build's docs/*.md")
+    add_dependencies(docs docs-html)
+  endif()
   find_package(Python3 COMPONENTS Interpreter)
   if(Python3_FOUND)
     add_custom_target(docs-api

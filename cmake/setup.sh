@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # setup.sh - installs the Debian packages that Etch is built and tested with.
 #
-# Takes no time when nothing is missing; otherwise needs root or sudo.
+# Takes no time when nothing is missing; otherwise needs root or sudo. With
+# --optional also those that only some things need: HTML pages (doxygen), drawn
+# graphs (graphviz).
 set -euo pipefail
 
 packages=(
@@ -17,6 +19,11 @@ packages=(
   # Tests and benchmarks
   libgtest-dev libgmock-dev libbenchmark-dev
 )
+
+optional=(doxygen graphviz)
+if [[ ${1:-} == --optional ]]; then
+  packages+=("${optional[@]}")
+fi
 
 if ! command -v dpkg-query >/dev/null; then
   echo "setup: not a Debian system; needed are: ${packages[*]}" >&2
