@@ -25,6 +25,9 @@ bool etch::isCloned(Operation *op) {
     return false;
   if (auto constant = llvm::dyn_cast<ConstantOp>(op))
     return constant.getValue().isSplat();
+  // A start that is data is an argument of the kernel; it must be there before.
+  if (llvm::isa<SliceAtOp, PlaceAtOp>(op))
+    return llvm::isa<BlockArgument>(op->getOperand(1));
   return llvm::isa<BroadcastToOp, TransposeOp, IotaOp, SliceOp, PlaceOp>(op);
 }
 

@@ -221,6 +221,47 @@ struct MulOfNeg : OpRewritePattern<MulOp> {
 };
 } // namespace
 
+//===----------------------------------------------------------------------===//
+// Parts at a start that is known after all
+//===----------------------------------------------------------------------===//
+
+namespace {
+template <class OpT> struct PartAtConstant : OpRewritePattern<OpT> {
+  using OpRewritePattern<OpT>::OpRewritePattern;
+  LogicalResult matchAndRewrite(OpT op, PatternRewriter &b) const override {
+    auto constant = op.getStart().template getDefiningOp<ConstantOp>();
+    RankedTensorType x = op.getX().getType(), y = op.getType();
+    if (!constant || !x.hasStaticShape() || !y.hasStaticShape())
+      return failure();
+    auto axis = unsigned(op.getAxis());
+    int64_t room = std::abs(x.getDimSize(axis) - y.getDimSize(axis));
+    auto start = llvm::cast<DenseElementsAttr>(constant.getValue())
+                     .template getSplatValue<APInt>()
+                     .getSExtValue();
+    SmallVector<int64_t> starts(size_t(y.getRank()), 0),
+        steps(size_t(y.getRank()), 1);
+    starts[axis] = std::clamp<int64_t>(start, 0, room);
+    if constexpr (std::is_same_v<OpT, SliceAtOp>)
+      b.replaceOpWithNewOp<SliceOp>(op, y, op.getX(), ValueRange(), starts,
+                                    steps, y.getShape());
+    else
+      b.replaceOpWithNewOp<PlaceOp>(op, y, op.getX(), ValueRange(), starts,
+                                    steps, APFloat(0.0), y.getShape());
+    return success();
+  }
+};
+} // namespace
+
+void SliceAtOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                            MLIRContext *context) {
+  patterns.add<PartAtConstant<SliceAtOp>>(context);
+}
+
+void PlaceAtOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                            MLIRContext *context) {
+  patterns.add<PartAtConstant<PlaceAtOp>>(context);
+}
+
 void AddOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                         MLIRContext *context) {
   patterns.add<AddOfNeg>(context);

@@ -268,6 +268,24 @@ def PlaceOp : Etch_Shaped<"place", "view", (ins Etch_Tensor:$x),
   let hasFolder = 1;
 }
 
+def SliceAtOp : Etch_Shaped<"slice_at", "view",
+                            (ins Etch_Tensor:$x, Etch_Tensor:$start),
+                            (ins I64Attr:$axis)> {
+  let summary = "y[…, i, …] = x[…, start + i, …] along one axis.";
+  let description = [{
+    The start is data, an int64 of shape (); the nearest one is taken for which y
+    is a part of x.
+  }];
+  let hasCanonicalizer = 1;
+}
+def PlaceAtOp : Etch_Shaped<"place_at", "view",
+                            (ins Etch_Tensor:$x, Etch_Tensor:$start),
+                            (ins I64Attr:$axis)> {
+  let summary = "y[…, start + i, …] = x[…, i, …] along one axis, else 0.";
+  let description = "The adjoint of slice_at.";
+  let hasCanonicalizer = 1;
+}
+
 //===----------------------------------------------------------------------===//
 // Reductions, scans
 //===----------------------------------------------------------------------===//

@@ -96,6 +96,16 @@ Expr etch::place(Expr x, std::vector<int64_t> starts,
                      {std::move(starts), std::move(steps), fill});
 }
 
+Expr etch::sliceAt(Expr x, Expr start, int64_t axis,
+                   std::span<const Extent> extents) {
+  return applyShaped(OpId::SliceAt, {x, start}, extents, {axis});
+}
+
+Expr etch::placeAt(Expr x, Expr start, int64_t axis,
+                   std::span<const Extent> extents) {
+  return applyShaped(OpId::PlaceAt, {x, start}, extents, {axis});
+}
+
 Expr etch::reshapeLike(Expr x, Expr like) {
   return reshape(x, extentsOf(like));
 }

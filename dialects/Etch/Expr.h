@@ -100,6 +100,8 @@ Expr slice(Expr x, std::vector<int64_t> starts, std::vector<int64_t> steps,
            std::span<const Extent> extents);
 Expr place(Expr x, std::vector<int64_t> starts, std::vector<int64_t> steps,
            double fill, std::span<const Extent> extents);
+Expr sliceAt(Expr x, Expr start, int64_t axis, std::span<const Extent> extents);
+Expr placeAt(Expr x, Expr start, int64_t axis, std::span<const Extent> extents);
 /// x with the shape of like.
 Expr reshapeLike(Expr x, Expr like);
 Expr splatLike(double value, Expr like);

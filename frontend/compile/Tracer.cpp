@@ -409,12 +409,17 @@ Variable Tracer::apply(const OpInfo &op, std::span<const Variable> xs,
   bool untracked = !config().enable_backprop;
   while (replaying) {
     Event *e = next(Event::Kind::operation);
-    if (e && e->op == op.id && e->untracked == untracked && matches(*e, xs) &&
-        e->attrs == attrs && t->values[size_t(e->first_value)].type == type) {
+    bool same = e && e->op == op.id && e->untracked == untracked &&
+                matches(*e, xs) &&
+                t->values[size_t(e->first_value)].type == type;
+    if (same && e->attrs == attrs) {
       e->where = where;
       ++cursor;
       return handle(e->first_value);
     }
+    if (same && op.id == OpId::Slice && e->attrs[1] == attrs[1] &&
+        !varies(where))
+      varying.push_back(where);
     diverge(op.name, where);
   }
   // As the eager engine has it.
@@ -430,6 +435,10 @@ Variable Tracer::apply(const OpInfo &op, std::span<const Variable> xs,
   for (const Variable &x : xs)
     add_use(x, where);
   return add_result(type, flags);
+}
+
+bool Tracer::varies(const Location &where) {
+  return std::find(varying.begin(), varying.end(), where) != varying.end();
 }
 
 Variable Tracer::literal(double value, const TensorType &type,

@@ -87,6 +87,7 @@ public:
   Variable literal(double value, const TensorType &type,
                    const Location &where) override;
   void host_array(const Variable &x, const Location &where) override;
+  bool varies(const Location &where) override;
   Variables call(Function &function, std::span<const Variable> inputs,
                  const Location &where) override;
   void unchain(const Variable &x, bool all, const Location &where) override;
@@ -170,6 +171,7 @@ private:
   size_t cursor = 0;
   std::vector<Trace *> others; ///< candidates not tried yet
   std::string why;
+  std::vector<Location> varying; ///< slices that began elsewhere in other calls
 
   std::vector<Variable> actual;
   std::vector<const Node *> last_actual;

@@ -8,6 +8,7 @@
 
 #include "frontend/engine/Kernels.h"
 
+#include <algorithm>
 #include <cstring>
 
 using namespace etch;
@@ -77,6 +78,16 @@ ValueRef detail::place(const Value &x, const Attrs &attrs,
         *make_splat(std::get<double>(attrs[2]), type.dtype, type.shape), *y);
   copy_elements(x, *view_slice(*y, attrs, x.shape));
   return y;
+}
+
+Attrs detail::attrs_at(const Value &start, const Attrs &attrs, const Shape &a,
+                       const Shape &b) {
+  auto axis = size_t(std::get<int64_t>(attrs[0]));
+  std::vector<int64_t> starts(size_t(a.rank()), 0), steps(size_t(a.rank()), 1);
+  int64_t room = std::abs(a[int(axis)] - b[int(axis)]);
+  starts[axis] =
+      std::clamp<int64_t>(*static_cast<const int64_t *>(start.data), 0, room);
+  return {std::move(starts), std::move(steps), 0.0};
 }
 
 ValueRef detail::count_up(const Shape &shape) {

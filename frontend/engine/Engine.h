@@ -115,6 +115,12 @@ public:
   virtual void host_write(const Variable &x, const Location &where) {
     (void)x, (void)where;
   }
+  /// Whether slices taken there began elsewhere in other calls: then where this
+  /// one begins shall be a number in an operation.
+  virtual bool varies(const Location &where) {
+    (void)where;
+    return false;
+  }
   /// A host number in an operation: `dtype` is the type that it takes, `shape`
   /// that of the other operand. Must give a Variable of that type.
   virtual Variable literal(double value, const TensorType &type,

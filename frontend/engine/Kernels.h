@@ -35,6 +35,9 @@ ValueRef view_slice(const Value &x, const Attrs &attrs, const Shape &shape);
 void copy_elements(const Value &x, const Value &part);
 /// What the op `place` says.
 ValueRef place(const Value &x, const Attrs &attrs, const TensorType &type);
+/// The attributes of slice and place for a start that is data.
+Attrs attrs_at(const Value &start, const Attrs &attrs, const Shape &a,
+               const Shape &b);
 /// What the op `iota` says.
 ValueRef count_up(const Shape &shape);
 

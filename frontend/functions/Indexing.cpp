@@ -30,11 +30,25 @@ static std::vector<int64_t> numbers_of(const Shape &shape) {
 Variable detail::take_part(const Variable &x, std::vector<int64_t> starts,
                            std::vector<int64_t> steps, const Shape &shape,
                            const Location &where) {
-  bool whole = shape == x.shape();
-  for (size_t i = 0; i < starts.size(); ++i)
-    whole &= starts[i] == 0 && steps[i] == 1;
-  return whole ? x
-               : apply(OpId::Slice, {x},
+  Variable part = x;
+  Recorder *r = recorder();
+  bool varies = r && r->varies(where.in_user_code());
+  bool whole = true;
+  for (size_t i = 0; i < starts.size(); ++i) {
+    int64_t count = shape[int(i)];
+    if (varies && steps[i] == 1 && count != part.shape()[int(i)]) {
+      // The number comes with every call: the program stays the same.
+      Shape own = part.shape();
+      own[int(i)] = count;
+      Variable start = make_literal(double(starts[i]), {i64, {}}, where);
+      part = apply(OpId::SliceAt, {part, start}, {int64_t(i), numbers_of(own)},
+                   where);
+      starts[i] = 0;
+    }
+    whole &= starts[i] == 0 && steps[i] == 1 && part.shape()[int(i)] == count;
+  }
+  return whole ? part
+               : apply(OpId::Slice, {part},
                        {std::move(starts), std::move(steps), numbers_of(shape)},
                        where);
 }

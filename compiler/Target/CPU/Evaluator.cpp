@@ -106,6 +106,22 @@ LogicalResult Evaluator::readView(Value v) {
       frames.push_back(frame);
       whole = false;
       source = place.getX();
+    } else if (auto slice = dyn_cast<SliceAtOp>(view)) {
+      source = slice.getX();
+      auto axis = size_t(slice.getAxis());
+      Ix start = k.startOf(slice.getStart(), extentOf(source, axis),
+                           extentOf(slice.getY(), axis));
+      axes[axis].start = e.add(axes[axis].start, start);
+      whole = false;
+    } else if (auto place = dyn_cast<PlaceAtOp>(view)) {
+      source = place.getX();
+      auto axis = size_t(place.getAxis());
+      Ix inner = extentOf(source, axis);
+      Ix start =
+          k.startOf(place.getStart(), extentOf(place.getY(), axis), inner);
+      axes[axis].start = e.sub(axes[axis].start, start);
+      frames.push_back({{{axes[axis], inner}}, 0, nullptr});
+      whole = false;
     } else if (isa<IotaOp>(view)) {
       auto counter = std::make_unique<Buffer>();
       counter->element = e.getI64Type();

@@ -142,6 +142,22 @@ ExtentRef Kernel::extentOf(Value v, unsigned axis) {
   return ExtentRef{1, -1, 0};
 }
 
+Ix Kernel::startOf(Value start, Ix whole, Ix part) {
+  Ix given = 0;
+  if (auto argument = dyn_cast<BlockArgument>(start)) {
+    given = Ix(e.loadRaw(e.getI64Type(), buffers[bufferOf(argument)].pointer, 8));
+  } else if (auto constant = start.getDefiningOp<ConstantOp>()) {
+    given = cast<DenseElementsAttr>(constant.getValue())
+                .getSplatValue<APInt>()
+                .getSExtValue();
+  } else {
+    start.getDefiningOp()->emitError(
+        "the start of a part is an argument of the kernel");
+    failed = true;
+  }
+  return e.max(e.min(given, e.sub(whole, part)), 0);
+}
+
 Value Kernel::scratch() {
   Value base = e.loadRaw(e.ptrType(), closure, 8);
   Value stride = e.loadRaw(e.getI64Type(),

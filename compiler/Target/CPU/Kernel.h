@@ -105,6 +105,8 @@ public:
   }
   /// Where an extent of a value of the kernel comes from.
   ExtentRef extentOf(mlir::Value v, unsigned axis);
+  /// A start that is data, moved to where a part of this extent fits.
+  Ix startOf(mlir::Value start, Ix whole, Ix part);
   /// The number of lanes in which this element type fills a register.
   int64_t lanesOf(mlir::Type element) {
     return options.vectorBits / 8 / e.bytesOf(element);

@@ -1,4 +1,5 @@
-//===- Slices.cpp - iota, slice and place ---------------------------------===//
+//===- Slices.cpp - iota, slice, place and those at a start that is data
+//---===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -73,6 +74,53 @@ std::optional<TensorType> etch::inferPlace(std::span<const TensorType> operands,
 std::vector<Expr> etch::vjpPlace(const RuleContext &c) {
   return {slice(c.gy(), c.attr<std::vector<int64_t>>(0),
                 c.attr<std::vector<int64_t>>(1), extentsOf(c.x()))};
+}
+
+//===----------------------------------------------------------------------===//
+// slice_at, place_at
+//===----------------------------------------------------------------------===//
+
+/// Whether `part` is one of `whole` along the axis, from an int64 () on.
+static bool checkPartAt(const Shape &part, const Shape &whole,
+                        const TensorType &start, const Attrs &attrs,
+                        std::string &error) {
+  auto axis = std::get<int64_t>(attrs[0]);
+  bool fits = part.rank() == whole.rank() && axis >= 0 && axis < whole.rank();
+  for (int i = 0; fits && i < whole.rank(); ++i)
+    fits = part[i] == dynamic_extent || whole[i] == dynamic_extent ||
+           (i == axis ? part[i] <= whole[i] : part[i] == whole[i]);
+  if (start != TensorType{i64, {}})
+    error = "the start is " + to_string(start) + ", not int64 ()";
+  else if (!fits)
+    error = to_string(part) + " is no part of " + to_string(whole) +
+            " along axis " + std::to_string(axis);
+  return error.empty();
+}
+
+std::optional<TensorType>
+etch::inferSliceAt(std::span<const TensorType> operands, const Attrs &attrs,
+                   std::string &error) {
+  TensorType y = shapedResult(operands[0].dtype, attrs);
+  if (!checkPartAt(y.shape, operands[0].shape, operands[1], attrs, error))
+    return std::nullopt;
+  return y;
+}
+
+std::vector<Expr> etch::vjpSliceAt(const RuleContext &c) {
+  return {placeAt(c.gy(), c.x(1), c.attr<int64_t>(0), extentsOf(c.x())), {}};
+}
+
+std::optional<TensorType>
+etch::inferPlaceAt(std::span<const TensorType> operands, const Attrs &attrs,
+                   std::string &error) {
+  TensorType y = shapedResult(operands[0].dtype, attrs);
+  if (!checkPartAt(operands[0].shape, y.shape, operands[1], attrs, error))
+    return std::nullopt;
+  return y;
+}
+
+std::vector<Expr> etch::vjpPlaceAt(const RuleContext &c) {
+  return {sliceAt(c.gy(), c.x(1), c.attr<int64_t>(0), extentsOf(c.x())), {}};
 }
 
 //===----------------------------------------------------------------------===//

@@ -25,6 +25,20 @@ func.func @place(%x: tensor<?x3xf64>, %n: index) -> tensor<?x5xf64> {
   return %y : tensor<?x5xf64>
 }
 
+// CHECK-LABEL: func @slice_at
+// CHECK: etch.slice_at %{{.*}}, %{{.*}}, %{{.*}} {{.*}} : (tensor<?x3xf64>, tensor<i64>, index) -> tensor<?x3xf64>
+func.func @slice_at(%x: tensor<?x3xf64>, %s: tensor<i64>, %n: index) -> tensor<?x3xf64> {
+  %y = etch.slice_at %x, %s, %n {axis = 0 : i64, shape = array<i64: -9223372036854775808, 3>} : (tensor<?x3xf64>, tensor<i64>, index) -> tensor<?x3xf64>
+  return %y : tensor<?x3xf64>
+}
+
+// CHECK-LABEL: func @place_at
+// CHECK: etch.place_at %{{.*}}, %{{.*}}, %{{.*}} {{.*}} : (tensor<?x3xf64>, tensor<i64>, index) -> tensor<?x3xf64>
+func.func @place_at(%x: tensor<?x3xf64>, %s: tensor<i64>, %n: index) -> tensor<?x3xf64> {
+  %y = etch.place_at %x, %s, %n {axis = 0 : i64, shape = array<i64: -9223372036854775808, 3>} : (tensor<?x3xf64>, tensor<i64>, index) -> tensor<?x3xf64>
+  return %y : tensor<?x3xf64>
+}
+
 // CHECK-LABEL: func @cumsum
 // CHECK: etch.cumsum %{{.*}} {axis = 1 : i64, reverse = true} : (tensor<2x?x?xf32>) -> tensor<2x?x?xf32>
 func.func @cumsum(%x: tensor<2x?x?xf32>) -> tensor<2x?x?xf32> {
