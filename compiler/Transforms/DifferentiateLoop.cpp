@@ -28,6 +28,10 @@ using namespace etch;
 /// Added to x it keeps every bit of x: what sums start from.
 static constexpr double nothing = -0.0;
 
+/// On a loop: how many of its outputs, the last ones, are kept for a backward
+/// loop. Their readers come after those of all others.
+static constexpr llvm::StringLiteral kKeptAttr = "etch.kept";
+
 namespace {
 /// An argument of the backward body: for the time being one of the forward body.
 struct Argument {
@@ -51,6 +55,7 @@ private:
   void findActive();
   void findCarriers();
   Value startOf(unsigned state);
+  Value rowBefore(Value array);
   Value isAtEnd(bool last, Value like);
   void startSums();
   void finishSums();
@@ -86,8 +91,9 @@ private:
   llvm::DenseSet<Operation *> rules;             // and what stands in for values
   llvm::DenseMap<Value, Value> stands;
   ExtentResolver resolver;
-  SmallVector<Value> kept;    // in the forward body
-  SmallVector<unsigned> from; // the output of the forward loop that has them
+  SmallVector<Value> kept; // in the forward body
+  size_t numOutputs = 0;   // without those that are kept for a backward loop
+  size_t firstKept = 0;    // the output that `kept` starts at
 };
 } // namespace
 
@@ -158,35 +164,41 @@ Value LoopGradient::isAtEnd(bool last, Value like) {
   return broadcastLike(b, loc, EqualOp::create(b, loc, index, end), like);
 }
 
+/// An output's cotangent in the iteration before this one.
+Value LoopGradient::rowBefore(Value array) {
+  // Index -1, in the first iteration, is some row, too.
+  Value one = buildSplat(b, loc, 1, index);
+  if (!loop.getReverse())
+    return rowOf(b, loc, capture(array), SubOp::create(b, loc, index, one));
+  Value last = SubOp::create(b, loc, capture(loop.getCount()), one);
+  Value next = AddOp::create(b, loc, index, one);
+  return rowOf(b, loc, capture(array), MinimumOp::create(b, loc, next, last));
+}
+
 /// What a state's sum has from elsewhere before this iteration: in the first
 /// that of its initial value; else that of outputs which the iteration before
 /// yielded with it; in any that of outputs which are the state itself.
 Value LoopGradient::startOf(unsigned k) {
   Value state = stateArgs[k], sum;
-  for (size_t j = yielded.size(); j-- > 0;) {
-    if (carriers[j] != int(k))
-      continue;
-    // Index -1, in the first iteration, is some row, too.
-    Value one = buildSplat(b, loc, 1, index), before;
-    if (loop.getReverse())
-      before = MinimumOp::create(
-          b, loc, AddOp::create(b, loc, index, one),
-          SubOp::create(b, loc, capture(loop.getCount()), one));
-    else
-      before = SubOp::create(b, loc, index, one);
-    Value row = rowOf(b, loc, capture(gYs[j]), before);
-    sum = sum ? AddOp::create(b, loc, sum, row) : row;
-  }
-  if (starts[k] || sum) {
+  auto inFirst = [&](Value first, Value others) -> Value {
     Value none = buildSplat(b, loc, nothing, state);
-    sum = SelectOp::create(b, loc, isAtEnd(/*last=*/false, state),
-                           starts[k] ? capture(starts[k]) : none,
-                           sum ? sum : none);
+    return SelectOp::create(b, loc, isAtEnd(/*last=*/false, state),
+                            first ? first : none, others ? others : none);
+  };
+  Value start = starts[k] ? capture(starts[k]) : Value();
+  for (size_t j = yielded.size(); j-- > 0;) {
+    Value term;
+    if (carriers[j] == int(k))
+      term = inFirst(sum ? Value() : start, rowBefore(gYs[j]));
+    else if (gYs[j] && yielded[j] == state)
+      term = gSlices[j];
+    else
+      continue;
+    if (!sum && start && carriers[j] != int(k))
+      sum = inFirst(start, Value());
+    sum = sum ? AddOp::create(b, loc, sum, term) : term;
   }
-  for (size_t j = yielded.size(); j-- > 0;)
-    if (gYs[j] && yielded[j] == state)
-      sum = sum ? AddOp::create(b, loc, sum, gSlices[j]) : gSlices[j];
-  return sum;
+  return !sum && start ? inFirst(start, Value()) : sum;
 }
 
 void LoopGradient::startSums() {
@@ -210,10 +222,22 @@ void LoopGradient::startSums() {
     if (!g)
       g = buildSplat(outer.b, loc, nothing, loop.getInits()[k]);
     Value sum = argument(sums, g.getType(), g);
-    for (size_t j = yielded.size(); j-- > 0;)
-      if (carriers[j] == int(k)) // later iterations have begun with it
-        sum = SelectOp::create(b, loc, isAtEnd(/*last=*/true, sum),
-                               AddOp::create(b, loc, sum, gSlices[j]), sum);
+    // Where there is an iteration after this one, it has begun with what comes
+    // through outputs. Those that are kept are read after all others.
+    Value all;
+    auto append = [&](Value g) {
+      all = all ? AddOp::create(b, loc, all, g) : g;
+    };
+    for (size_t j = yielded.size(); j-- > 0;) {
+      if (j + 1 == numOutputs)
+        append(sum);
+      if (carriers[j] == int(k))
+        append(gSlices[j]);
+    }
+    if (numOutputs == 0)
+      append(sum);
+    if (all != sum)
+      sum = SelectOp::create(b, loc, isAtEnd(/*last=*/true, sum), all, sum);
     inner.add(nexts[k], sum, loc);
   }
   for (size_t j = yielded.size(); j-- > 0;)
@@ -346,34 +370,39 @@ void LoopGradient::cutApart() {
 // Two loops
 //===----------------------------------------------------------------------===//
 
-/// Gives the forward loop an output for each value that it has to keep.
+/// Gives the forward loop an output for each value that it has to keep: states
+/// first, for the iteration that reads one as such is before (in the backward
+/// loop) that which reads it as what it yielded.
 LogicalResult LoopGradient::keepValues() {
-  SmallVector<Value> more;
-  for (Value x : kept) {
-    auto *it = llvm::find(yielded, x);
-    if (it == yielded.end()) {
-      more.push_back(x);
-      yielded.push_back(x);
-      it = std::prev(yielded.end());
-    }
-    from.push_back(unsigned(it - yielded.begin()));
-  }
-  if (more.empty())
+  SmallVector<Value> sorted;
+  SmallVector<int> place(kept.size());
+  for (bool isState : {true, false})
+    for (auto [i, x] : llvm::enumerate(kept))
+      if (llvm::isa<BlockArgument>(x) == isState) {
+        place[i] = int(sorted.size());
+        sorted.push_back(x);
+      }
+  kept = sorted;
+  for (Argument &input : inputs)
+    if (input.kept >= 0)
+      input.kept = place[size_t(input.kept)];
+  firstKept = yielded.size();
+  if (kept.empty())
     return success();
   std::optional<int64_t> room = roomOf(loop);
   if (!room)
     return emitError(loc)
-           << "while_loop: its gradient needs " << more.size()
-           << (more.size() == 1 ? " value" : " values")
+           << "while_loop: its gradient needs " << kept.size()
+           << (kept.size() == 1 ? " value" : " values")
            << " of every iteration, and nothing says how many there are at "
               "most: give it max_iterations, or cut the gradient off with "
               "stop_gradient";
   SmallVector<Type> types;
   llvm::append_range(types, loop.getYs().getTypes());
-  for (Value x : more)
+  for (Value x : kept)
     types.push_back(arrayType(x.getType(), *room));
   block.getTerminator()->insertOperands(
-      block.getTerminator()->getNumOperands(), more);
+      block.getTerminator()->getNumOperands(), kept);
   OpBuilder at(loop);
   uint64_t bound = loop.getMaxIterations();
   if (loop.getXs().empty())
@@ -383,6 +412,8 @@ LogicalResult LoopGradient::keepValues() {
                             loop.getInits(), loop.getXs(), loop.getCaptures(),
                             loop.getReverse(), bound);
   now->setDiscardableAttrs(loop->getDiscardableAttrDictionary());
+  now->setAttr(kKeptAttr, b.getI64IntegerAttr(
+                              int64_t(firstKept + kept.size() - numOutputs)));
   now.getCondition().takeBody(loop.getCondition());
   now.getBody().takeBody(loop.getBody());
   for (auto *kind : {&sums, &inputs, &captured})
@@ -405,7 +436,7 @@ LoopOp LoopGradient::writeBackward() {
   std::optional<int64_t> room = roomOf(loop);
   for (Argument &input : inputs)
     if (input.kept >= 0)
-      input.outside = loop.getYs()[from[size_t(input.kept)]];
+      input.outside = loop.getYs()[firstKept + size_t(input.kept)];
   // As many slices go out as come in.
   if (!slices.empty() && inputs.empty())
     argument(inputs, sliceArgs.front().getType(), loop.getXs().front());
@@ -489,6 +520,9 @@ LogicalResult LoopGradient::run() {
     return llvm::map_to_vector(
         results, [&](Value y) { return outer.cotangents.lookup(y); });
   };
+  numOutputs = yielded.size();
+  if (auto attr = loop->getAttrOfType<IntegerAttr>(kKeptAttr))
+    numOutputs -= size_t(attr.getInt());
   gFinals = gradients(loop.getFinals());
   gYs = gradients(loop.getYs());
   findActive();
