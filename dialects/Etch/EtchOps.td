@@ -56,8 +56,7 @@ def MaximumOp
                      select(less(lhs, rhs), gy,
                             select(equal(lhs, rhs), gy * 0.5,
                                    splatLike(0, gy))) }]> {
-  let summary = "The larger of two; a NaN wins. Ties share the gradient.";
-  let commutative = 1;
+  let summary = "The larger of two; a NaN wins, rhs at a tie, which shares the gradient.";
 }
 def MinimumOp
     : Etch_Binary<"minimum", [{ minimum(lhs, rhs) }],
@@ -67,8 +66,7 @@ def MinimumOp
                      select(greater(lhs, rhs), gy,
                             select(equal(lhs, rhs), gy * 0.5,
                                    splatLike(0, gy))) }]> {
-  let summary = "The smaller of two; a NaN wins. Ties share the gradient.";
-  let commutative = 1;
+  let summary = "The smaller of two; a NaN wins, rhs at a tie, which shares the gradient.";
 }
 def AbsOp : Etch_Unary<"abs", [{ abs(x) }], [{ gy * sign(x) }],
                        NumberElement> {
