@@ -201,6 +201,39 @@ TEST(ResNet, C136_C150_TrainingCompiled) {
   EXPECT_EQ(train(compiled, true), train(eager, false));
 }
 
+TEST(ResNet, C127_C136_ExportedStepAndInference) {
+  TemporaryFolder folder;
+  random::seed(0);
+  ResNet18 model(slim);
+  Variable x = images(2, 32, f32), t = array({1, 3});
+  auto optimizer = MomentumSGD().setup(model);
+  auto step = compile([&](const Variable &x, const Variable &t) {
+    Variable loss = softmax_cross_entropy(model(x), t);
+    model.clear_grads();
+    loss.backward();
+    optimizer.update();
+    return loss;
+  });
+  step(x, t);
+  export_library(step, folder / "step", {x, t});
+  Library library = load_library(folder / "libstep.so");
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(library.run({x, t})[0].to_vector(), step(x, t).to_vector());
+  for (const char *name : {"bn1/avg_var", "res5/b1/bn2/avg_mean", "fc6/W"}) {
+    std::vector<double> of_model;
+    for (const Layer::Named &n : model.named_params())
+      if (n.path == name)
+        of_model = n.parameter->to_vector();
+    EXPECT_EQ(library.get_state(name).to_vector(), of_model) << name;
+  }
+  TestMode scope;
+  auto infer = compile([&](const Variable &x) { return model(x); });
+  infer(x);
+  export_library(infer, folder / "infer", {x}, {.embed_weights = true});
+  EXPECT_EQ(load_library(folder / "libinfer.so").run({x})[0].to_vector(),
+            model(x).to_vector());
+}
+
 TEST(ResNet, C117_NumbersOfParameters) {
   Variable x = images(1, 32, f32);
   TestMode scope;
