@@ -140,7 +140,10 @@ Figure &Figure::scatter(const Variable &points, const Variable &classes) {
       fresh.kind = int(kinds[i]);
       if (classes.defined())
         fresh.label = "class " + std::to_string(kinds[i]);
-      of_kind = series.insert(series.end(), std::move(fresh));
+      auto behind =
+          std::find_if(series.begin(), series.end(),
+                       [&](const Series &s) { return s.kind > fresh.kind; });
+      of_kind = series.insert(behind, std::move(fresh));
     }
     of_kind->x.push_back(xy[2 * i]);
     of_kind->y.push_back(xy[2 * i + 1]);

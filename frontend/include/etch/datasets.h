@@ -89,6 +89,7 @@ struct CIFAROptions {
 /// or when there are none.
 class CIFAR : public Dataset {
 public:
+  /// Number of images.
   int64_t len() const override;
   /// Where the images are from: a folder.
   const std::string &source() const { return origin; }
@@ -150,6 +151,7 @@ public:
   static TextDataset from_file(const std::string &path,
                                const TextOptions &options = {});
 
+  /// How many samples there are: none in a text of fewer characters.
   int64_t len() const override;
   /// How many characters there are.
   int64_t vocabulary() const { return int64_t(names.size()); }

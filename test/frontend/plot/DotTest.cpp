@@ -130,8 +130,8 @@ TEST(Dot, C156_AFullDiskLeavesTheOldFile) {
   EXPECT_THROW(plot_dot_graph(y, folder / "g.svg"), IOError);
   EXPECT_THROW(Canvas(100, 100).save("/dev/full"), IOError);
   Canvas noisy(300, 300);
-  for (int i = 0; i < 90000; ++i)
-    noisy.set(i % 300, i / 300,
+  for (unsigned i = 0; i < 90000; ++i)
+    noisy.set(int(i % 300), int(i / 300),
               {uint8_t(i * 7), uint8_t(i * i), uint8_t(i >> 3)});
   EXPECT_THROW(noisy.save(folder / "c.png"), IOError);
   setrlimit(RLIMIT_FSIZE, &old);

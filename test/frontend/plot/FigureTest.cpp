@@ -50,7 +50,7 @@ TEST(Figure, NumbersAsText) {
   figure.save(folder / "f.csv");
   EXPECT_EQ(readBytes(folder / "f.csv"),
             "series,x,y\n\"a \"\"b\"\"\",0,0.10000000000000001\n"
-            "\"a \"\"b\"\"\",1,nan\n\"class 1\",1,2\n\"class 0\",3,4\n");
+            "\"a \"\"b\"\"\",1,nan\n\"class 0\",3,4\n\"class 1\",1,2\n");
 }
 
 TEST(Figure, DecisionBoundary) {
