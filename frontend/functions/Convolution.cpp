@@ -9,6 +9,8 @@
 #include "frontend/core/Promotion.h"
 #include "frontend/engine/Engine.h"
 
+#include <algorithm>
+
 using namespace etch;
 using namespace etch::detail;
 
@@ -134,10 +136,13 @@ Variable etch::deconv2d(Operand x, Operand w, const Variable &b,
       get_deconv_outsize(in[2], filters[2], o.stride.h, o.pad.h, o.dilation.h),
       get_deconv_outsize(in[3], filters[3], o.stride.w, o.pad.w,
                          o.dilation.w)});
-  if (size.h < 0 || size.w < 0)
-    throw ShapeError("deconv2d: a result of " +
-                         to_string(Shape{size.h, size.w}) + " from x " +
-                         to_string(in) + " and w " + to_string(filters),
+  bool fits =
+      places(size.h, filters[2], o.stride.h, o.pad.h, o.dilation.h) == in[2] &&
+      places(size.w, filters[3], o.stride.w, o.pad.w, o.dilation.w) == in[3];
+  if (!fits || size.h < 0 || size.w < 0)
+    throw ShapeError("deconv2d: no result of " +
+                         to_string(Shape{size.h, size.w}) + ": x is " +
+                         to_string(in) + ", w is " + to_string(filters),
                      x.location());
   Shape shape = {in[0], filters[1] * o.groups, size.h, size.w};
   Variable y = apply(OpId::Conv2dInputGrad, {v.x, v.w},
@@ -151,18 +156,34 @@ Variable etch::deconv2d(Operand x, Operand w, const Variable &b,
 // Pooling
 //===----------------------------------------------------------------------===//
 
-/// (N, C, OH, OW).
-static Shape pooled(const Shape &in, const Pair &kernel, const Pair &stride,
-                    const Pair &pad) {
-  return {in[0], in[1], places(in[2], kernel.h, stride.h, pad.h, 1),
-          places(in[3], kernel.w, stride.w, pad.w, 1)};
+/// (N, C, OH, OW), or ShapeError.
+static Shape pooled(const char *what, const Shape &in, const Pair &kernel,
+                    const Pair &stride, const Pair &pad,
+                    const Location &where) {
+  auto text = [](const Pair &p) { return to_string(Shape{p.h, p.w}); };
+  Shape shape = {in[0], in[1], places(in[2], kernel.h, stride.h, pad.h, 1),
+                 places(in[3], kernel.w, stride.w, pad.w, 1)};
+  bool valid = std::min({kernel.h, kernel.w, stride.h, stride.w}) > 0 &&
+               std::min(pad.h, pad.w) >= 0;
+  if (!valid || shape[2] == 0 || shape[3] == 0)
+    throw ShapeError(std::string(what) + ": no place for windows of " +
+                         text(kernel) + " in " + to_string(in) +
+                         " with stride " + text(stride) + ", pad " + text(pad),
+                     where);
+  return shape;
 }
 
 Variable etch::pooling(Operand x, Pair kernel, const PoolOptions &o) {
   LocationScope scope(x.location());
   Variable v = images(x, x.array(), "pooling");
   const Shape &in = v.shape();
-  Shape shape = pooled(in, kernel, o.stride, o.pad);
+  Shape shape = pooled("pooling", in, kernel, o.stride, o.pad, x.location());
+  if (o.pad.h >= kernel.h || o.pad.w >= kernel.w)
+    throw ShapeError("pooling: windows of " +
+                         to_string(Shape{kernel.h, kernel.w}) +
+                         " may lie in the padding of " +
+                         to_string(Shape{o.pad.h, o.pad.w}) + " alone",
+                     x.location());
   Variable index = apply(
       OpId::MaxPoolIndex, {v},
       {attr_of(kernel), attr_of(o.stride), attr_of(o.pad), attr_of(shape)},
@@ -179,7 +200,8 @@ Variable etch::average_pooling(Operand x, Pair kernel, const PoolOptions &o) {
   LocationScope scope(x.location());
   Variable v = images(x, floating(x), "average_pooling");
   const Shape &in = v.shape();
-  Shape shape = pooled(in, kernel, o.stride, o.pad);
+  Shape shape =
+      pooled("average_pooling", in, kernel, o.stride, o.pad, x.location());
   int64_t planes = in[0] * in[1];
   // Sums are products with ones, exactly; every channel is an image.
   Variable ones =
@@ -201,7 +223,8 @@ Variable etch::global_average_pooling(Operand x) {
 Variable etch::im2col(Operand x, Pair kernel, const WindowOptions &o) {
   LocationScope scope(x.location());
   Variable v = images(x, x.array(), "im2col");
-  Shape out = pooled(v.shape(), kernel, o.stride, o.pad);
+  Shape out =
+      pooled("im2col", v.shape(), kernel, o.stride, o.pad, x.location());
   Shape shape = {out[0], out[1], kernel.h, kernel.w, out[2], out[3]};
   Variable col = apply(
       OpId::Im2col, {v},
@@ -220,8 +243,15 @@ Variable etch::col2im(Operand x, const Shape &shape, Pair kernel,
   if (shape.rank() != 4)
     throw ShapeError("col2im: (N, C, H, W) is needed, not " + to_string(shape),
                      x.location());
+  Shape out = pooled("col2im", shape, kernel, o.stride, o.pad, x.location());
   if (o.to_matrix) {
-    Shape out = pooled(shape, kernel, o.stride, o.pad);
+    int64_t rows = out[0] * out[2] * out[3],
+            columns = out[1] * kernel.h * kernel.w;
+    if (col.shape() != Shape{rows, columns})
+      throw ShapeError("col2im: the windows are " + to_string(col.shape()) +
+                           ", " + to_string(Shape{rows, columns}) +
+                           " are needed for " + to_string(shape),
+                       x.location());
     col = transpose(
         reshape(col, {out[0], out[2], out[3], out[1], kernel.h, kernel.w}),
         {0, 3, 4, 5, 1, 2});
