@@ -172,20 +172,22 @@ void Correlation::chooseTile() {
     if (rows % r == 0)
       tile.rows = r;
   tile.vectors = std::min<int64_t>(registers / tile.rows, 8);
-  // Strips without a remainder, or with a small one.
+  // Vectors side by side against a remainder behind the strip. A step takes as
+  // long as its multiply-adds, its loads (most of the source's are two) or one
+  // multiply-add after the other.
   Ix places = e.mul(c.stripRows, c.pitch);
   if (!places.isKnown())
     return;
   int64_t needed =
       llvm::divideCeil(std::max<int64_t>(places.known, 1), tile.lanes);
-  auto padded = [&](int64_t v) {
-    return int64_t(llvm::divideCeil(needed, v) * v);
+  auto cost = [&](int64_t vectors) {
+    return int64_t(llvm::divideCeil(needed, vectors)) *
+           std::max<int64_t>({tile.rows * vectors, 2 * vectors + tile.rows + 1,
+                              8});
   };
-  int64_t best = std::min(tile.vectors, needed);
-  for (int64_t v = best; v >= std::max<int64_t>(best / 2, 1); --v)
-    if (padded(v) < padded(best))
-      best = v;
-  tile.vectors = best;
+  for (int64_t v = tile.vectors; v >= 1; --v)
+    if (cost(v) < cost(tile.vectors))
+      tile.vectors = v;
 }
 
 Cut Job::cut(Emit &e, const Numbers &x) const {
