@@ -273,8 +273,10 @@ Variables Tracer::grad(const Variable &y, std::span<const Variable> xs,
 }
 
 Variable Tracer::leaf(const Variable &x, const Location &where) {
-  std::vector<int64_t> shape(x.shape().begin(), x.shape().end());
-  Variable y = detail::apply(OpId::Reshape, {x}, {std::move(shape)}, where);
+  // x + (-0) is x, to the bit, and no rewrite looks through it: a gradient with
+  // respect to it is not one with respect to x.
+  Variable zero = literal(-0.0, x.type(), where);
+  Variable y = detail::apply(OpId::Add, {x, zero}, {}, where);
   uint16_t &flags = t->values[size_t(y.node()->index)].flags;
   flags &= uint16_t(~Node::constant);
   y.node()->flags = flags;
