@@ -101,3 +101,23 @@ func.func @main(%x: tensor<3xf32>, %w: tensor<7xf32>) -> tensor<7xf32> {
   %1 = etch.mul %0, %w : (tensor<7xf32>, tensor<7xf32>) -> tensor<7xf32>
   func.return %1 : tensor<7xf32>
 }
+
+// -----
+
+// A start that is an argument is one of the kernel; one that is computed is
+// there before the part is copied.
+// CHECK-LABEL: func private @k0
+// CHECK-SAME: (%[[X:.*]]: tensor<9x4xf32>, %[[S:.*]]: tensor<i64>)
+// CHECK: etch.slice_at %[[X]], %[[S]]
+// CHECK: etch.exp
+// CHECK-LABEL: func @main
+// CHECK: call @k0
+// CHECK: call @k1
+// CHECK: call @k2
+func.func @main(%x: tensor<9x4xf32>, %s: tensor<i64>) -> (tensor<2x4xf32>, tensor<2x4xf32>) {
+  %0 = etch.slice_at %x, %s {axis = 0 : i64, shape = array<i64: 2, 4>} : (tensor<9x4xf32>, tensor<i64>) -> tensor<2x4xf32>
+  %1 = etch.exp %0 : (tensor<2x4xf32>) -> tensor<2x4xf32>
+  %2 = etch.neg %s : (tensor<i64>) -> tensor<i64>
+  %3 = etch.slice_at %x, %2 {axis = 0 : i64, shape = array<i64: 2, 4>} : (tensor<9x4xf32>, tensor<i64>) -> tensor<2x4xf32>
+  func.return %1, %3 : tensor<2x4xf32>, tensor<2x4xf32>
+}

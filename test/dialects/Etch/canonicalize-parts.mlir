@@ -48,3 +48,15 @@ func.func @of_a_constant() -> tensor<3xf32> {
   %1 = etch.slice %0 {starts = array<i64: 1>, steps = array<i64: 1>, shape = array<i64: 3>} : (tensor<9xf32>) -> tensor<3xf32>
   return %1 : tensor<3xf32>
 }
+
+// A start that is known after all, moved to where the part fits.
+// CHECK-LABEL: func @starts
+// CHECK-DAG: etch.slice %{{.*}} {shape = array<i64: 3, 2>, starts = array<i64: 6, 0>, steps = array<i64: 1, 1>}
+// CHECK-DAG: etch.place %{{.*}} {fill = 0.000000e+00 : f64, shape = array<i64: 3, 9>, starts = array<i64: 0, 4>, steps = array<i64: 1, 1>}
+func.func @starts(%x: tensor<9x2xf32>, %w: tensor<3x2xf32>) -> (tensor<3x2xf32>, tensor<3x9xf32>) {
+  %far = etch.constant dense<100> : tensor<i64>
+  %4 = etch.constant dense<4> : tensor<i64>
+  %0 = etch.slice_at %x, %far {axis = 0 : i64, shape = array<i64: 3, 2>} : (tensor<9x2xf32>, tensor<i64>) -> tensor<3x2xf32>
+  %1 = etch.place_at %w, %4 {axis = 1 : i64, shape = array<i64: 3, 9>} : (tensor<3x2xf32>, tensor<i64>) -> tensor<3x9xf32>
+  return %0, %1 : tensor<3x2xf32>, tensor<3x9xf32>
+}

@@ -80,3 +80,21 @@ func.func @philox_result(%c: tensor<5xi64>, %k: tensor<5xi64>) {
   %y = etch.philox %c, %k {to = "i64"} : (tensor<5xi64>, tensor<5xi64>) -> tensor<5xi64>
   return
 }
+
+// -----
+
+func.func @start(%x: tensor<5xf32>, %s: tensor<1xi64>) {
+  // expected-error @+2 {{slice_at: the start is int64 (1,), not int64 ()}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %y = etch.slice_at %x, %s {axis = 0 : i64, shape = array<i64: 2>} : (tensor<5xf32>, tensor<1xi64>) -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @no_part(%x: tensor<5x3xf32>, %s: tensor<i64>) {
+  // expected-error @+2 {{place_at: (5, 3) is no part of (7, 2) along axis 0}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %y = etch.place_at %x, %s {axis = 0 : i64, shape = array<i64: 7, 2>} : (tensor<5x3xf32>, tensor<i64>) -> tensor<7x2xf32>
+  return
+}
