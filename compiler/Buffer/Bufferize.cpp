@@ -56,7 +56,7 @@ private:
   }
   Value memoryOf(Value tensor);
   Value viewOf(unsigned slot, Value tensor);
-  Value reshaped(Value memory, Value tensor);
+  Value reshaped(Value memory, Value own, Value tensor);
 
   func::FuncOp old, main;
   std::string name;
@@ -68,7 +68,7 @@ private:
   Location loc;
   llvm::DenseMap<Value, Value> memory; // of tensors, as memrefs
   llvm::DenseMap<std::pair<int64_t, Type>, Value> views; // of the arena
-  SmallVector<Value> results; // memrefs of result slots
+  SmallVector<Value> results, returned; // memrefs of result slots, tensors
   Value arena;
 
   SmallVector<int64_t> offsets;   // of slots of static size
@@ -107,12 +107,14 @@ void Writer::declareMain() {
     list.set(name, value);
     return list.getDictionary(old.getContext());
   };
-  for (auto [i, type] : llvm::enumerate(old.getResultTypes())) {
+  auto values = old.getBody().front().getTerminator()->getOperands();
+  for (auto [i, value] : llvm::enumerate(values)) {
     if (auto k = updatedArgument(old, unsigned(i))) {
       attrs[*k] = with(attrs[*k], kUpdateAttr, b.getI64IntegerAttr(int64_t(i)));
       continue;
     }
-    types.push_back(denseType(type));
+    returned.push_back(value);
+    types.push_back(denseType(value.getType()));
     attrs.push_back(
         with(DictionaryAttr::get(old.getContext(),
                                  mlir::function_interface_impl::getResultAttrs(
@@ -179,8 +181,8 @@ void Writer::planSlots() {
     const Storage::Slot &slot = storage.slots[i];
     if (slot.control) {
       slotOffsets[i] = top;
-      top = arith::AddIOp::create(b, loc, top,
-                                  extents->arenaBytes(slot.control));
+      top =
+          arith::AddIOp::create(b, loc, top, extents->arenaBytes(slot.control));
       continue;
     }
     auto type = llvm::cast<RankedTensorType>(slot.value.getType());
@@ -240,8 +242,8 @@ void Writer::writeSizes() {
   for (Value y : old.getBody().front().getTerminator()->getOperands())
     llvm::append_range(values, extents->of(y));
   if (totalBytes || values.size() > 1)
-    sizes.function = outlineSizes(main, inputs, name + ".sizes",
-                                  b.getIndexType(), values);
+    sizes.function =
+        outlineSizes(main, inputs, name + ".sizes", b.getIndexType(), values);
 }
 
 Value Writer::viewOf(unsigned slot, Value tensor) {
@@ -258,21 +260,14 @@ Value Writer::viewOf(unsigned slot, Value tensor) {
   return view;
 }
 
-/// Dense memory under the type of another tensor of as many elements.
-Value Writer::reshaped(Value memory, Value tensor) {
+/// Dense memory of a tensor, `own`, as another one of as many elements.
+Value Writer::reshaped(Value memory, Value own, Value tensor) {
   MemRefType type = denseType(tensor.getType());
-  if (memory.getType() == type)
+  // Of one type, symbolic extents may differ.
+  if (memory.getType() == type && extents->of(own) == extents->of(tensor))
     return memory;
-  SmallVector<OpFoldResult> sizes, strides(size_t(type.getRank()));
-  ArrayRef<Value> dynamic = extents->of(tensor);
-  for (int64_t extent : type.getShape()) {
-    if (ShapedType::isDynamic(extent)) {
-      sizes.push_back(dynamic.front());
-      dynamic = dynamic.drop_front();
-    } else {
-      sizes.push_back(b.getIndexAttr(extent));
-    }
-  }
+  SmallVector<OpFoldResult> strides(size_t(type.getRank())),
+      sizes = getMixedValues(type.getShape(), extents->of(tensor), b);
   OpFoldResult stride = b.getIndexAttr(1);
   for (size_t i = strides.size(); i-- != 0;) {
     strides[i] = stride;
@@ -299,10 +294,11 @@ Value Writer::memoryOf(Value tensor) {
     result = viewOf(buffer.number, tensor);
     break;
   case Place::argument:
-    result = reshaped(main.getArgument(buffer.number), tensor);
+    result = reshaped(main.getArgument(buffer.number),
+                      old.getArgument(buffer.number), tensor);
     break;
   case Place::result:
-    result = reshaped(results[buffer.number], tensor);
+    result = reshaped(results[buffer.number], returned[buffer.number], tensor);
     break;
   case Place::constant: {
     auto value = buffer.value.getDefiningOp<ConstantOp>().getValue();
@@ -315,7 +311,8 @@ Value Writer::memoryOf(Value tensor) {
       memref::GlobalOp::create(b, loc, name, b.getStringAttr("private"), type,
                                value, /*constant=*/true, IntegerAttr());
     }
-    result = reshaped(memref::GetGlobalOp::create(b, loc, type, name), tensor);
+    result = reshaped(memref::GetGlobalOp::create(b, loc, type, name),
+                      buffer.value, tensor);
     break;
   }
   }

@@ -39,12 +39,12 @@ void etch::writeControl(OpBuilder &b, Operation *control,
   for (auto [init, final] : llvm::zip_equal(loop.getInits(), loop.getFinals()))
     if (!storage.sharePlace(init, final))
       memref::CopyOp::create(b, loop.getLoc(), memoryOf(init), memoryOf(final));
-  device::LoopOp::create(
-      b, loop.getLoc(), programOf(loop.getBody()),
-      loop.hasCondition() ? programOf(loop.getCondition())
-                          : FlatSymbolRefAttr(),
-      loop.getLimit() ? memoryOf(loop.getLimit()) : Value(),
-      all(loop.getFinals()), all(loop.getXs()), all(loop.getCaptures()),
-      memoryOf(loop.getCount()), all(loop.getYs()), arena,
-      loop.getReverseAttr(), loop.getMaxIterationsAttr());
+  device::LoopOp::create(b, loop.getLoc(), programOf(loop.getBody()),
+                         loop.hasCondition() ? programOf(loop.getCondition())
+                                             : FlatSymbolRefAttr(),
+                         loop.getLimit() ? memoryOf(loop.getLimit()) : Value(),
+                         all(loop.getFinals()), all(loop.getXs()),
+                         all(loop.getCaptures()), memoryOf(loop.getCount()),
+                         all(loop.getYs()), arena, loop.getReverseAttr(),
+                         loop.getMaxIterationsAttr());
 }

@@ -68,8 +68,8 @@ func::FuncOp etch::outlineSizes(func::FuncOp program, size_t inputs,
     b.clone(op, map);
   SmallVector<Value> returned;
   for (Value value : values)
-    returned.push_back(b.createOrFold<arith::IndexCastOp>(
-        loc, type, map.lookup(value)));
+    returned.push_back(
+        b.createOrFold<arith::IndexCastOp>(loc, type, map.lookup(value)));
   func::ReturnOp::create(b, loc, returned);
   eraseDeadOps(*body);
   return function;
@@ -140,9 +140,8 @@ SmallVector<Value> ProgramExtents::callProgram(Operation *control,
       b.clone(op, map);
     }
   }
-  auto results = llvm::map_to_vector(
-      body.getTerminator()->getOperands(),
-      [&](Value x) { return map.lookup(x); });
+  auto results = llvm::map_to_vector(body.getTerminator()->getOperands(),
+                                     [&](Value x) { return map.lookup(x); });
   value = value ? arith::MaxUIOp::create(b, from.getLoc(), value, results[0])
                 : results[0];
   results.erase(results.begin());
@@ -189,8 +188,8 @@ void ProgramExtents::visitCond(CondOp cond) {
   SmallVector<Value> found = callProgram(cond, cond.getThen(), captures);
   ArrayRef<Value> rest = found;
   for (Value y : cond.getYs()) {
-    auto n = size_t(
-        llvm::cast<RankedTensorType>(y.getType()).getNumDynamicDims());
+    auto n =
+        size_t(llvm::cast<RankedTensorType>(y.getType()).getNumDynamicDims());
     extents[y] = llvm::to_vector(rest.take_front(n));
     rest = rest.drop_front(n);
   }

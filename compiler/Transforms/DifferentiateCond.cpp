@@ -3,8 +3,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Each branch of the backward part is that of the forward part with the rules of
-// its ops behind it: what these do not read is dead. The sum of a capture's
+// Each branch of the backward part is that of the forward part with the rules
+// of its ops behind it: what these do not read is dead. The sum of a capture's
 // cotangent goes through the branch; one that does not use the capture hands it
 // on unchanged.
 //===----------------------------------------------------------------------===//
@@ -43,8 +43,8 @@ static LogicalResult writeBranch(CondOp cond, Region &from, Region &to,
   for (Operation &op : *body)
     ops.push_back(&op);
   Sweep sweep(b);
-  ArrayRef<BlockArgument> gys = body->getArguments().slice(
-                              n, signature.ys.size()),
+  ArrayRef<BlockArgument> gys = body->getArguments().slice(n,
+                                                           signature.ys.size()),
                           sums = body->getArguments().take_back(
                               signature.active.size());
   for (auto [i, sum] : llvm::zip_equal(signature.active, sums)) {
@@ -92,7 +92,8 @@ LogicalResult etch::visitCond(Sweep &sweep, CondOp cond) {
   }
   auto backward = CondOp::create(sweep.b, loc, types, cond.getPredicate(),
                                  signature.captures);
-  if (failed(writeBranch(cond, cond.getThen(), backward.getThen(), signature)) ||
+  if (failed(
+          writeBranch(cond, cond.getThen(), backward.getThen(), signature)) ||
       failed(writeBranch(cond, cond.getOtherwise(), backward.getOtherwise(),
                          signature))) {
     backward.erase();

@@ -11,16 +11,14 @@
 // 3. The rules move to the body of a loop that runs the other way.
 //
 // Every sum of cotangents has its terms in the order in which the iterations,
-// written one after the other, would bring them. So the sum of a capture goes on
-// where the ops after the loop left it. What an iteration yields as a state and
-// as an output has the output's cotangent first, then those of the next
+// written one after the other, would bring them. So the sum of a capture goes
+// on where the ops after the loop left it. What an iteration yields as a state
+// and as an output has the output's cotangent first, then those of the next
 // iteration: that starts the sum of its state with the output's cotangent.
 //===----------------------------------------------------------------------===//
 
+#include "compiler/Transforms/LoopGradient.h"
 #include "compiler/Transforms/Rows.h"
-#include "compiler/Transforms/Sweep.h"
-
-#include "dialects/Etch/Extents.h"
 
 using namespace mlir;
 using namespace etch;
@@ -28,87 +26,18 @@ using namespace etch;
 /// Added to x it keeps every bit of x: what sums start from.
 static constexpr double nothing = -0.0;
 
-/// On a loop: how many of its outputs, the last ones, are kept for a backward
-/// loop. Their readers come after those of all others.
-static constexpr llvm::StringLiteral kKeptAttr = "etch.kept";
-
-namespace {
-/// An argument of the backward body: for the time being one of the forward body.
-struct Argument {
-  Value inside;
-  Value outside; ///< initial state, array or capture of the backward loop
-  int kept = -1; ///< or its array is this one of the values that are kept
-  Value next;    ///< of a state: what the body yields
-};
-
-class LoopGradient {
-public:
-  LoopGradient(Sweep &outer, LoopOp loop)
-      : outer(outer), loop(loop), block(loop.getBodyBlock()),
-        b(loop.getContext()), loc(loop.getLoc()), inner(b) {}
-
-  LogicalResult run();
-
-private:
-  Value argument(SmallVectorImpl<Argument> &kind, Type type, Value outside);
-  Value capture(Value outside);
-  void findActive();
-  void findCarriers();
-  Value startOf(unsigned state);
-  Value rowBefore(Value array);
-  Value isAtEnd(bool last, Value like);
-  void startSums();
-  void finishSums();
-  void cutApart();
-  bool isForward(Value x);
-  Value standIn(Value x);
-  Value extentStandIn(Value tensor, int64_t axis);
-  Value indexStandIn(Value x);
-  LogicalResult keepValues();
-  LoopOp writeBackward();
-  void restoreForward();
-  void addResults(LoopOp backward);
-  bool neverIsEmpty();
-
-  Sweep &outer;
-  LoopOp loop;
-  Block &block;
-  OpBuilder b; // in the body
-  Location loc;
-  Sweep inner;
-
-  SmallVector<Value> stateArgs, sliceArgs, captureArgs, nexts, yielded;
-  SmallVector<Value> gFinals, gYs; // from outside
-  SmallVector<Value> gSlices;      // of ys, in the body
-  SmallVector<Value> starts;       // of states, from outside
-  SmallVector<int> carriers;       // the state that an output is yielded as
-  SmallVector<unsigned> states, slices, captures; // that are active
-  // Of the backward loop. Sums of `captures` come first, then of `states`.
-  SmallVector<Argument> sums, inputs, captured;
-  Value index;
-  SmallVector<Value> outputs;
-  Operation *border = nullptr, *begin = nullptr; // of forward, of the rules
-  llvm::DenseSet<Operation *> rules;             // and what stands in for values
-  llvm::DenseMap<Value, Value> stands;
-  ExtentResolver resolver;
-  SmallVector<Value> kept; // in the forward body
-  size_t numOutputs = 0;   // without those that are kept for a backward loop
-  size_t firstKept = 0;    // the output that `kept` starts at
-};
-} // namespace
-
 static SmallVector<Value> valuesOf(ValueRange range) {
   return SmallVector<Value>(range.begin(), range.end());
 }
 
-Value LoopGradient::argument(SmallVectorImpl<Argument> &kind, Type type,
+Value LoopGradient::argument(SmallVectorImpl<BackwardArgument> &kind, Type type,
                              Value outside) {
   kind.push_back({block.addArgument(type, loc), outside});
   return kind.back().inside;
 }
 
 Value LoopGradient::capture(Value outside) {
-  for (Argument &known : captured)
+  for (BackwardArgument &known : captured)
     if (known.outside == outside)
       return known.inside;
   return argument(captured, outside.getType(), outside);
@@ -260,227 +189,8 @@ void LoopGradient::finishSums() {
 }
 
 //===----------------------------------------------------------------------===//
-// The rules leave the forward body
+// Around the backward loop
 //===----------------------------------------------------------------------===//
-
-bool LoopGradient::isForward(Value x) {
-  if (Operation *op = x.getDefiningOp())
-    return op->getBlock() == &block && !rules.contains(op);
-  unsigned number = llvm::cast<BlockArgument>(x).getArgNumber();
-  return x.getParentBlock() == &block &&
-         number < 1 + stateArgs.size() + sliceArgs.size() + captureArgs.size();
-}
-
-/// What the rules read for a forward tensor.
-Value LoopGradient::standIn(Value x) {
-  Value &known = stands[x];
-  if (known)
-    return known;
-  if (x == block.getArgument(0))
-    return known = index;
-  if (Operation *op = x.getDefiningOp(); llvm::isa_and_nonnull<ConstantOp>(op)) {
-    Operation *clone = b.clone(*op);
-    rules.insert(clone);
-    return known = clone->getResult(0);
-  }
-  for (auto [mine, outside] : llvm::zip_equal(captureArgs, loop.getCaptures()))
-    if (mine == x)
-      return known = capture(outside);
-  known = argument(inputs, x.getType(), Value());
-  inputs.back().kept = int(kept.size());
-  kept.push_back(x);
-  return known;
-}
-
-/// An extent of a forward tensor, from what the backward loop has of its shape.
-Value LoopGradient::extentStandIn(Value tensor, int64_t axis) {
-  auto [value, at] = resolver.resolve(tensor, axis);
-  if (at < 0)
-    return indexStandIn(value);
-  auto type = llvm::cast<RankedTensorType>(value.getType());
-  Operation *op;
-  if (!type.isDynamicDim(unsigned(at))) {
-    op = arith::ConstantIndexOp::create(b, loc, type.getDimSize(unsigned(at)));
-  } else {
-    Value stand;
-    for (auto [mine, x] : llvm::zip_equal(stateArgs, loop.getInits()))
-      if (mine == value)
-        stand = capture(x);
-    for (auto [mine, x] : llvm::zip_equal(sliceArgs, loop.getXs()))
-      if (mine == value) {
-        stand = capture(x);
-        ++at;
-      }
-    op = tensor::DimOp::create(b, loc, stand ? stand : standIn(value), at);
-  }
-  rules.insert(op);
-  return op->getResult(0);
-}
-
-Value LoopGradient::indexStandIn(Value x) {
-  Operation *op = x.getDefiningOp();
-  if (!isForward(x))
-    return x;
-  if (Value known = stands.lookup(x))
-    return known;
-  if (auto dim = llvm::dyn_cast<tensor::DimOp>(op))
-    return stands[x] = extentStandIn(dim.getSource(), *dim.getConstantIndex());
-  IRMapping map;
-  for (Value operand : op->getOperands())
-    map.map(operand, indexStandIn(operand));
-  Operation *clone = b.clone(*op, map);
-  rules.insert(clone);
-  return stands[x] = clone->getResult(0);
-}
-
-/// After this the rules read nothing of the forward part.
-void LoopGradient::cutApart() {
-  SmallVector<Operation *> ops;
-  for (Operation *op = begin->getNextNode(); op != block.getTerminator();
-       op = op->getNextNode())
-    ops.push_back(op);
-  rules.insert(ops.begin(), ops.end());
-  b.setInsertionPoint(begin);
-  auto standFor = [&](Value x) {
-    return !isForward(x)                          ? x
-           : llvm::isa<IndexType>(x.getType()) ? indexStandIn(x)
-                                                  : standIn(x);
-  };
-  for (Operation *&op : ops) {
-    auto dim = llvm::dyn_cast<tensor::DimOp>(op);
-    if (dim && isForward(dim.getSource())) {
-      dim.getResult().replaceAllUsesWith(
-          extentStandIn(dim.getSource(), *dim.getConstantIndex()));
-      rules.erase(op);
-      op->erase();
-      continue;
-    }
-    op->walk([&](Operation *part) { // a user's rule sees what is around it
-      for (OpOperand &use : part->getOpOperands())
-        use.set(standFor(use.get()));
-    });
-  }
-  for (Argument &sum : sums)
-    sum.next = standFor(sum.next);
-  for (Value &y : outputs)
-    y = standFor(y);
-}
-
-//===----------------------------------------------------------------------===//
-// Two loops
-//===----------------------------------------------------------------------===//
-
-/// Gives the forward loop an output for each value that it has to keep: states
-/// first, for the iteration that reads one as such is before (in the backward
-/// loop) that which reads it as what it yielded.
-LogicalResult LoopGradient::keepValues() {
-  SmallVector<Value> sorted;
-  SmallVector<int> place(kept.size());
-  for (bool isState : {true, false})
-    for (auto [i, x] : llvm::enumerate(kept))
-      if (llvm::isa<BlockArgument>(x) == isState) {
-        place[i] = int(sorted.size());
-        sorted.push_back(x);
-      }
-  kept = sorted;
-  for (Argument &input : inputs)
-    if (input.kept >= 0)
-      input.kept = place[size_t(input.kept)];
-  firstKept = yielded.size();
-  if (kept.empty())
-    return success();
-  std::optional<int64_t> room = roomOf(loop);
-  if (!room)
-    return emitError(loc)
-           << "while_loop: its gradient needs " << kept.size()
-           << (kept.size() == 1 ? " value" : " values")
-           << " of every iteration, and nothing says how many there are at "
-              "most: give it max_iterations, or cut the gradient off with "
-              "stop_gradient";
-  SmallVector<Type> types;
-  llvm::append_range(types, loop.getYs().getTypes());
-  for (Value x : kept)
-    types.push_back(arrayType(x.getType(), *room));
-  block.getTerminator()->insertOperands(
-      block.getTerminator()->getNumOperands(), kept);
-  OpBuilder at(loop);
-  uint64_t bound = loop.getMaxIterations();
-  if (loop.getXs().empty())
-    bound = uint64_t(*room);
-  auto now = LoopOp::create(at, loc, loop.getCount().getType(),
-                            loop.getFinals().getTypes(), types, loop.getLimit(),
-                            loop.getInits(), loop.getXs(), loop.getCaptures(),
-                            loop.getReverse(), bound);
-  now->setDiscardableAttrs(loop->getDiscardableAttrDictionary());
-  now->setAttr(kKeptAttr, b.getI64IntegerAttr(
-                              int64_t(firstKept + kept.size() - numOutputs)));
-  now.getCondition().takeBody(loop.getCondition());
-  now.getBody().takeBody(loop.getBody());
-  for (auto *kind : {&sums, &inputs, &captured})
-    for (Argument &x : *kind)
-      if (x.outside && x.outside.getDefiningOp() == loop)
-        x.outside = now->getResult(
-            llvm::cast<OpResult>(x.outside).getResultNumber());
-  for (Value &g : starts)
-    if (g && g.getDefiningOp() == loop)
-      g = now->getResult(llvm::cast<OpResult>(g).getResultNumber());
-  outer.replace(loop, now);
-  loop = now;
-  return success();
-}
-
-LoopOp LoopGradient::writeBackward() {
-  auto outsides = [](ArrayRef<Argument> kind) {
-    return llvm::map_to_vector(kind, [](auto &x) { return x.outside; });
-  };
-  std::optional<int64_t> room = roomOf(loop);
-  for (Argument &input : inputs)
-    if (input.kept >= 0)
-      input.outside = loop.getYs()[firstKept + size_t(input.kept)];
-  // As many slices go out as come in.
-  if (!slices.empty() && inputs.empty())
-    argument(inputs, sliceArgs.front().getType(), loop.getXs().front());
-  SmallVector<Type> types;
-  for (unsigned m : slices)
-    types.push_back(loop.getXs()[m].getType());
-  SmallVector<Value> inits = outsides(sums);
-  auto backward = LoopOp::create(
-      outer.b, loc, loop.getCount().getType(), ValueRange(inits).getTypes(),
-      types, neverIsEmpty() ? Value() : loop.getCount(), inits,
-      outsides(inputs), outsides(captured), !loop.getReverse(),
-      uint64_t(room && !ShapedType::isDynamic(*room) ? *room : -1));
-  Block *body = new Block;
-  backward.getBody().push_back(body);
-  SmallVector<Value> results;
-  for (Argument &sum : sums)
-    results.push_back(sum.next);
-  llvm::append_range(results, outputs);
-  body->getOperations().splice(body->end(), block.getOperations(),
-                               std::next(border->getIterator()),
-                               block.getTerminator()->getIterator());
-  OpBuilder end(body, body->end());
-  YieldOp::create(end, loc, results);
-  index.replaceAllUsesWith(body->addArgument(index.getType(), loc));
-  for (auto *kind : {&sums, &inputs, &captured})
-    for (Argument &x : *kind)
-      x.inside.replaceAllUsesWith(body->addArgument(x.inside.getType(), loc));
-  begin->erase();
-  restoreForward();
-  return backward;
-}
-
-/// The forward body as it was, but for what it yields.
-void LoopGradient::restoreForward() {
-  for (bool done = false; !done;) {
-    Operation *op = block.getTerminator()->getPrevNode();
-    done = op == border;
-    op->dropAllUses();
-    op->erase();
-  }
-  unsigned known = unsigned(1 + stateArgs.size() + sliceArgs.size() +
-                            captureArgs.size());
-  block.eraseArguments(known, block.getNumArguments() - known);
-}
 
 /// Whether the number of iterations is known, and not 0.
 bool LoopGradient::neverIsEmpty() {
@@ -499,7 +209,8 @@ void LoopGradient::addResults(LoopOp backward) {
     if (starts[k] && !neverIsEmpty()) {
       // Without iterations nothing has gone on from the start.
       Value count = loop.getCount();
-      Value empty = EqualOp::create(b, loc, count, buildSplat(b, loc, 0, count));
+      Value empty =
+          EqualOp::create(b, loc, count, buildSplat(b, loc, 0, count));
       Value sum = AddOp::create(b, loc, starts[k],
                                 backward.getInits()[captures.size() + i]);
       g = SelectOp::create(b, loc, broadcastLike(b, loc, empty, g), sum, g);

@@ -8,8 +8,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Transforms/Rows.h"
-#include "compiler/Transforms/SimplifyControl.h"
 #include "compiler/Transforms/Simplifier.h"
+#include "compiler/Transforms/SimplifyControl.h"
 
 using namespace mlir;
 using namespace etch;
@@ -50,8 +50,8 @@ LoopOp etch::dropParts(LoopOp loop, const LoopParts &parts) {
   SmallVector<Value> finals = keep(loop.getFinals(), parts.states),
                      ys = keep(loop.getYs(), parts.ys);
   auto now = LoopOp::create(
-      b, loop.getLoc(), loop.getCount().getType(), ValueRange(finals).getTypes(),
-      ValueRange(ys).getTypes(), loop.getLimit(),
+      b, loop.getLoc(), loop.getCount().getType(),
+      ValueRange(finals).getTypes(), ValueRange(ys).getTypes(), loop.getLimit(),
       keep(loop.getInits(), parts.states), keep(loop.getXs(), parts.xs),
       keep(loop.getCaptures(), parts.captures), loop.getReverse(),
       loop.getMaxIterations());
@@ -121,10 +121,10 @@ static void keepBound(LoopOp loop, LoopParts &parts) {
     return;
   }
   // One that no other loop has to keep for this one.
-  auto it = llvm::find_if(loop.getXs(), [](Value x) {
-    return !isControl(x.getDefiningOp());
-  });
-  size_t kept = it == loop.getXs().end() ? 0 : size_t(it - loop.getXs().begin());
+  auto it = llvm::find_if(
+      loop.getXs(), [](Value x) { return !isControl(x.getDefiningOp()); });
+  size_t kept =
+      it == loop.getXs().end() ? 0 : size_t(it - loop.getXs().begin());
   parts.xs.reset(unsigned(kept));
 }
 
@@ -176,9 +176,9 @@ static Operation *dropUnusedOf(CondOp cond) {
     region->front().eraseArguments(captures);
   OpBuilder b(cond);
   SmallVector<Value> results = keep(cond.getYs(), ys);
-  auto now = CondOp::create(b, cond.getLoc(), ValueRange(results).getTypes(),
-                            cond.getPredicate(),
-                            keep(cond.getCaptures(), captures));
+  auto now =
+      CondOp::create(b, cond.getLoc(), ValueRange(results).getTypes(),
+                     cond.getPredicate(), keep(cond.getCaptures(), captures));
   now->setDiscardableAttrs(cond->getDiscardableAttrDictionary());
   now.getThen().takeBody(cond.getThen());
   now.getOtherwise().takeBody(cond.getOtherwise());

@@ -64,9 +64,8 @@ static void sinkSplat(const Passed &passed, Attribute value) {
   for (BlockArgument argument : passed.inside) {
     auto type = llvm::cast<RankedTensorType>(argument.getType());
     OpBuilder b = atStart(argument);
-    argument.replaceAllUsesWith(
-        ConstantOp::create(b, passed.outside.getLoc(), type,
-                           DenseElementsAttr::get(type, value)));
+    argument.replaceAllUsesWith(ConstantOp::create(
+        b, passed.outside.getLoc(), type, DenseElementsAttr::get(type, value)));
   }
 }
 
@@ -117,13 +116,14 @@ static void simplifyPassed(Operation *control) {
         if (mine == passed.inside.end() || mine->use_empty())
           continue;
         OpBuilder b = atStart(argument);
-        mine->replaceAllUsesWith(BroadcastToOp::create(
-            b, passed.outside.getLoc(), type, argument, ValueRange(),
-            type.getShape()));
+        mine->replaceAllUsesWith(
+            BroadcastToOp::create(b, passed.outside.getLoc(), type, argument,
+                                  ValueRange(), type.getShape()));
       }
       continue;
     }
-    auto [it, isNew] = known.try_emplace({passed.outside, int(passed.isSlice)}, i);
+    auto [it, isNew] =
+        known.try_emplace({passed.outside, int(passed.isSlice)}, i);
     if (isNew)
       continue;
     for (auto [mine, first] :
@@ -141,10 +141,9 @@ static void simplifyStates(LoopOp loop) {
   for (unsigned k = 0; k < loop.getInits().size(); ++k) {
     BlockArgument state = loop.getStates()[k];
     Value next = loop.getNextStates()[k], init = loop.getInits()[k];
-    bool isNumber =
-        isSplat(next) && isSplat(init) &&
-        next.getDefiningOp<ConstantOp>().getValue() ==
-            init.getDefiningOp<ConstantOp>().getValue();
+    bool isNumber = isSplat(next) && isSplat(init) &&
+                    next.getDefiningOp<ConstantOp>().getValue() ==
+                        init.getDefiningOp<ConstantOp>().getValue();
     if (next != state && !isNumber)
       continue;
     loop.getFinals()[k].replaceAllUsesWith(init);
@@ -205,8 +204,7 @@ static void simplifyLimit(LoopOp loop) {
     // The extent of outputs without inputs is max_iterations.
     if (!loop.getXs().empty() || loop.getYs().empty() ||
         n == loop.getBound().value_or(-1)) {
-      loop.setMaxIterations(
-          uint64_t(std::min(n, loop.getBound().value_or(n))));
+      loop.setMaxIterations(uint64_t(std::min(n, loop.getBound().value_or(n))));
       loop.getLimitMutable().clear();
     }
   }

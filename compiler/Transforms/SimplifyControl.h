@@ -11,13 +11,14 @@
 
 namespace etch {
 
-/// Equal operands become one; constants and what is spread from less go into the
-/// regions; a state that never changes becomes a capture; a constant limit
-/// becomes an attribute; outputs that are known otherwise are replaced. In place.
+/// Equal operands become one; constants and what is spread from less go into
+/// the regions; a state that never changes becomes a capture; a constant limit
+/// becomes an attribute; outputs that are known otherwise are replaced. In
+/// place.
 void simplifyOperands(mlir::Operation *control);
 
-/// Drops results without uses and what only they need, in the regions, too, whose
-/// dead ops are erased. Returns the op that stands there now.
+/// Drops results without uses and what only they need, in the regions, too,
+/// whose dead ops are erased. Returns the op that stands there now.
 mlir::Operation *dropUnused(mlir::Operation *control);
 
 /// Parts of a loop to be dropped.

@@ -45,9 +45,9 @@ void Sweep::activate(Block &block) {
 LogicalResult Sweep::visitAll(ArrayRef<Operation *> ops) {
   bool ok = true;
   for (Operation *op : llvm::reverse(ops))
-    if (mayHaveGradient(op) &&
-        llvm::any_of(gradientOperands(op),
-                     [&](Value x) { return active.contains(x); }))
+    if (mayHaveGradient(op) && llvm::any_of(gradientOperands(op), [&](Value x) {
+          return active.contains(x);
+        }))
       ok &= succeeded(visit(op));
   return success(ok);
 }
@@ -118,7 +118,7 @@ void Sweep::replace(Operation *old, Operation *now) {
   }
   for (auto &entry : cotangents)
     if (entry.second.getDefiningOp() == old)
-      entry.second = now->getResult(
-          llvm::cast<OpResult>(entry.second).getResultNumber());
+      entry.second =
+          now->getResult(llvm::cast<OpResult>(entry.second).getResultNumber());
   old->erase();
 }

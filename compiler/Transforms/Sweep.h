@@ -17,8 +17,8 @@ bool isFloating(mlir::Value x);
 mlir::OperandRange gradientOperands(mlir::Operation *op);
 bool mayHaveGradient(mlir::Operation *op);
 
-/// Turns cotangents of results into those of operands, op after op. What reaches
-/// a value adds up left to right, onto what is there.
+/// Turns cotangents of results into those of operands, op after op. What
+/// reaches a value adds up left to right, onto what is there.
 class Sweep {
 public:
   /// New ops are written through `b`.

@@ -48,8 +48,8 @@ static LogicalResult checkTypes(Operation *op, StringRef what, TypeRange found,
                                    << " values, not " << expected.size();
   for (auto [i, pair] : llvm::enumerate(llvm::zip_equal(found, expected)))
     if (auto [is, should] = pair; is != should)
-      return op->emitOpError("the ") << what << ": value " << i << " is " << is
-                                     << ", not " << should;
+      return op->emitOpError("the ")
+             << what << ": value " << i << " is " << is << ", not " << should;
   return success();
 }
 

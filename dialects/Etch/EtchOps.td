@@ -415,7 +415,7 @@ def LoopOp
     max_iterations unless that is negative, and at most the extent of axis 0 of
     xs. `count` says how many there were. With `reverse`, i runs from the last of
     them down to 0. Axis 0 of ys is that of xs or, without xs, max_iterations;
-    slices that no iteration has yielded are undefined.
+    slices that no iteration has yielded are zero.
   }];
   let arguments = (ins Optional<Etch_Tensor>:$limit,
                        Variadic<Etch_Tensor>:$inits,

@@ -80,6 +80,7 @@ private:
                Emit::Body body);
   SmallVector<View> viewsOf(ValueRange buffers);
   View slice(const View &v, Value buffer, Ix i);
+  void clearRest(const View &v, Value buffer, Ix done);
   void copy(memref::CopyOp op);
   void dense(View &v);
 
@@ -519,6 +520,17 @@ Ix Interpreter::loopWhile(std::optional<Ix> bound,
   return Ix(op.getResult(0));
 }
 
+/// Slices that no iteration has written are zero.
+void Interpreter::clearRest(const View &v, Value buffer, Ix done) {
+  Ix bytes =
+      e.bytesOf(cast<MemRefType>(buffer.getType()).getElementType());
+  bytes = e.mul(bytes, v.strides[0]);
+  Value from = e.atByte(v.pointer, e.mul(done, bytes));
+  Ix rest = e.mul(e.max(e.sub(v.extents[0], done), 0), bytes);
+  e.make<LLVM::MemsetOp>(from, e.constant(e.getI8IntegerAttr(0)),
+                         e.value(rest), false);
+}
+
 LogicalResult Interpreter::loop(device::LoopOp op) {
   SmallVector<View> states = viewsOf(op.getStates()), xs = viewsOf(op.getXs()),
                     captures = viewsOf(op.getCaptures()),
@@ -567,6 +579,9 @@ LogicalResult Interpreter::loop(device::LoopOp op) {
     e.loop(0, done, 1, body);
   }
   e.storeRaw(e.value(done), count.pointer, 8);
+  if (op.getCondition() || op.getLimit() || int64_t(op.getMaxIterations()) >= 0)
+    for (auto [v, y] : llvm::zip_equal(ys, op.getYs()))
+      clearRest(v, y, done);
   return success(ok);
 }
 

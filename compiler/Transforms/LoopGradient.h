@@ -1,0 +1,89 @@
+//===- LoopGradient.h - the backward loop of a loop ----------------*- C++
+//-*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#ifndef ETCH_COMPILER_TRANSFORMS_LOOPGRADIENT_H
+#define ETCH_COMPILER_TRANSFORMS_LOOPGRADIENT_H
+
+#include "compiler/Transforms/Sweep.h"
+
+#include "dialects/Etch/Extents.h"
+
+namespace etch {
+
+/// On a loop: how many of its outputs, the last ones, are kept for a backward
+/// loop. Their readers come after those of all others.
+inline constexpr llvm::StringLiteral kKeptAttr = "etch.kept";
+
+/// An argument of the backward body: for the time being one of the forward
+/// body.
+struct BackwardArgument {
+  mlir::Value inside;
+  mlir::Value outside; ///< initial state, array or capture of the backward loop
+  int kept = -1;       ///< or its array is this one of the values that are kept
+  mlir::Value next;    ///< of a state: what the body yields
+};
+
+class LoopGradient {
+public:
+  LoopGradient(Sweep &outer, LoopOp loop)
+      : outer(outer), loop(loop), block(loop.getBodyBlock()),
+        b(loop.getContext()), loc(loop.getLoc()), inner(b) {}
+
+  llvm::LogicalResult run();
+
+private:
+  mlir::Value argument(llvm::SmallVectorImpl<BackwardArgument> &kind,
+                       mlir::Type type, mlir::Value outside);
+  mlir::Value capture(mlir::Value outside);
+  void findActive();
+  void findCarriers();
+  mlir::Value startOf(unsigned state);
+  mlir::Value rowBefore(mlir::Value array);
+  mlir::Value isAtEnd(bool last, mlir::Value like);
+  void startSums();
+  void finishSums();
+  void cutApart();
+  bool isForward(mlir::Value x);
+  mlir::Value standIn(mlir::Value x);
+  mlir::Value extentStandIn(mlir::Value tensor, int64_t axis);
+  mlir::Value indexStandIn(mlir::Value x);
+  llvm::LogicalResult keepValues();
+  LoopOp writeBackward();
+  void restoreForward();
+  void addResults(LoopOp backward);
+  bool neverIsEmpty();
+
+  Sweep &outer;
+  LoopOp loop;
+  mlir::Block &block;
+  mlir::OpBuilder b; // in the body
+  mlir::Location loc;
+  Sweep inner;
+
+  llvm::SmallVector<mlir::Value> stateArgs, sliceArgs, captureArgs, nexts,
+      yielded;
+  llvm::SmallVector<mlir::Value> gFinals, gYs; // from outside
+  llvm::SmallVector<mlir::Value> gSlices;      // of ys, in the body
+  llvm::SmallVector<mlir::Value> starts;       // of states, from outside
+  llvm::SmallVector<int> carriers; // the state that an output is yielded as
+  llvm::SmallVector<unsigned> states, slices, captures; // that are active
+  // Of the backward loop. Sums of `captures` come first, then of `states`.
+  llvm::SmallVector<BackwardArgument> sums, inputs, captured;
+  mlir::Value index;
+  llvm::SmallVector<mlir::Value> outputs;
+  mlir::Operation *border = nullptr,
+                  *begin = nullptr;        // of forward, of the rules
+  llvm::DenseSet<mlir::Operation *> rules; // and what stands in for values
+  llvm::DenseMap<mlir::Value, mlir::Value> stands;
+  ExtentResolver resolver;
+  llvm::SmallVector<mlir::Value> kept; // in the forward body
+  size_t numOutputs = 0; // without those that are kept for a backward loop
+  size_t firstKept = 0;  // the output that `kept` starts at
+};
+
+} // namespace etch
+
+#endif // ETCH_COMPILER_TRANSFORMS_LOOPGRADIENT_H
