@@ -7,6 +7,8 @@
 
 #include "dialects/Etch/Ops/Rules.h"
 
+#include <cmath>
+
 using namespace etch;
 
 std::optional<TensorType> etch::inferIota(std::span<const TensorType>,
@@ -68,6 +70,13 @@ std::optional<TensorType> etch::inferPlace(std::span<const TensorType> operands,
   TensorType y = shapedResult(operands[0].dtype, attrs);
   if (!checkPart(operands[0].shape, y.shape, attrs, error))
     return std::nullopt;
+  // What a conversion would make of it is for the caller to say.
+  double fill = std::get<double>(attrs[2]);
+  if (y.dtype == boolean ? fill != 0 && fill != 1
+                         : is_integer(y.dtype) && fill != std::trunc(fill)) {
+    error = "the fill " + std::to_string(fill) + " is no " + name_of(y.dtype);
+    return std::nullopt;
+  }
   return y;
 }
 
