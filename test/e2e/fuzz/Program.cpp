@@ -288,6 +288,30 @@ Program::Program(uint64_t seed, int size)
   known.clear();
 }
 
+Program Program::without(int v) const {
+  Program less = *this;
+  less.inputs.clear();
+  less.steps.clear();
+  std::vector<int> number(inputs.size() + steps.size(), -1);
+  for (int i = 0; i < int(inputs.size()); ++i)
+    if (i != v) {
+      number[size_t(i)] = int(less.inputs.size());
+      less.inputs.push_back(inputs[size_t(i)]);
+    }
+  for (int i = int(inputs.size()); i < int(number.size()); ++i) {
+    Step s = steps[size_t(i) - inputs.size()];
+    bool kept = i != v;
+    for (int &operand : s.operands)
+      if (operand >= 0)
+        kept &= (operand = number[size_t(operand)]) >= 0;
+    if (!kept)
+      continue;
+    number[size_t(i)] = int(less.inputs.size() + less.steps.size());
+    less.steps.push_back(std::move(s));
+  }
+  return less;
+}
+
 //===----------------------------------------------------------------------===//
 // Running
 //===----------------------------------------------------------------------===//
@@ -324,7 +348,7 @@ Variables Program::run(const Variables &xs) const {
     Variables gs = grad(total, leaves, {.create_graph = i + 1 < order});
     total = Variable();
     for (const Variable &g : gs) {
-      results.push_back(g.defined() ? g : Variable(0.0) + 0.0);
+      results.push_back(g);
       if (g.defined()) {
         Variable part = sum(g.astype(f64) * 0.5);
         total = total.defined() ? total + part : part;

@@ -43,10 +43,14 @@ public:
   /// sum. The seed alone decides.
   Program(uint64_t seed, int size);
 
+  /// The program without value `v` and all that is computed from it.
+  Program without(int v) const;
+
   /// All values, inputs first.
   Variables values(const Variables &inputs) const;
   /// Results that nothing reads; then the gradients of their weighted sum with
-  /// respect to the float inputs; then those of the gradients' own sum.
+  /// respect to the float inputs, empty where there is none; then those of the
+  /// gradients' own sum.
   Variables run(const Variables &inputs) const;
   /// One line for each value.
   std::string text() const;
