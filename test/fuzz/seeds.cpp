@@ -7,6 +7,7 @@
 
 #include "etch/etch.h"
 #include "frontend/io/ImageCodec.h"
+#include "test/fuzz/state.h"
 #include "test/runtime/TemporaryFolder.h"
 #include "test/support/Json.h"
 
@@ -64,6 +65,11 @@ std::vector<std::string> seeds(const std::string &reader) {
   }
   if (reader == "npz") {
     save_npz(file, {{"l1/W", a}, {"b", b}});
+    return {test::readBytes(file)};
+  }
+  if (reader == "state") {
+    test::States states;
+    etch_state_save(&states.module, states.tensors, 3, file.c_str());
     return {test::readBytes(file)};
   }
   if (reader == "gzip")
