@@ -371,11 +371,11 @@ TEST(Recurrent, C122_StepsOfScan) {
         .second[0];
   };
   std::vector<double> eager = scanned<SimpleRnn>(7, rnn_scan, false);
-  EXPECT_EQ(scanned<SimpleRnn>(7, rnn_scan, true)[0], eager[0]);
+  EXPECT_EQ(scanned<SimpleRnn>(7, rnn_scan, true), eager);
   EXPECT_TRUE(
       near(scanned<SimpleRnn>(7, rnn_steps, false), eager, 1e-12, 1e-15));
-  EXPECT_EQ(scanned<BetterRnn>(7, lstm_scan, true)[0],
-            scanned<BetterRnn>(7, lstm_scan, false)[0]);
+  EXPECT_EQ(scanned<BetterRnn>(7, lstm_scan, true),
+            scanned<BetterRnn>(7, lstm_scan, false));
 }
 
 /// The book's steps 59 and 60, compiled: a call is a window of 30 steps, or the
