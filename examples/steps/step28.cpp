@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Gradient descent into Rosenbrock's valley: down the slope at once, then
-// slowly along the bottom.
+// slowly along the bottom. The whole descent is one program, too.
 //===----------------------------------------------------------------------===//
 #include "step.h"
 using namespace step;
@@ -22,6 +22,18 @@ struct Descent {
   }
   Variables params() const { return {x0, x1}; }
 };
+
+/// All updates as a loop of the program.
+Variables descend(const Variable &count) {
+  return for_loop(
+      count,
+      [](const Variables &x) {
+        Variable y = 100 * pow(x[1] - pow(x[0], 2), 2) + pow(x[0] - 1, 2);
+        Variables g = grad(y, x);
+        return Variables{x[0] - 0.001 * g[0], x[1] - 0.001 * g[1]};
+      },
+      Variables{Variable(0.0), Variable(2.0)});
+}
 
 int main() {
   return run([] {
@@ -52,5 +64,12 @@ int main() {
     for (size_t i = 0; i < names.size(); ++i)
       report(names[i], std::vector<double>{descent.figures[2 * i],
                                            descent.figures[2 * i + 1]});
+
+    auto program = compile(descend);
+    report("one program", stack(program(Variable(50000))));
+    must_agree("compiled", "loop", stack(descend(10)),
+               stack(program(Variable(10))));
+    report("compilations", program.compile_count());
+    report("runs", program.run_count());
   });
 }

@@ -132,4 +132,4 @@ with open(out, "w", encoding="utf-8") as f:
     f.write("\n")
 print(f"{len(table) - failures} of {len(table)} steps run and agree"
       + (f"; without figures: {' '.join(missing)}" if missing else ""))
-sys.exit(1 if failures or not table else 0)
+sys.exit(1 if failures or missing or not table else 0)
