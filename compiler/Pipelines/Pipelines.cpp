@@ -33,6 +33,7 @@ void etch::buildDifferentiatePipeline(OpPassManager &pm,
 // --etch-simplify-pipeline
 void etch::buildSimplifyPipeline(OpPassManager &pm, const PipelineOptions &) {
   pm.addPass(createSimplify());
+  pm.addPass(createHoist());
   pm.addPass(createVerifySimplify());
 }
 

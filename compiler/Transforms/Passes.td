@@ -34,6 +34,15 @@ def Simplify : EtchPass<"simplify"> {
   }];
 }
 
+def Hoist : EtchPass<"hoist"> {
+  let summary = "Moves out of loops what need not be repeated.";
+  let description = [{
+    Ops on captures alone go to the front of the loop. Products of slices of an
+    input with a capture become one product in front of it, those that are
+    nothing but outputs one behind it. Keeps every bit.
+  }];
+}
+
 def OutlineRegions : EtchPass<"outline-regions"> {
   let summary = "Makes the regions of loops and branches programs of their own.";
   let description = [{

@@ -168,6 +168,38 @@ static bool runsThrough(LoopOp loop) {
           (!ShapedType::isDynamic(*room) && *loop.getBound() >= *room));
 }
 
+/// Whether a loop goes as far as another one that goes through its inputs
+/// anyway.
+static bool isLimitedByInputs(LoopOp loop) {
+  auto other =
+      loop.getLimit() ? loop.getLimit().getDefiningOp<LoopOp>() : LoopOp();
+  return other && loop.getLimit() == other.getCount() && runsThrough(other) &&
+         llvm::any_of(loop.getXs(), [&](Value x) {
+           return llvm::is_contained(other.getXs(), x) ||
+                  llvm::is_contained(other.getYs(), x);
+         });
+}
+
+/// A limit that is a number, or says nothing new.
+static void simplifyLimit(LoopOp loop) {
+  DenseIntElementsAttr limit;
+  if (loop.getLimit() && matchPattern(loop.getLimit(), m_Constant(&limit))) {
+    int64_t n = std::max<int64_t>(0, limit.getSplatValue<int64_t>());
+    // The extent of outputs without inputs is max_iterations.
+    if (!loop.getXs().empty() || loop.getYs().empty() ||
+        n == loop.getBound().value_or(-1)) {
+      loop.setMaxIterations(uint64_t(std::min(n, loop.getBound().value_or(n))));
+      loop.getLimitMutable().clear();
+    }
+  }
+  if (isLimitedByInputs(loop))
+    loop.getLimitMutable().clear();
+  std::optional<int64_t> room = roomOf(loop);
+  if (!loop.getXs().empty() && loop.getBound() &&
+      !ShapedType::isDynamic(*room) && *loop.getBound() >= *room)
+    loop.setMaxIterations(uint64_t(-1));
+}
+
 /// Whether all that reads an output are loops that go as far as this one did.
 static bool isReadAsFar(LoopOp loop, Value y) {
   return llvm::all_of(y.getUses(), [&](OpOperand &use) {
@@ -194,24 +226,6 @@ static void simplifyOutputs(LoopOp loop) {
           (runsThrough(loop) || isReadAsFar(loop, y)))
         y.replaceAllUsesWith(x);
   }
-}
-
-/// A limit that is a number.
-static void simplifyLimit(LoopOp loop) {
-  DenseIntElementsAttr limit;
-  if (loop.getLimit() && matchPattern(loop.getLimit(), m_Constant(&limit))) {
-    int64_t n = std::max<int64_t>(0, limit.getSplatValue<int64_t>());
-    // The extent of outputs without inputs is max_iterations.
-    if (!loop.getXs().empty() || loop.getYs().empty() ||
-        n == loop.getBound().value_or(-1)) {
-      loop.setMaxIterations(uint64_t(std::min(n, loop.getBound().value_or(n))));
-      loop.getLimitMutable().clear();
-    }
-  }
-  std::optional<int64_t> room = roomOf(loop);
-  if (!loop.getXs().empty() && loop.getBound() &&
-      !ShapedType::isDynamic(*room) && *loop.getBound() >= *room)
-    loop.setMaxIterations(uint64_t(-1));
 }
 
 void etch::simplifyOperands(Operation *control) {
