@@ -72,8 +72,8 @@ Variable deconv2d(Operand x, Operand w, const Variable &b = {},
 //===- Pooling ------------------------------------------------------------===//
 
 struct PoolOptions {
-  Pair stride = 1;
-  Pair pad = 0;
+  Pair stride = 1; ///< from one window to the next, down and across
+  Pair pad = 0;    ///< rows and columns added on each side
 };
 
 /// The largest element of each window, per channel. The padding is never the
@@ -135,7 +135,7 @@ private:
 };
 
 struct Deconv2dOptions {
-  Pair stride = 1;
+  Pair stride = 1; ///< as DeconvOptions
   Pair pad = 0;
   Pair dilation = 1;
   int64_t groups = 1;
