@@ -16,10 +16,9 @@ using namespace etch::cpu;
 /// range is reported and becomes 0.
 static Ix readIndex(Kernel &k, const Buffer &index, Ix b, Ix j, Ix extent) {
   Emit &e = k.e;
-  Ix offset =
-      e.add(e.mul(b, index.strides[0]), e.mul(j, index.strides[1]));
-  Value given = e.loadRaw(e.getI64Type(),
-                          e.at(index.pointer, offset, e.getI64Type()), 8);
+  Ix offset = e.add(e.mul(b, index.strides[0]), e.mul(j, index.strides[1]));
+  Value given =
+      e.loadRaw(e.getI64Type(), e.at(index.pointer, offset, e.getI64Type()), 8);
   Value negative = e.compare(arith::CmpIPredicate::slt, Ix(given), 0);
   Ix wrapped = e.select(negative, e.add(Ix(given), extent), Ix(given));
   Value outside = e.compare(arith::CmpIPredicate::uge, wrapped, extent);
@@ -29,6 +28,59 @@ static Ix readIndex(Kernel &k, const Buffer &index, Ix b, Ix j, Ix extent) {
 
 static Ix offsetOf(Emit &e, const Buffer &buffer, Ix a, Ix b) {
   return e.add(e.mul(a, buffer.strides[0]), e.mul(b, buffer.strides[1]));
+}
+
+/// One path or the other for an inner extent of 1.
+static void whenSingle(Emit &e, Ix inner, function_ref<void()> single,
+                       function_ref<void()> block) {
+  if (inner.isKnown())
+    return inner.known == 1 ? single() : block();
+  e.when(e.compare(arith::CmpIPredicate::eq, inner, 1), single, block);
+}
+
+/// Gathers single elements: vectors of indices from `first` to `last` of row b.
+static void gatherElements(Kernel &k, const Buffer &x, const Buffer &index,
+                           const Buffer &y, Ix b, Ix first, Ix last) {
+  Emit &e = k.e;
+  Type memory = e.storageType(x.element), i64 = e.getI64Type();
+  int64_t lanes = std::min(k.lanesOf(i64), k.lanesOf(memory));
+  Value from = e.at(x.pointer, e.mul(b, x.strides[0]), memory);
+  Value at = e.at(index.pointer, e.mul(b, index.strides[0]), i64);
+  Value to = e.at(y.pointer, e.mul(b, y.strides[0]), memory);
+  Value extent = e.splat(e.value(x.extents[1]), lanes);
+  Value stride = e.splat(e.value(x.strides[1]), lanes);
+  Value zero = e.constant(i64, 0, lanes);
+  e.vectorLoop(first, last, lanes, /*peel=*/false, [&](Ix j, Lanes covered) {
+    Value given = e.load(e.at(at, e.mul(j, index.strides[1]), i64),
+                         index.strides[1], i64, covered);
+    Value negative =
+        e.make<arith::CmpIOp>(arith::CmpIPredicate::slt, given, zero);
+    Value wrapped = e.make<arith::AddIOp>(
+        given, e.make<arith::SelectOp>(negative, extent, zero));
+    Value outside =
+        e.make<arith::CmpIOp>(arith::CmpIPredicate::uge, wrapped, extent);
+    // Lanes behind the end hold index 0, which only an empty x lacks.
+    Value any =
+        e.make<LLVM::BitcastOp>(e.getIntegerType(unsigned(lanes)), outside);
+    Value none = e.constant(e.getIntegerAttr(any.getType(), 0));
+    e.when(e.make<arith::CmpIOp>(arith::CmpIPredicate::ne, any, none), [&] {
+      e.loop(j, e.min(e.add(j, lanes), last), 1,
+             [&](Ix one) { readIndex(k, index, b, one, x.extents[1]); });
+    });
+    Value offsets = e.make<arith::MulIOp>(
+        e.make<arith::SelectOp>(outside, zero, wrapped), stride);
+    Value addresses =
+        e.make<LLVM::GEPOp>(VectorType::get({lanes}, e.ptrType()), memory, from,
+                            ArrayRef<LLVM::GEPArg>{offsets});
+    Value mask =
+        covered.mask ? covered.mask : e.constant(e.getI1Type(), 1, lanes);
+    Type vector = e.vectorOf(memory, lanes);
+    Value v = e.make<LLVM::masked_gather>(
+        vector, addresses, mask,
+        ValueRange{e.constant(cast<TypedAttr>(e.getZeroAttr(vector)))},
+        unsigned(e.bytesOf(memory)));
+    e.store(v, e.at(to, j, memory), covered);
+  });
 }
 
 /// y[b, j, i] = x[b, index[b, j], i]: a unit is one (b, j).
@@ -41,25 +93,47 @@ static LogicalResult emitGather(Kernel &k, GatherOp op) {
   const Buffer &y = k.buffers[result];
   Ix count = y.extents[1], inner = y.extents[2];
   Type memory = e.storageType(x.element); // copied as it is
-  int64_t lanes = inner.is(1) ? 1 : k.lanesOf(memory);
-  e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix unit) {
-    Ix b = e.div(unit, count), j = e.rem(unit, count);
-    Ix from = readIndex(k, index, b, j, x.extents[1]);
-    Value to = e.at(y.pointer, offsetOf(e, y, b, j), memory);
-    Value source = e.at(x.pointer, offsetOf(e, x, b, from), memory);
-    auto copy = [&] {
-      e.vectorLoop(0, inner, lanes, true, [&](Ix i, Lanes covered) {
-        Ix stride = x.strides[2];
-        Value v = e.load(e.at(source, e.mul(i, stride), memory), stride,
-                         memory, covered);
-        e.store(v, e.at(to, i, memory), covered);
-      });
-    };
-    if (x.extents[1].isKnown() && x.extents[1].known != 0)
-      copy();
-    else // nothing to take index 0 from
-      e.when(e.compare(arith::CmpIPredicate::ne, x.extents[1], 0), copy);
-  });
+  int64_t lanes = k.lanesOf(memory);
+  auto elements = [&] {
+    Ix begin = Ix(k.begin), end = Ix(k.end);
+    e.loop(e.div(begin, count), e.div(e.add(end, e.sub(count, 1)), count), 1,
+           [&](Ix b) {
+             Ix row = e.mul(b, count);
+             Ix first = e.sub(e.max(begin, row), row);
+             Ix last = e.sub(e.min(end, e.add(row, count)), row);
+             auto all = [&] { gatherElements(k, x, index, y, b, first, last); };
+             if (x.extents[1].isKnown() && x.extents[1].known != 0)
+               return all();
+             // Nothing to take index 0 from: all are out of range.
+             e.when(e.compare(arith::CmpIPredicate::ne, x.extents[1], 0), all,
+                    [&] {
+                      e.loop(first, last, 1, [&](Ix j) {
+                        readIndex(k, index, b, j, x.extents[1]);
+                      });
+                    });
+           });
+  };
+  auto blocks = [&] {
+    e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix unit) {
+      Ix b = e.div(unit, count), j = e.rem(unit, count);
+      Ix from = readIndex(k, index, b, j, x.extents[1]);
+      Value to = e.at(y.pointer, offsetOf(e, y, b, j), memory);
+      Value source = e.at(x.pointer, offsetOf(e, x, b, from), memory);
+      auto copy = [&] {
+        e.vectorLoop(0, inner, lanes, true, [&](Ix i, Lanes covered) {
+          Ix stride = x.strides[2];
+          Value v = e.load(e.at(source, e.mul(i, stride), memory), stride,
+                           memory, covered);
+          e.store(v, e.at(to, i, memory), covered);
+        });
+      };
+      if (x.extents[1].isKnown() && x.extents[1].known != 0)
+        copy();
+      else // nothing to take index 0 from
+        e.when(e.compare(arith::CmpIPredicate::ne, x.extents[1], 0), copy);
+    });
+  };
+  whenSingle(e, inner, elements, blocks);
   k.work = [=](Emit &e, ArrayRef<Extents> shapes) {
     const Extents &shape = shapes[result];
     Work work;
@@ -79,8 +153,8 @@ static LogicalResult emitScatterAdd(Kernel &k, ScatterAddOp op) {
   const Buffer &x = k.buffers[k.bufferOf(cast<BlockArgument>(op.getX()))];
   const Buffer &index =
       k.buffers[k.bufferOf(cast<BlockArgument>(op.getIndex()))];
-  unsigned result = k.resultBuffer(0), source = k.bufferOf(
-                        cast<BlockArgument>(op.getX()));
+  unsigned result = k.resultBuffer(0),
+           source = k.bufferOf(cast<BlockArgument>(op.getX()));
   const Buffer &y = k.buffers[result];
   Ix inner = y.extents[2];
   int64_t lanes = inner.is(1) ? 1 : k.lanesOf(y.element);
@@ -89,27 +163,38 @@ static LogicalResult emitScatterAdd(Kernel &k, ScatterAddOp op) {
   e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix unit) {
     Ix b = e.div(unit, strips), i0 = e.mul(e.rem(unit, strips), strip);
     Ix i1 = e.min(e.add(i0, strip), inner);
-    e.loop(0, y.extents[1], 1, [&](Ix a) {
-      Value row = e.at(y.pointer, offsetOf(e, y, b, a), y.element);
-      e.vectorLoop(i0, i1, lanes, true, [&](Ix i, Lanes covered) {
-        e.store(e.constant(y.element, 0, lanes), e.at(row, i, y.element),
+    auto clear = [&](Value row, Ix from, Ix to) {
+      int64_t wide = k.lanesOf(y.element);
+      e.vectorLoop(from, to, wide, true, [&](Ix i, Lanes covered) {
+        e.store(e.constant(y.element, 0, wide), e.at(row, i, y.element),
                 covered);
+      });
+    };
+    auto single = [&] { // all elements of b are this unit's
+      clear(e.at(y.pointer, offsetOf(e, y, b, 0), y.element), 0, y.extents[1]);
+    };
+    whenSingle(e, inner, single, [&] {
+      e.loop(0, y.extents[1], 1, [&](Ix a) {
+        clear(e.at(y.pointer, offsetOf(e, y, b, a), y.element), i0, i1);
       });
     });
     e.loop(0, x.extents[1], 1, [&](Ix j) {
       Ix to = readIndex(k, index, b, j, y.extents[1]);
       Value row = e.at(y.pointer, offsetOf(e, y, b, to), y.element);
       Value from = e.at(x.pointer, offsetOf(e, x, b, j), x.element);
+      auto addVector = [&](Ix i, Lanes covered) {
+        Ix stride = x.strides[2];
+        Value address = e.at(row, i, y.element);
+        ScalarExpr sum(e, e.loc, e.load(address, 1, y.element, covered));
+        ScalarExpr v(e, e.loc,
+                     e.load(e.at(from, e.mul(i, stride), x.element), stride,
+                            x.element, covered));
+        e.store(sum + v, address, covered);
+      };
       auto add = [&] {
-        e.vectorLoop(i0, i1, lanes, true, [&](Ix i, Lanes covered) {
-          Ix stride = x.strides[2];
-          Value address = e.at(row, i, y.element);
-          ScalarExpr sum(e, e.loc, e.load(address, 1, y.element, covered));
-          ScalarExpr v(e, e.loc,
-                       e.load(e.at(from, e.mul(i, stride), x.element), stride,
-                              x.element, covered));
-          e.store(sum + v, address, covered);
-        });
+        whenSingle(
+            e, inner, [&] { addVector(0, Lanes()); },
+            [&] { e.vectorLoop(i0, i1, lanes, true, addVector); });
       };
       if (y.extents[1].isKnown() && y.extents[1].known != 0)
         add();

@@ -148,20 +148,53 @@ static LogicalResult emitMaxPoolIndex(Kernel &k, MaxPoolIndexOp op,
   ArrayRef<int64_t> kernel = op.getKernel();
   const WindowAxis &ah = axes[0], &aw = axes[1];
   Type element = x.element, i64 = e.getI64Type();
-  int64_t lanes = k.lanesOf(i64);
-  SmallVector<int64_t> numbers;
+  // Numbers as wide as the elements, if they fit.
+  Ix plane = e.mul(x.extents[2], x.extents[3]);
+  bool narrow = plane.isKnown() && plane.known <= INT32_MAX;
+  Type number = narrow ? Type(e.getI32Type()) : i64;
+  int64_t lanes = std::min(k.lanesOf(number), k.lanesOf(element));
+  SmallVector<Attribute> distances;
   for (int64_t i = 0; i < lanes; ++i)
-    numbers.push_back(i * aw.stride);
-  Value apart = e.constant(cast<TypedAttr>(e.getI64VectorAttr(numbers)));
+    distances.push_back(e.getIntegerAttr(number, i * aw.stride));
+  auto vector = VectorType::get({lanes}, number);
+  Value apart = e.constant(DenseElementsAttr::get(vector, distances));
+  Value none = e.constant(number, -1, lanes);
   auto isLarger = [&](Value v, Value best) -> Value {
     if (!isa<FloatType>(element))
       return e.make<arith::CmpIOp>(arith::CmpIPredicate::sgt, v, best);
     // Larger, or the first NaN.
     auto nan = e.make<arith::CmpFOp>(arith::CmpFPredicate::UNO, v, v);
-    auto number = e.make<arith::CmpFOp>(arith::CmpFPredicate::ORD, best, best);
+    auto real = e.make<arith::CmpFOp>(arith::CmpFPredicate::ORD, best, best);
     return e.make<arith::OrIOp>(
         e.make<arith::CmpFOp>(arith::CmpFPredicate::OGT, v, best),
-        e.make<arith::AndIOp>(nan, number));
+        e.make<arith::AndIOp>(nan, real));
+  };
+  /// One tap for the outputs from ow on, in row h.
+  auto meet = [&](Value row, Ix h, Ix kw, Ix ow, ValueRange best) {
+    // Outputs [first, last) have this tap inside.
+    Ix shift = e.sub(kw, aw.pad);
+    Ix first = e.div(e.max(e.sub(aw.stride - 1, shift), 0), aw.stride);
+    Ix last = e.div(e.max(e.add(e.sub(x.extents[3], shift), aw.stride - 1), 0),
+                    aw.stride);
+    last = e.max(e.min(last, y.extents[3]), first);
+    Value inside = e.maskBelow(e.sub(last, ow), lanes);
+    if (!first.is(0))
+      inside =
+          e.make<arith::XOrIOp>(inside, e.maskBelow(e.sub(first, ow), lanes));
+    Ix place = e.add(e.mul(ow, aw.stride), shift);
+    Ix stride = e.mul(x.strides[3], aw.stride);
+    Value v = e.load(e.at(row, e.mul(place, x.strides[3]), element), stride,
+                     element, Lanes{lanes, inside});
+    Value chosen = e.make<arith::OrIOp>(
+        isLarger(v, best[0]),
+        e.make<arith::CmpIOp>(arith::CmpIPredicate::eq, best[1], none));
+    chosen = e.make<arith::AndIOp>(chosen, inside);
+    Value at = e.value(e.add(e.mul(h, x.extents[3]), place));
+    if (narrow)
+      at = e.make<arith::TruncIOp>(number, at);
+    Value index = e.make<arith::AddIOp>(e.splat(at, lanes), apart);
+    return SmallVector<Value>{e.make<arith::SelectOp>(chosen, v, best[0]),
+                              e.make<arith::SelectOp>(chosen, index, best[1])};
   };
   e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix unit) {
     Ix oh = e.rem(unit, y.extents[2]), image = e.div(unit, y.extents[2]);
@@ -174,42 +207,26 @@ static LogicalResult emitMaxPoolIndex(Kernel &k, MaxPoolIndexOp op,
     Ix firstTap = e.max(e.sub(0, top), 0);
     Ix lastTap = e.min(kernel[0], e.sub(x.extents[2], top));
     e.vectorLoop(0, y.extents[3], lanes, false, [&](Ix ow, Lanes covered) {
-      Value none = e.constant(i64, -1, lanes);
       SmallVector<Value> start = {e.constant(element, 0, lanes), none};
       SmallVector<Value> found =
           e.loop(firstTap, lastTap, 1, start, [&](Ix kh, ValueRange before) {
             Ix h = e.add(top, kh);
             Value row = e.at(from, e.mul(h, x.strides[2]), element);
-            return e.loop(0, kernel[1], 1, before, [&](Ix kw, ValueRange best) {
-              // Outputs [first, last) have this tap inside.
-              Ix shift = e.sub(kw, aw.pad);
-              Ix first =
-                  e.div(e.max(e.sub(aw.stride - 1, shift), 0), aw.stride);
-              Ix last = e.div(
-                  e.max(e.add(e.sub(x.extents[3], shift), aw.stride - 1), 0),
-                  aw.stride);
-              last = e.max(e.min(last, y.extents[3]), first);
-              Value inside =
-                  e.make<arith::XOrIOp>(e.maskBelow(e.sub(last, ow), lanes),
-                                        e.maskBelow(e.sub(first, ow), lanes));
-              Ix place = e.add(e.mul(ow, aw.stride), shift);
-              Ix stride = e.mul(x.strides[3], aw.stride);
-              Value v = e.load(e.at(row, e.mul(place, x.strides[3]), element),
-                               stride, element, Lanes{lanes, inside});
-              Value chosen = e.make<arith::OrIOp>(
-                  isLarger(v, best[0]),
-                  e.make<arith::CmpIOp>(arith::CmpIPredicate::eq, best[1],
-                                        none));
-              chosen = e.make<arith::AndIOp>(chosen, inside);
-              Ix number = e.add(e.mul(h, x.extents[3]), place);
-              Value index =
-                  e.make<arith::AddIOp>(e.splat(e.value(number), lanes), apart);
-              return SmallVector<Value>{
-                  e.make<arith::SelectOp>(chosen, v, best[0]),
-                  e.make<arith::SelectOp>(chosen, index, best[1])};
-            });
+            // What depends on kw alone leaves the loop over kh.
+            if (kernel[1] > 4)
+              return e.loop(0, kernel[1], 1, before,
+                            [&](Ix kw, ValueRange best) {
+                              return meet(row, h, kw, ow, best);
+                            });
+            SmallVector<Value> best(before);
+            for (int64_t kw = 0; kw < kernel[1]; ++kw)
+              best = meet(row, h, kw, ow, best);
+            return best;
           });
-      e.store(found[1], e.at(to, ow, i64), covered);
+      Value index = found[1];
+      if (narrow)
+        index = e.make<arith::ExtSIOp>(e.vectorOf(i64, lanes), index);
+      e.store(index, e.at(to, ow, i64), covered);
     });
   });
   unsigned result = k.resultBuffer(0);
