@@ -117,6 +117,27 @@ TEST(DataLoader, C100_PrefetchStopsWhenItIsLeft) {
   EXPECT_EQ(data.reads, reads);
 }
 
+TEST(DataLoader, C098_MemoryOfAFewBatches) {
+  struct Big : Dataset {
+    int64_t len() const override { return 400; }
+    Sample get(int64_t i) const override { return {zeros({8192}), {}}; }
+  } data;
+  constexpr int64_t batch_bytes = 10 * 8192 * 8;
+  for (int64_t ahead : {0, 2}) {
+    int64_t before = memory_stats().live_bytes;
+    reset_peak_memory();
+    DataLoader loader(data, 10, {.prefetch = ahead});
+    int64_t samples = 0;
+    for (auto &[x, t] : loader)
+      samples += x.len();
+    EXPECT_EQ(samples, 400);
+    // The batch in use, those that wait, and one in the making: its samples
+    // and their copies.
+    EXPECT_LE(memory_stats().peak_bytes - before,
+              (ahead + 3) * batch_bytes + 4096);
+  }
+}
+
 TEST(DataLoader, PrefetchRunsAhead) {
   Slow data;
   DataLoader loader(data, 1, {.shuffle = false, .prefetch = 2});
