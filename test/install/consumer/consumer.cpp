@@ -18,6 +18,16 @@ int main() {
   if (x.grad().to_vector<double>()[0] != 2.0)
     return 1;
 
+  // Batches from another thread; a picture written and read.
+  Dataset data(arange(4.0));
+  DataLoader loader(data, 3, {.prefetch = 1});
+  double total = 0;
+  for (auto &[batch, label] : loader)
+    total += sum(batch).item();
+  save_image("consumer.png", full({1, 2, 2}, 255));
+  if (total != 6 || load_image("consumer.png").shape() != Shape{3, 2, 2})
+    return 1;
+
   auto compiled = compile(f);
   export_library(compiled, "consumer_f", {x});
   auto library = load_library("libconsumer_f.so");
