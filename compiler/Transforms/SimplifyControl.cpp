@@ -228,9 +228,23 @@ static void simplifyOutputs(LoopOp loop) {
   }
 }
 
+/// A number of iterations that is known.
+static void simplifyCount(LoopOp loop) {
+  std::optional<int64_t> room = roomOf(loop);
+  if (loop.getCount().use_empty() || loop.hasCondition() || loop.getLimit() ||
+      !room || ShapedType::isDynamic(*room))
+    return;
+  OpBuilder b(loop);
+  Value count = loop.getCount();
+  count.replaceAllUsesWith(buildSplat(
+      b, loop.getLoc(),
+      double(std::min(*room, loop.getBound().value_or(*room))), count));
+}
+
 void etch::simplifyOperands(Operation *control) {
   if (auto loop = llvm::dyn_cast<LoopOp>(control)) {
     simplifyLimit(loop);
+    simplifyCount(loop);
     simplifyStates(loop);
     simplifyOutputs(loop);
   }
