@@ -123,6 +123,7 @@ private:
   void emitControl(Operation *op);
   Value operand(const Cluster &cluster, Value x, int level, Location loc);
   Operation *create(Operation *like, ValueRange operands, Type result);
+  bool hasOwnSpace(const Cluster &cluster, Value y);
   bool isInside(const Cluster &cluster, const Edge &edge) {
     return edge.direct && edge.cluster >= 0 &&
            &clusters.all()[size_t(edge.cluster)] == &cluster;
@@ -228,6 +229,15 @@ void Emitter::emitPointwise(const Cluster &cluster, int level) {
   }
 }
 
+/// Whether y is computed over its own extents: of one type, symbolic ones may
+/// differ.
+bool Emitter::hasOwnSpace(const Cluster &cluster, Value y) {
+  Operation *op = y.getDefiningOp();
+  auto type = llvm::cast<RankedTensorType>(y.getType());
+  return type.hasStaticShape() || llvm::is_contained(cluster.cores, op) ||
+         spaces.spaceOf(y) == cluster.space[clusters.levelOf(op)];
+}
+
 /// A reduction, a matrix product or an op that stands alone keeps its shape.
 void Emitter::emitCore(const Cluster &cluster, Operation *op) {
   SmallVector<Value> operands;
@@ -278,7 +288,7 @@ void Emitter::emit(const Cluster &cluster) {
   for (Value y : outer) {
     Value made = values.lookup(inside.lookup(y));
     SpaceMap::Builder to = {b, y.getLoc(), values, temporaries, reshapes};
-    if (made.getType() != y.getType())
+    if (made.getType() != y.getType() || !hasOwnSpace(cluster, y))
       made = ReshapeOp::create(
           b, y.getLoc(), y.getType(), made,
           spaces.extentValues(spaces.spaceOf(y), to),
