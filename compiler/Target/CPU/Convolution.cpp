@@ -11,7 +11,8 @@
 // stored.
 //
 // The gradient in the images of stride s consists of s * s correlations of
-// stride 1, one for each residue of the places; each has its own taps.
+// stride 1, one for each residue of the places; each has its own taps. A unit
+// does those of a row, if vectors can be made of their results.
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Target/CPU/Convolution.h"
@@ -44,12 +45,14 @@ struct Cut {
   WindowAxis axis[2]; ///< of all residues: the largest
   Ix classes[2], pitch, tail, stagedRows, plane;
   Ix stripRows, strips, columns, rowTile, rowTiles, residues, chain;
+  Ix sums; ///< elements of one residue
   Ix units, tableBytes, stagedBytes, bytes;
 };
 
 /// What the op says and how its registers are used: known before the extents.
 struct Job {
   bool transposed;
+  bool interleaved; ///< a unit does all residues along W
   int64_t stride[2], pad[2], dilation[2], groups;
   ExtentRef refs[9]; ///< batch, filters, channels, taps, source, result
   RegisterTile tile;
@@ -75,8 +78,9 @@ private:
   UnitAxis unitAxis(int i, Ix residue);
   void stage(Ix image, Ix group, Ix firstRow);
   void fillTables();
-  void multiply(Value filters, Ix rows, Ix length);
+  void multiply(Value filters, Value into, Ix rows, Ix length);
   void finish(Ix image, Ix channel, Ix rows, Ix firstRow, Ix outputRows);
+  Value interleave(Value from, Ix w, Lanes covered);
 
   Kernel &k;
   Emit &e;
@@ -128,6 +132,9 @@ LogicalResult Correlation::bind() {
     job.pad[i] = pair("pad");
     job.dilation[i] = pair("dilation");
   }
+  int64_t lanes = k.commonLanes();
+  job.interleaved =
+      job.transposed && job.stride[1] != 1 && lanes % job.stride[1] == 0;
   job.groups = op->getAttrOfType<IntegerAttr>("groups").getInt();
   Value images = op->getOperand(0), w = op->getOperand(1);
   job.refs[0] = k.extentOf(images, 0);
@@ -182,8 +189,8 @@ void Correlation::chooseTile() {
       llvm::divideCeil(std::max<int64_t>(places.known, 1), tile.lanes);
   auto cost = [&](int64_t vectors) {
     return int64_t(llvm::divideCeil(needed, vectors)) *
-           std::max<int64_t>({tile.rows * vectors, 2 * vectors + tile.rows + 1,
-                              8});
+           std::max<int64_t>(
+               {tile.rows * vectors, 2 * vectors + tile.rows + 1, 8});
   };
   for (int64_t v = tile.vectors; v >= 1; --v)
     if (cost(v) < cost(tile.vectors))
@@ -224,13 +231,15 @@ Cut Job::cut(Emit &e, const Numbers &x) const {
   c.strips = ceilDivBy(e, rows, most);
   c.stripRows = ceilDivBy(e, rows, c.strips);
   c.columns = e.roundUp(e.mul(c.stripRows, c.pitch), nr);
-  c.residues = transposed ? Ix(stride[0] * stride[1]) : Ix(1);
+  int64_t together = interleaved ? stride[1] : 1;
+  c.residues = transposed ? Ix(stride[0] * stride[1] / together) : Ix(1);
   // Rows of a tile: their sums stay in the cache, and there is work for several
   // threads.
   Ix others = e.mul(e.mul(x.batch, groups), e.mul(c.residues, c.strips));
   others = e.max(others, 1);
   Ix wanted = ceilDivBy(e, 8, others);
-  Ix fitting = e.div(e.div((1 << 20) / bytes, e.max(c.columns, 1)), tile.rows);
+  Ix fitting = e.div(e.div((1 << 20) / bytes / together, e.max(c.columns, 1)),
+                     tile.rows);
   c.rowTile = e.min(e.roundUp(ceilDivBy(e, x.rows, wanted), tile.rows),
                     e.mul(fitting, tile.rows));
   c.rowTile = e.max(c.rowTile, tile.rows);
@@ -247,8 +256,9 @@ Cut Job::cut(Emit &e, const Numbers &x) const {
   c.tableBytes = e.roundUp(e.mul(c.chain, 8), 64);
   Ix staged = e.add(e.mul(x.channels, c.plane), e.add(c.columns, c.pitch));
   c.stagedBytes = e.roundUp(e.mul(e.add(staged, 64), bytes), 64);
+  c.sums = e.mul(c.columns, c.rowTile);
   c.bytes = e.add(e.add(e.mul(c.tableBytes, 2), c.stagedBytes),
-                  e.add(e.mul(e.mul(c.columns, c.rowTile), bytes), 64));
+                  e.add(e.mul(c.sums, bytes * together), 64));
   return c;
 }
 
@@ -383,7 +393,7 @@ void Correlation::stage(Ix image, Ix group, Ix firstRow) {
 }
 
 /// The sums of `rows` rows of the filters for `length` staged places.
-void Correlation::multiply(Value filters, Ix rows, Ix length) {
+void Correlation::multiply(Value filters, Value into, Ix rows, Ix length) {
   bool whole = x.rows.isKnown() && x.rows.known % job.tile.rows == 0;
   e.loop(0, e.max(depth, 1), kGemmBlock, [&](Ix from) {
     Ix block = e.min(kGemmBlock, e.sub(depth, from));
@@ -402,29 +412,63 @@ void Correlation::multiply(Value filters, Ix rows, Ix length) {
           t.rowOffsets.push_back(e.mul(
               whole ? Ix(r) : e.min(r, e.sub(e.sub(rows, 1), row)), rowStride));
         SmallVector<Value> products = t.emit(e, block);
-        t.addTo(e, e.at(sums, e.add(e.mul(row, c.columns), column), element),
+        t.addTo(e, e.at(into, e.add(e.mul(row, c.columns), column), element),
                 c.columns, products, from);
       });
     });
   });
 }
 
+/// The sums for the places w, w + 1, …, where w is a multiple of the lanes:
+/// that of lane l is number l / stride of its residue, behind those of w.
+Value Correlation::interleave(Value from, Ix w, Lanes covered) {
+  SmallVector<int64_t> residues, numbers;
+  for (int64_t l = 0; l < covered.count; ++l) {
+    residues.push_back((l + job.pad[1]) % job.stride[1]);
+    numbers.push_back(l / job.stride[1]);
+  }
+  auto constant = [&](ArrayRef<int64_t> values) {
+    return e.constant(cast<TypedAttr>(e.getI64VectorAttr(values)));
+  };
+  Value offsets = e.make<arith::AddIOp>(
+      e.make<arith::MulIOp>(constant(residues),
+                            e.splat(e.value(c.sums), covered.count)),
+      constant(numbers));
+  Value base = e.at(from, e.div(w, job.stride[1]), element);
+  Type vector = e.vectorOf(element, covered.count);
+  Value addresses =
+      e.make<LLVM::GEPOp>(VectorType::get({covered.count}, e.ptrType()),
+                          element, base, ArrayRef<LLVM::GEPArg>{offsets});
+  Value mask =
+      covered.mask ? covered.mask : e.constant(e.getI1Type(), 1, covered.count);
+  return e.make<LLVM::masked_gather>(
+      vector, addresses, mask,
+      ValueRange{e.constant(element, 0, covered.count)},
+      unsigned(e.bytesOf(element)));
+}
+
 void Correlation::finish(Ix image, Ix channel, Ix rows, Ix firstRow,
                          Ix outputRows) {
   bool peel = k.options.vectorBits < 512;
-  int64_t step[2] = {job.transposed ? job.stride[0] : 1,
-                     job.transposed ? job.stride[1] : 1};
-  int64_t lanes = step[1] == 1 ? k.commonLanes() : 1;
+  int64_t step[2] = {1, 1};
+  if (job.transposed)
+    std::copy_n(job.stride, 2, step);
+  bool dense = step[1] == 1 || job.interleaved;
+  int64_t lanes = dense ? k.commonLanes() : 1;
+  Ix count = job.interleaved ? x.result[1] : at[1].count;
   e.loop(0, rows, 1, [&](Ix row) {
     Value ofRow = e.at(sums, e.mul(row, c.columns), element);
     e.loop(0, outputRows, 1, [&](Ix r) {
       Value from = e.at(ofRow, e.mul(r, c.pitch), element);
       Ix h = e.add(at[0].start, e.mul(e.add(firstRow, r), step[0]));
       after->enter({image, e.add(channel, row), h, Ix(0)}, 3);
-      e.vectorLoop(0, at[1].count, lanes, peel, [&](Ix j, Lanes covered) {
-        after->point(e.add(at[1].start, e.mul(j, step[1])), covered);
-        after->give(op->getResult(0), e.load(e.at(from, j, element), 1, element,
-                                             Lanes{lanes, {}}));
+      e.vectorLoop(0, count, lanes, peel, [&](Ix j, Lanes covered) {
+        after->point(dense ? j : e.add(at[1].start, e.mul(j, step[1])),
+                     covered);
+        after->give(op->getResult(0), job.interleaved
+                                          ? interleave(from, j, covered)
+                                          : e.load(e.at(from, j, element), 1,
+                                                   element, Lanes{lanes, {}}));
         SmallVector<Value> stored;
         for (Value result : k.results())
           stored.push_back(after->get(result));
@@ -444,9 +488,8 @@ void Correlation::emitUnit(Ix unit) {
   };
   Ix rowTile = next(c.rowTiles), strip = next(c.strips);
   Ix residue = next(c.residues), group = next(job.groups), image = unit;
-  at[1] = unitAxis(1, job.transposed ? e.rem(residue, job.stride[1]) : Ix(0));
-  at[0] = unitAxis(0, job.transposed ? e.div(residue, job.stride[1]) : Ix(0));
-  depth = e.mul(x.channels, e.mul(at[0].taps, at[1].taps));
+  int64_t along = job.interleaved ? 1 : job.stride[1];
+  at[0] = unitAxis(0, job.transposed ? e.div(residue, along) : Ix(0));
   Ix firstRow = e.mul(strip, c.stripRows);
   Ix outputRows = e.min(c.stripRows, e.sub(at[0].count, firstRow));
   Ix row = e.mul(rowTile, c.rowTile);
@@ -455,10 +498,32 @@ void Correlation::emitUnit(Ix unit) {
       e.add(e.mul(row, rowStride),
             e.mul(e.mul(group, job.transposed ? x.channels : x.rows),
                   filter->strides[0]));
-  fillTables();
-  stage(image, group, firstRow);
-  multiply(e.at(filter->pointer, filterOffset, element), rows,
-           e.mul(outputRows, c.pitch));
+  Value filters = e.at(filter->pointer, filterOffset, element);
+  auto correlate = [&](Ix residueAlong, Value into) {
+    at[1] = unitAxis(1, residueAlong);
+    depth = e.mul(x.channels, e.mul(at[0].taps, at[1].taps));
+    auto sumUp = [&] {
+      fillTables();
+      stage(image, group, firstRow);
+      multiply(filters, into, rows, e.mul(outputRows, c.pitch));
+    };
+    if (depth.isKnown() || !job.transposed)
+      return sumUp();
+    // No tap of a short filter may meet these places.
+    e.when(e.compare(arith::CmpIPredicate::sgt, depth, 0), sumUp, [&] {
+      int64_t lanes = job.tile.lanes;
+      e.loop(0, e.mul(rows, c.columns), lanes, [&](Ix i) {
+        e.store(e.constant(element, 0, lanes), e.at(into, i, element),
+                Lanes{lanes, {}});
+      });
+    });
+  };
+  if (job.interleaved)
+    e.loop(0, job.stride[1], 1, [&](Ix number) {
+      correlate(number, e.at(sums, e.mul(number, c.sums), element));
+    });
+  else
+    correlate(job.transposed ? e.rem(residue, along) : Ix(0), sums);
   finish(image, e.add(e.mul(group, x.rows), row), rows, firstRow, outputRows);
 }
 
@@ -484,8 +549,9 @@ LogicalResult Correlation::emit() {
     work.count = c.units;
     // A multiply-add on vectors: some sixteen to a simple operation.
     Ix places = e.mul(e.mul(x.batch, c.axis[0].count), c.axis[1].count);
+    int64_t along = job.interleaved ? job.stride[1] : 1;
     Ix each = e.mul(e.mul(x.rows, job.groups), e.add(c.chain, 4));
-    work.cost = e.div(e.mul(e.mul(places, c.residues), each), 4);
+    work.cost = e.div(e.mul(e.mul(places, c.residues), e.mul(each, along)), 4);
     Ix unit = e.div(e.mul(e.mul(c.rowTile, c.columns), c.chain), 16);
     work.grain = e.max(e.div(kGrainCost, e.max(unit, 1)), 1);
     return work;
