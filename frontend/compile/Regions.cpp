@@ -36,7 +36,8 @@ struct Tracer::OpenRegion {
 /// Replays or records an event; gives what it makes.
 Variables Tracer::region_event(Event &&event, std::span<const Variable> uses,
                                std::span<const TensorType> results,
-                               const Location &where) {
+                               const Location &where,
+                               const std::vector<bool> &constant) {
   bool untracked = !config().enable_backprop;
   while (replaying) {
     Event *e = next(event.kind);
@@ -62,10 +63,13 @@ Variables Tracer::region_event(Event &&event, std::span<const Variable> uses,
   for (const Variable &x : uses)
     add_use(x, where);
   Variables ys;
-  for (const TensorType &type : results)
-    ys.push_back(add_result(type, untracked                 ? Node::untracked
-                                  : is_floating(type.dtype) ? 0
-                                                            : Node::constant));
+  for (size_t i = 0; i < results.size(); ++i) {
+    bool flows =
+        is_floating(results[i].dtype) && (constant.empty() || !constant[i]);
+    ys.push_back(add_result(results[i], untracked ? Node::untracked
+                                        : flows   ? 0
+                                                  : Node::constant));
+  }
   return ys;
 }
 
@@ -134,9 +138,17 @@ LoopResults Tracer::loop(const LoopSpec &spec, const Location &where) {
     all.push_back(stacked(y.type(), count_slices(spec)));
   }
   uses.insert(uses.end(), ys.begin(), ys.end());
+  // As far as it can be told: what no iteration gives a gradient has none.
+  bool runs = !spec.condition && !spec.limit.defined() &&
+              (spec.xs.empty() ? spec.bound : count_slices(spec)) > 0;
+  auto flows = [](const Variable &x) { return takes_gradient(*x.node()); };
+  std::vector<bool> constant = {true};
+  for (size_t i = 0; i < uses.size(); ++i)
+    constant.push_back(!flows(uses[i]) &&
+                       (runs || i >= types.size() || !flows(spec.inits[i])));
   Event end = region(Event::Kind::end, middle);
   end.num_outputs = uint32_t(ys.size());
-  values = region_event(std::move(end), uses, all, where);
+  values = region_event(std::move(end), uses, all, where, constant);
   close(open);
   auto first_y = values.begin() + 1 + long(types.size());
   return {Variables(values.begin() + 1, first_y),
@@ -168,8 +180,11 @@ Variables Tracer::branch(const Variable &pred, const BranchFunction &then,
                          " results, the other " + std::to_string(second.size()),
                      where);
   std::vector<TensorType> types;
+  std::vector<bool> constant;
   for (size_t i = 0; i < first.size(); ++i) {
     types.push_back(first[i].type());
+    constant.push_back(!takes_gradient(*first[i].node()) &&
+                       !takes_gradient(*second[i].node()));
     if (types[i] == second[i].type())
       continue;
     std::string what = "cond: result " + std::to_string(i) + " is " +
@@ -179,8 +194,8 @@ Variables Tracer::branch(const Variable &pred, const BranchFunction &then,
       throw DTypeError(what, where);
     throw ShapeError(what, where);
   }
-  Variables ys =
-      region_event(event(Event::Kind::end, middle), second, types, where);
+  Variables ys = region_event(event(Event::Kind::end, middle), second, types,
+                              where, constant);
   close(open);
   return ys;
 }
@@ -319,13 +334,23 @@ std::vector<int32_t> Tracer::region_sources(int32_t value) const {
   if (begin.whole)
     return {t->uses_of(at(end.partner))[k].value, ends[k].value};
   std::span<const Use> begins = t->uses_of(begin);
-  size_t states = begin.num_inputs;
-  begins = begins.last(states + begin.num_outputs);
+  size_t states = begin.num_inputs, slices = begin.num_outputs;
+  // How many iterations there are for sure, and at most.
+  int64_t most = std::get<int64_t>(begin.attrs[0]), least = 0;
+  if (slices)
+    most = t->values[size_t(begins.back().value)].type.shape[0];
+  if (begins.size() == states + slices && at(end.partner).num_uses == 0)
+    least = most;
+  begins = begins.last(states + slices);
   if (e.kind != Event::Kind::region) {
     if (k-- == 0)
       return {}; // the number of the iteration
     if (k >= states)
       return {e.kind == Event::Kind::middle ? begins[k].value : ends[k].value};
+    if (e.kind == Event::Kind::end && least > 0)
+      return {ends[k].value};
+    if (e.kind == Event::Kind::middle && most >= 0 && most <= 1)
+      return {begins[k].value};
   }
   return {begins[k].value, ends[k].value};
 }

@@ -148,7 +148,8 @@ private:
   struct OpenRegion;
   Variables region_event(Event &&event, std::span<const Variable> uses,
                          std::span<const TensorType> results,
-                         const Location &where);
+                         const Location &where,
+                         const std::vector<bool> &constant = {});
   int32_t last_number() const;
   void close(OpenRegion &region);
   void check_local(const char *what, const Variable &x,

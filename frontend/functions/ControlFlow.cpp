@@ -11,6 +11,7 @@
 #include "etch/functions.h"
 #include "frontend/engine/Engine.h"
 #include "frontend/engine/Slices.h"
+#include "frontend/engine/Tape.h"
 
 #include <algorithm>
 
@@ -92,10 +93,50 @@ static int64_t checked_bound(const LoopSpec &spec, const LoopOptions &options,
 // Loops
 //===----------------------------------------------------------------------===//
 
+/// x under an identity of its own.
+static Variable renamed(const Variable &x, const Location &where) {
+  if (!config().enable_backprop || !takes_gradient(*x.node()))
+    return x;
+  std::vector<int64_t> shape(x.shape().begin(), x.shape().end());
+  return detail::apply(OpId::Reshape, {x}, {std::move(shape)}, where);
+}
+
+/// A loop's states and a cond's results sum up the gradients of their uses
+/// before these are added to those of what they are. That is so in a program;
+/// eagerly it takes another identity. The first one is made last: the reverse
+/// sweep begins with the newest.
+static void rename(Variables &xs, const Location &where) {
+  for (size_t i = xs.size(); i-- > 0;)
+    xs[i] = renamed(xs[i], where);
+}
+
+/// The same for what an iteration gives, where it is older than the iteration,
+/// or two states. A y that is a state stays one.
+static void rename(Variables &states, Variables &ys, uint64_t begin,
+                   const Location &where) {
+  auto first = [&](const Variables &xs, const Variable &x) {
+    return std::find_if(xs.begin(), xs.end(),
+                        [&](const Variable &other) { return other.is(x); });
+  };
+  Variables given = states;
+  for (Variable &y : ys)
+    if (y.node()->serial < begin && first(given, y) == given.end())
+      y = renamed(y, where);
+  for (size_t i = states.size(); i-- > 0;) {
+    auto same = first(given, given[i]);
+    if (given[i].node()->serial < begin || same != given.begin() + long(i))
+      states[i] = renamed(given[i], where);
+  }
+  for (Variable &y : ys)
+    if (auto same = first(given, y); same != given.end())
+      y = states[size_t(same - given.begin())];
+}
+
 LoopResults detail::run_loop(LoopSpec spec, const Location &l) {
   Location where = l.in_user_code();
   LocationScope scope(where);
   check_inits(spec, where);
+  rename(spec.inits, where);
   if (Recorder *r = recorder())
     return r->loop(spec, where);
   int64_t bound = spec.bound, slices = count_slices(spec);
@@ -104,9 +145,9 @@ LoopResults detail::run_loop(LoopSpec spec, const Location &l) {
     limit(slices);
   if (spec.limit.defined())
     limit(std::max<int64_t>(spec.limit.item<int64_t>(), 0));
-  std::vector<Variables> parts; // by x, then by iteration
-  for (const Variable &x : spec.xs)
-    parts.push_back(unstack(x, where));
+  std::vector<Variables> parts(spec.xs.size()); // by x, then by iteration
+  for (size_t k = parts.size(); k-- > 0;)
+    parts[k] = unstack(spec.xs[k], where);
   std::vector<Variables> stacks; // by y, then by iteration
   Variables states = spec.inits;
   for (int64_t i = 0; bound < 0 || i < bound; ++i) {
@@ -119,9 +160,9 @@ LoopResults detail::run_loop(LoopSpec spec, const Location &l) {
     Variables xs, ys;
     for (const Variables &p : parts)
       xs.push_back(p[size_t(at)]);
+    uint64_t begin = next_serial();
     Variables next = spec.body(Variable(at), states, xs, ys);
     check_states(spec, next, where);
-    states = std::move(next);
     if (i == 0)
       stacks.resize(ys.size());
     if (ys.size() != stacks.size())
@@ -136,8 +177,11 @@ LoopResults detail::run_loop(LoopSpec spec, const Location &l) {
                              to_string(ys[k].type()) + ", before it was " +
                              to_string(stacks[k][0].type()),
                          where);
-      stacks[k].push_back(ys[k]);
     }
+    rename(next, ys, begin, where);
+    for (size_t k = 0; k < ys.size(); ++k)
+      stacks[k].push_back(ys[k]);
+    states = std::move(next);
   }
   LoopResults results{std::move(states), {}};
   for (Variables &s : stacks) {
@@ -239,5 +283,7 @@ Variables detail::run_cond(const Operand &pred, const BranchFunction &then,
   for (const Variable &y : ys)
     if (!y.defined())
       throw ValueError("cond: a branch gave an empty Variable", where);
+  if (!pred.is_literal())
+    rename(ys, where);
   return ys;
 }

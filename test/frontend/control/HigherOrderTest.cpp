@@ -157,6 +157,20 @@ TEST(LoopGradients, StatesThatDoNotMeet) {
   expect_same(f, {Variable(2.0), Variable(3.0)});
 }
 
+TEST(LoopGradients, StatesThatAreForgotten) {
+  // The last state comes from w alone: x has no gradient, though it is read.
+  Parameter w(Variable(1.5));
+  auto f = [&](const Variables &xs) {
+    Variable y = for_loop(1, [&](const Variable &) { return sin(w); }, xs[0]);
+    Variables r = for_loop(
+        1, [&](const Variables &s) -> Variables { return {s[1] * w, s[0]}; },
+        {xs[1], y});
+    r[0].backward();
+    return r;
+  };
+  expect_same(f, {Variable(2.0), Variable(3.0)}, {w});
+}
+
 TEST(LoopGradients, RetainedAndCut) {
   Parameter w(Variable(1.5));
   auto f = [&](const Variables &xs) {

@@ -188,6 +188,31 @@ TEST(LoopPrograms, C132_CapturesAndStates) {
   expect_same(f, {{array({0.1, 0.2, 0.3})}, {array({-1.0, 0.0, 1.0})}}, {w});
 }
 
+// The sums of gradients have one order, whatever is what.
+TEST(LoopPrograms, C132_ValuesThatAreSeveralThings) {
+  Parameter w(array({0.7, -0.3, 1.1}));
+  auto f = [&](const Variables &xs) {
+    // x is an initial state, twice, an input and a capture; w, too, a state.
+    const Variable &x = xs[0];
+    auto [s, ys] = scan(
+        [&](const Variables &s, const Variable &row) {
+          Variable a = sin(s[0] * s[0] * w + x * row) + s[1] * s[2];
+          Variable b = s[0] * x - w * w;
+          return std::pair(Variables{a, a, w, s[1]}, Variables{a, b, w, s[0]});
+        },
+        Variables{x, x, w, w}, stack({x, w, x * w}));
+    Variable loss = sum(s[0] * s[1] + s[2] * s[3] * x) +
+                    sum(ys[0] * ys[1] + ys[2] * ys[3] * w) + sum(x * w * w);
+    auto [p, q] = cond(
+        sum(x) > 0, [&] { return std::pair(x, x); },
+        [&] { return std::pair(w * x, x); });
+    loss = loss + sum(p * q * x * p);
+    loss.backward();
+    return Variables{loss, s[0], ys[3]};
+  };
+  expect_same(f, {{array({0.1, 0.2, 0.3})}, {array({-1.0, 0.3, 0.1})}}, {w});
+}
+
 TEST(LoopPrograms, CountsThatAreData) {
   Variable w(1.5);
   auto f = [&](const Variables &xs) {
