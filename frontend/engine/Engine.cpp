@@ -178,8 +178,8 @@ ValueRef detail::execute(const OpInfo &op, std::span<const Variable> xs,
     return view_slice(*x, attrs, type.shape);
   case OpId::SliceAt:
   case OpId::PlaceAt: {
-    Attrs fixed = attrs_at(*contents(xs[1], op.name, where), attrs,
-                           x->shape, type.shape);
+    Attrs fixed =
+        attrs_at(*contents(xs[1], op.name, where), attrs, x->shape, type.shape);
     return op.id == OpId::SliceAt ? view_slice(*x, fixed, type.shape)
                                   : place(*x, fixed, type);
   }

@@ -2,10 +2,11 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// etch::random: the numbers that numpy.random gives after numpy.random.seed(n), bit for bit:
-// MT19937, uniforms of 53 bits, normals by the polar method, permutations by
-// masked rejection. Arrays are float64 or int64. All draws come from one stream
-// per process, which starts as after seed(0). They are drawn by the host.
+// etch::random: the numbers that numpy.random gives after numpy.random.seed(n),
+// bit for bit: MT19937, uniforms of 53 bits, normals by the polar method,
+// permutations by masked rejection. Arrays are float64 or int64. All draws come
+// from one stream per process, which starts as after seed(0). They are drawn by
+// the host.
 //
 // etch::Generator: numbers that programs draw themselves, compiled ones too.
 //===----------------------------------------------------------------------===//
@@ -95,8 +96,8 @@ public:
 Generator &default_generator();
 
 /// In training (see config.h) each element is 0 with probability `ratio`, a
-/// number or an array of shape (), and else divided by 1 - ratio; in test mode x
-/// itself. ValueError unless the ratio is in [0, 1].
+/// number or an array of shape (), and else divided by 1 - ratio; in test mode
+/// x itself. ValueError unless the ratio is in [0, 1].
 Variable dropout(Operand x, Operand ratio = 0.5,
                  Generator &generator = default_generator());
 
