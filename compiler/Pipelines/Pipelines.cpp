@@ -34,6 +34,7 @@ void etch::buildDifferentiatePipeline(OpPassManager &pm,
 void etch::buildSimplifyPipeline(OpPassManager &pm, const PipelineOptions &) {
   pm.addPass(createSimplify());
   pm.addPass(createHoist());
+  pm.addPass(createRecomputeKept());
   pm.addPass(createVerifySimplify());
 }
 

@@ -43,6 +43,20 @@ def Hoist : EtchPass<"hoist"> {
   }];
 }
 
+def RecomputeKept : EtchPass<"recompute-kept"> {
+  let summary = "Computes cheap values of iterations again instead of keeping them.";
+  let description = [{
+    Where one loop reads what another has yielded, slice by slice, and this takes
+    a few instructions to compute from what lies in memory anyway, it is computed
+    by the reader. Comes after all gradients: computed twice, a value has two
+    sums of cotangents.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def OutlineRegions : EtchPass<"outline-regions"> {
   let summary = "Makes the regions of loops and branches programs of their own.";
   let description = [{

@@ -11,6 +11,7 @@
 
 #include "compiler/Transforms/Outline.h"
 #include "compiler/Transforms/Passes.h"
+#include "compiler/Transforms/Price.h"
 
 #include "dialects/Etch/EtchDialect.h"
 
@@ -29,8 +30,7 @@ namespace etch {
 #include "compiler/Transforms/Passes.h.inc"
 } // namespace etch
 
-/// Up to here it is cheaper to compute a value again than to keep it.
-static constexpr int64_t maxPrice = 4;
+static constexpr int64_t maxPrice = maxPriceAgain;
 static constexpr int64_t priceless = maxPrice + 1;
 
 namespace {
@@ -49,12 +49,7 @@ private:
 };
 } // namespace
 
-/// Instructions of one scalar body; ops of one name and type have the same one.
-int64_t Recomputer::bodyPrice(PointwiseOpInterface op) {
-  auto &price =
-      bodies[{op->getName().getAsOpaquePointer(), op->getAttrDictionary()}];
-  if (price)
-    return price;
+int64_t etch::scalarPrice(PointwiseOpInterface op) {
   Block block;
   SmallVector<Value> args;
   for (Value x : op->getOperands())
@@ -63,9 +58,17 @@ int64_t Recomputer::bodyPrice(PointwiseOpInterface op) {
   OpBuilder b(op->getContext());
   b.setInsertionPointToEnd(&block);
   op.emitScalar(b, op->getLoc(), args);
-  price = std::max<int64_t>(1, llvm::count_if(block, [](Operation &inner) {
-                              return !inner.hasTrait<OpTrait::ConstantLike>();
-                            }));
+  return std::max<int64_t>(1, llvm::count_if(block, [](Operation &inner) {
+                             return !inner.hasTrait<OpTrait::ConstantLike>();
+                           }));
+}
+
+/// Ops of one name and type have the same body.
+int64_t Recomputer::bodyPrice(PointwiseOpInterface op) {
+  auto &price =
+      bodies[{op->getName().getAsOpaquePointer(), op->getAttrDictionary()}];
+  if (!price)
+    price = scalarPrice(op);
   return price;
 }
 

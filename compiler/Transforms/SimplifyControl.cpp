@@ -200,6 +200,11 @@ static void simplifyLimit(LoopOp loop) {
     loop.setMaxIterations(uint64_t(-1));
 }
 
+bool etch::goesAsFar(LoopOp reader, LoopOp loop) {
+  return reader.getLimit() == loop.getCount() ||
+         (!reader.getLimit() && runsThrough(loop));
+}
+
 /// Whether all that reads an output are loops that go as far as this one did.
 static bool isReadAsFar(LoopOp loop, Value y) {
   return llvm::all_of(y.getUses(), [&](OpOperand &use) {
