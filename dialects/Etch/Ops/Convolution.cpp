@@ -72,7 +72,7 @@ bool Window::fits(const int64_t *input, const int64_t *kernel,
     }
     if (in == dynamic_extent)
       continue;
-    int64_t room = in + 2 * pad[axis] - reach(k, axis);
+    int64_t room = k > INT32_MAX ? -1 : in + 2 * pad[axis] - reach(k, axis);
     if (room < 0) {
       error = "windows of " + pairText(kernel[0], kernel[1]) +
               (dilation[0] * dilation[1] == 1
@@ -131,8 +131,8 @@ static bool checkConvolution(const Part &images, const Part &filters,
   }
   std::string inGroups =
       groups == 1 ? "" : ", in " + std::to_string(groups) + " groups";
-  int64_t channels = w[1] == dynamic_extent ? w[1] : w[1] * groups;
-  if (differ(x[1], channels)) {
+  bool known = x[1] != dynamic_extent && w[1] != dynamic_extent;
+  if (known && (x[1] % groups || x[1] / groups != w[1])) {
     error =
         "channels differ: " + images.text() + ", " + filters.text() + inGroups;
     return false;
