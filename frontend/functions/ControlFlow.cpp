@@ -111,7 +111,7 @@ static void rename(Variables &xs, const Location &where) {
 }
 
 /// The same for what an iteration gives, where it is older than the iteration,
-/// or two states. A y that is a state stays one.
+/// or two states. A y that is a new state stays one.
 static void rename(Variables &states, Variables &ys, uint64_t begin,
                    const Location &where) {
   auto first = [&](const Variables &xs, const Variable &x) {
@@ -120,7 +120,7 @@ static void rename(Variables &states, Variables &ys, uint64_t begin,
   };
   Variables given = states;
   for (Variable &y : ys)
-    if (y.node()->serial < begin && first(given, y) == given.end())
+    if (y.node()->serial < begin)
       y = renamed(y, where);
   for (size_t i = states.size(); i-- > 0;) {
     auto same = first(given, given[i]);
