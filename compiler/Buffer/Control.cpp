@@ -1,5 +1,4 @@
-//===- Control.cpp - loops and branches over memory
-//------------------------===//
+//===- Control.cpp - loops and branches over memory -----------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,5 +1,4 @@
-//===- Control.h - loops and branches over memory ------------------*- C++
-//-*-===//
+//===- Control.h - loops and branches over memory ---------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

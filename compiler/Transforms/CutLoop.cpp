@@ -1,5 +1,4 @@
-//===- CutLoop.cpp - a body and its rules become two loops
-//------------------===//
+//===- CutLoop.cpp - a body and its rules become two loops ----------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,5 +1,4 @@
-//===- Differentiate.cpp - gradients become ops like others
-//----------------===//
+//===- Differentiate.cpp - gradients become ops like others ---------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -11,10 +10,11 @@
 //    those of its operands. What reaches a value adds up left to right.
 //
 // The new ops stand in front of the etch.gradient, which they replace, and are
-// looked at next: simplified, merged with equal ones, differentiated if they
-// are a gradient from a user's rule. So gradients of gradients stay small. The
-// user's own ops are left alone until all gradients are there: a sum over equal
-// ops and a sum over one op differ in the last bits.
+// looked at next: simplified, differentiated if they are a gradient from a
+// user's rule. Equal ops are merged only when all gradients are there: a sum
+// over equal ops and a sum over one op differ in the last bits. From the third
+// order on that would take several times the ops, so there what the gradients
+// before have made is merged first; the user's own ops never are.
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Transforms/Passes.h"
@@ -124,43 +124,100 @@ Value Expansion::resultFor(Value x) {
   return ReshapeOp::create(b, loc, type, gx, extents, type.getShape());
 }
 
+namespace {
 /// Expands the gradients of a block, those in its ops' regions first.
-static LogicalResult differentiate(Block &body) {
-  MLIRContext *context = body.getParentOp()->getContext();
-  Simplifier simplifier(context);
-  bool ok = true;
-  for (Operation *op = &body.front(); op;) {
-    auto gradient = llvm::dyn_cast<GradientOp>(op);
-    if (!gradient) {
-      if (isControl(op))
-        for (Region &region : op->getRegions())
-          if (!region.empty())
-            ok &= succeeded(differentiate(region.front()));
-      op = op->hasAttr(kBackwardAttr) ? simplifier.visit(op)
-                                      : simplifier.pass(op);
-      continue;
-    }
-    Operation *before = op->getPrevNode();
-    Expansion expansion(gradient, simplifier);
-    expansion.sweep.replaced = [&](Operation *old, Operation *now) {
-      simplifier.replace(old, now);
-      before = before == old ? now : before;
-    };
-    if (expansion.run().failed()) {
-      ok = false;
-      op = op->getNextNode();
-      continue;
-    }
-    Operation *first = before ? before->getNextNode() : &body.front();
-    for (Operation *part = first; part != op; part = part->getNextNode()) {
-      part->setAttr(kBackwardAttr, UnitAttr::get(context));
-      if (op->hasAttr(kNoGradAttr))
-        part->setAttr(kNoGradAttr, UnitAttr::get(context));
-    }
-    Operation *next = first == op ? op->getNextNode() : first;
-    op->erase();
-    op = next;
+class Differentiator {
+public:
+  explicit Differentiator(Block &body)
+      : body(body), context(body.getParentOp()->getContext()) {
+    restart(/*merges=*/false);
   }
+  LogicalResult run();
+
+private:
+  void restart(bool merges);
+  /// Simplifies op if a gradient has made it; gives the op to look at next.
+  Operation *simplify(Operation *op);
+  void mergeUpTo(Operation *end);
+  Operation *expand(GradientOp gradient);
+
+  Block &body;
+  MLIRContext *context;
+  std::unique_ptr<Simplifier> simplifier;
+  /// How many gradients an op is made of.
+  llvm::DenseMap<Operation *, int64_t> orders;
+  bool ok = true;
+};
+} // namespace
+
+/// On what gradients of gradients have made, until the pass ends.
+static constexpr llvm::StringLiteral kOrderAttr = "etch.order";
+
+void Differentiator::restart(bool merges) {
+  simplifier = std::make_unique<Simplifier>(context);
+  simplifier->merges = merges;
+  orders.clear();
+}
+
+Operation *Differentiator::simplify(Operation *op) {
+  bool isBackward = op->hasAttr(kBackwardAttr);
+  auto own = op->getAttrOfType<IntegerAttr>(kOrderAttr);
+  int64_t order = own ? own.getInt() : isBackward;
+  for (Value x : op->getOperands())
+    order = std::max(order, orders.lookup(x.getDefiningOp()));
+  orders[op] = order;
+  return isBackward ? simplifier->visit(op) : simplifier->pass(op);
+}
+
+void Differentiator::mergeUpTo(Operation *end) {
+  restart(/*merges=*/true);
+  for (Operation *op = &body.front(); op != end;)
+    op = simplify(op);
+}
+
+/// Gives the op to look at next.
+Operation *Differentiator::expand(GradientOp gradient) {
+  Operation *op = gradient;
+  int64_t order = 1 + orders.lookup(gradient.getY().getDefiningOp());
+  if (order > 2 && !simplifier->merges)
+    mergeUpTo(op);
+  Operation *before = op->getPrevNode();
+  Expansion expansion(gradient, *simplifier);
+  expansion.sweep.replaced = [&](Operation *old, Operation *now) {
+    simplifier->replace(old, now);
+    before = before == old ? now : before;
+  };
+  if (expansion.run().failed()) {
+    ok = false;
+    return op->getNextNode();
+  }
+  Operation *first = before ? before->getNextNode() : &body.front();
+  for (Operation *part = first; part != op; part = part->getNextNode()) {
+    part->setAttr(kBackwardAttr, UnitAttr::get(context));
+    if (order > 1)
+      part->setAttr(kOrderAttr, OpBuilder(context).getI64IntegerAttr(order));
+    if (op->hasAttr(kNoGradAttr))
+      part->setAttr(kNoGradAttr, UnitAttr::get(context));
+  }
+  Operation *next = first == op ? op->getNextNode() : first;
+  op->erase();
+  return next;
+}
+
+LogicalResult Differentiator::run() {
+  for (Operation *op = &body.front(); op;) {
+    if (auto gradient = llvm::dyn_cast<GradientOp>(op)) {
+      op = expand(gradient);
+      continue;
+    }
+    if (isControl(op))
+      for (Region &region : op->getRegions())
+        if (!region.empty())
+          ok &= succeeded(Differentiator(region.front()).run());
+    op = simplify(op);
+  }
+  for (Operation &op : body)
+    op.removeAttr(kOrderAttr);
   if (ok)
     Simplifier::eraseDead(body);
   return success(ok);
@@ -170,7 +227,7 @@ namespace {
 struct Differentiate : etch::impl::DifferentiateBase<Differentiate> {
   void runOnOperation() override {
     auto main = getOperation().lookupSymbol<func::FuncOp>("main");
-    if (main && failed(differentiate(main.getBody().front())))
+    if (main && failed(Differentiator(main.getBody().front()).run()))
       signalPassFailure();
   }
 };

@@ -1,5 +1,4 @@
-//===- DifferentiateCond.cpp - the backward branches of a branch
-//-------------===//
+//===- DifferentiateCond.cpp - the backward branches of a branch ----------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

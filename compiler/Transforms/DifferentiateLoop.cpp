@@ -1,5 +1,4 @@
-//===- DifferentiateLoop.cpp - the backward loop of a loop
-//------------------===//
+//===- DifferentiateLoop.cpp - the backward loop of a loop ----------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

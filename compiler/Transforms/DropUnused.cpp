@@ -1,5 +1,4 @@
-//===- DropUnused.cpp - loops and branches without dead parts
-//---------------===//
+//===- DropUnused.cpp - loops and branches without dead parts -------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,5 +1,4 @@
-//===- Hoist.cpp - out of loops what need not be repeated
-//------------------===//
+//===- Hoist.cpp - out of loops what need not be repeated -----------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

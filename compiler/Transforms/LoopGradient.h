@@ -1,5 +1,4 @@
-//===- LoopGradient.h - the backward loop of a loop ----------------*- C++
-//-*-===//
+//===- LoopGradient.h - the backward loop of a loop -------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

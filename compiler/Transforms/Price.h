@@ -1,4 +1,4 @@
-//===- Price.h - what it costs to compute a value again ----------*- C++ -*-===//
+//===- Price.h - what it costs to compute a value again ---------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

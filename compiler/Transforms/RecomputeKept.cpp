@@ -1,5 +1,4 @@
-//===- RecomputeKept.cpp - cheap values of iterations are not kept
-//---------===//
+//===- RecomputeKept.cpp - cheap values of iterations are not kept --------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

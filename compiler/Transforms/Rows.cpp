@@ -1,5 +1,4 @@
-//===- Rows.cpp - what loops do with whole values
-//---------------------------===//
+//===- Rows.cpp - what loops do with whole values -------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,5 +1,4 @@
-//===- Rows.h - what loops do with whole values --------------------*- C++
-//-*-===//
+//===- Rows.h - what loops do with whole values -----------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,5 +1,4 @@
-//===- SimplifyControl.cpp - what loops and branches need not take
-//----------===//
+//===- SimplifyControl.cpp - what loops and branches need not take --------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

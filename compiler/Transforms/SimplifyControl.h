@@ -1,5 +1,4 @@
-//===- SimplifyControl.h - what loops and branches need not take ---*- C++
-//-*-===//
+//===- SimplifyControl.h - what loops need not take -------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

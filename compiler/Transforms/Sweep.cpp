@@ -1,5 +1,4 @@
-//===- Sweep.cpp - reverse mode over the ops of a block
-//---------------------===//
+//===- Sweep.cpp - reverse mode over the ops of a block -------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,5 +1,4 @@
-//===- Sweep.h - reverse mode over the ops of a block --------------*- C++
-//-*-===//
+//===- Sweep.h - reverse mode over the ops of a block -----------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
