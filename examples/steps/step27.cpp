@@ -25,15 +25,14 @@ Variable my_sin(const Variable &x, double threshold) {
 }
 /// The loop as data: k, the k-th term, and the sum are its states.
 Variables sin_loop(const Variable &x, const Variable &threshold) {
-  Variable first = 1.0 * x; // the term for k = 0
-  Variables last = while_loop(
-      [&](const Variables &s) { return abs(s[1]) >= threshold; },
-      [&](const Variables &s) {
-        Variable n = 2 * s[0] + 2;
-        Variable t = -s[1] * x * x / (n * (n + 1));
-        return Variables{s[0] + 1, t, s[2] + t};
-      },
-      Variables{Variable(0.0), first, first}, {.max_iterations = 100});
+  Variables last =
+      while_loop([&](const Variables &s) { return abs(s[1]) >= threshold; },
+                 [&](const Variables &s) {
+                   Variable n = 2 * s[0] + 2;
+                   Variable t = -s[1] * x * x / (n * (n + 1));
+                   return Variables{s[0] + 1, t, s[2] + t};
+                 },
+                 Variables{Variable(0.0), x, x}, {.max_iterations = 100});
   last[2].backward();
   return {last[2], x.grad(), last[0] + 1};
 }
