@@ -114,10 +114,23 @@ std::vector<Use> uses_of(const Checked &op) {
     else if (op.id == OpId::SumTo)
       for (auto &v : {x, strided})
         add({v}, {List{3, 1}});
+    else if (op.id == OpId::SliceAt || op.id == OpId::PlaceAt)
+      // Starts beyond the ends, too.
+      for (int64_t start : {-3, 0, 1, 9})
+        for (auto &v : {x, strided})
+          add({v, Variable(start)},
+              {int64_t(2),
+               op.id == OpId::SliceAt ? List{2, 3, 2} : List{2, 3, 11}});
     else
       for (auto &v : {x, strided, sample({17, 3, 41}, 1)})
         for (List axes : {List{0}, List{1}, List{2}, List{0, 2}, List{0, 1, 2}})
           add({v}, {axes, axes.size() == 2});
+    break;
+  case OpKind::scan:
+    for (auto &v : {x, strided, sample({17, 3, 41}, 1)})
+      for (int64_t axis : {0, 1, 2})
+        for (bool reverse : {false, true})
+          add({v}, {axis, reverse});
     break;
   case OpKind::contraction:
     add({sample({2, 3}, 0), sample({3, 4}, 1)}, {});

@@ -103,7 +103,8 @@ TEST(Dropout, C075_GradientPassesWhatIsKept) {
 }
 
 TEST(Generator, DrawsPhilox) {
-  for (const Json &row : Json::data("philox.json")["uniform"].array()) {
+  Json data = Json::data("philox.json");
+  for (const Json &row : data["uniform"].array()) {
     Generator g(uint64_t(row["key"].number()));
     g.counter.assign(Variable(int64_t(row["counter"].number())));
     EXPECT_EQ(g.uniform({}).item(), row["f64"].number());
