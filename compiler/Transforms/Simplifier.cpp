@@ -142,6 +142,7 @@ void Simplifier::simplifyControl(Operation *op) {
       continue;
     Simplifier inner(op->getContext());
     inner.gradientsAreDone = gradientsAreDone;
+    inner.merges = merges;
     for (Operation *part = &region.front().front(); part;)
       part = inner.visit(part);
   }
@@ -167,7 +168,7 @@ Operation *Simplifier::visit(Operation *op) {
   orderOperands(op);
   if (isControl(op))
     simplifyControl(op);
-  if (isMemoryEffectFree(op) && op->getNumRegions() == 0 &&
+  if (merges && isMemoryEffectFree(op) && op->getNumRegions() == 0 &&
       !op->hasTrait<OpTrait::IsTerminator>() && op->getNumResults() == 1 &&
       !llvm::isa<GradientOp>(op)) {
     auto [equal, isNew] = seen.insert(op);

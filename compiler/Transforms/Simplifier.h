@@ -29,6 +29,8 @@ public:
   /// Whether the ops that matter to differentiation only are removed, too:
   /// custom_vjp, stop_gradient, `etch.nograd`.
   bool gradientsAreDone = false;
+  /// Whether equal ops are merged.
+  bool merges = true;
 
   /// Simplifies `op`, all ops before it having been visited. Returns the op to
   /// visit next, null at the end of the block.
