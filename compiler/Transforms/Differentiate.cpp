@@ -146,6 +146,8 @@ private:
   std::unique_ptr<Simplifier> simplifier;
   /// How many gradients an op is made of.
   llvm::DenseMap<Operation *, int64_t> orders;
+  /// With respect to which there is a gradient, but for arguments.
+  llvm::DenseSet<Value> differentiated;
   bool ok = true;
 };
 } // namespace
@@ -157,6 +159,11 @@ void Differentiator::restart(bool merges) {
   simplifier = std::make_unique<Simplifier>(context);
   simplifier->merges = merges;
   orders.clear();
+  differentiated.clear();
+  for (auto gradient : body.getOps<GradientOp>())
+    for (Value x : gradient.getXs())
+      if (x.getDefiningOp())
+        differentiated.insert(x);
 }
 
 Operation *Differentiator::simplify(Operation *op) {
@@ -166,7 +173,12 @@ Operation *Differentiator::simplify(Operation *op) {
   for (Value x : op->getOperands())
     order = std::max(order, orders.lookup(x.getDefiningOp()));
   orders[op] = order;
-  return isBackward ? simplifier->visit(op) : simplifier->pass(op);
+  // A gradient with respect to an operand would lose an op that is rewritten in
+  // terms of what the operand is made of.
+  bool leadsFromX = llvm::any_of(
+      op->getOperands(), [&](Value x) { return differentiated.contains(x); });
+  return isBackward && !leadsFromX ? simplifier->visit(op)
+                                   : simplifier->pass(op);
 }
 
 void Differentiator::mergeUpTo(Operation *end) {
