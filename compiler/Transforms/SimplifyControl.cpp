@@ -10,6 +10,7 @@
 
 #include "compiler/Transforms/Rows.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
 
@@ -246,6 +247,10 @@ static void simplifyCount(LoopOp loop) {
 }
 
 void etch::simplifyOperands(Operation *control) {
+  // Once its regions are programs of their own, what they take is settled.
+  for (Region &region : control->getRegions())
+    if (!region.empty() && llvm::isa<func::CallOp>(region.front().front()))
+      return;
   if (auto loop = llvm::dyn_cast<LoopOp>(control)) {
     simplifyLimit(loop);
     simplifyCount(loop);

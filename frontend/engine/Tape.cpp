@@ -11,6 +11,7 @@
 #include "frontend/engine/Engine.h"
 #include "frontend/engine/Rules.h"
 
+#include <bit>
 #include <unordered_map>
 
 using namespace etch;
@@ -140,6 +141,30 @@ void Entry::cut(int i) {
 //===----------------------------------------------------------------------===//
 
 namespace {
+namespace {
+struct KeyHash {
+  size_t operator()(const std::pair<uint64_t, uint64_t> &key) const {
+    return size_t(key.first * 0x9e3779b97f4a7c15u ^ key.second);
+  }
+};
+} // namespace
+
+/// One number for all numbers among the attributes.
+static uint64_t numbers_of(const Attrs &attrs) {
+  uint64_t all = 0;
+  for (const AttrValue &a : attrs) {
+    uint64_t own = 0;
+    if (auto *i = std::get_if<int64_t>(&a))
+      own = uint64_t(*i);
+    else if (auto *f = std::get_if<double>(&a))
+      own = std::bit_cast<uint64_t>(*f);
+    else if (auto *b = std::get_if<bool>(&a))
+      own = *b;
+    all = (all ^ own) * 0x100000001b3u + 1;
+  }
+  return all;
+}
+
 /// What a rule reads, by operand; the result comes last.
 struct ReadSet {
   Reads reads[4];
@@ -177,11 +202,14 @@ void OpEntry::attach(std::span<const Variable> xs, const Variable &y) {
   adopt_output(0, y);
   if (!op.vjp)
     return;
-  // What a rule reads depends on ranks and on which gradients are wanted.
-  uint64_t key = uint64_t(op.id) << 32 | ranks << 4 | wanted;
-  static thread_local std::unordered_map<uint64_t, ReadSet> cache;
+  // What a rule reads depends on ranks, on which gradients are wanted, and on
+  // numbers among the attributes: a zeroth power reads nothing.
+  std::pair key(uint64_t(op.id) << 32 | ranks << 4 | wanted, numbers_of(attrs));
+  static thread_local std::unordered_map<decltype(key), ReadSet, KeyHash> cache;
   auto found = cache.find(key);
   if (found == cache.end()) {
+    if (cache.size() == 4096) // as many exponents as there are calls
+      cache.clear();
     TensorType types[3];
     for (size_t i = 0; i < xs.size(); ++i)
       types[i] = xs[i].node()->value->type();

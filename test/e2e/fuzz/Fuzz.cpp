@@ -17,6 +17,7 @@
 
 #include "etch/host.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -113,6 +114,11 @@ std::string check(const Program &program, const Options &o,
     std::string mode = "compiled, " + std::to_string(threads) + " threads: ";
     try {
       Variables got = f(program.inputs);
+      // A program does not see that no gradient leads around a loop.
+      bool has_form = std::any_of(program.steps.begin(), program.steps.end(),
+                                  [](const Step &s) { return s.form; });
+      if (!refused.empty() && has_form)
+        return ++refusals, "";
       if (!refused.empty())
         return mode + "runs, eager says: " + refused;
       if (std::string d = difference(expected, got); !d.empty())

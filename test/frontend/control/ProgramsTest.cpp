@@ -399,4 +399,17 @@ TEST(LoopPrograms, C136_StateUpdatesAround) {
   EXPECT_EQ(seen[0], seen[1]);
 }
 
+// Two captures that turn out to be one value, late in the compiler.
+TEST(Cond, CapturesThatAreOneValue) {
+  auto f = [](const Variable &x) {
+    Variable a = max(x, {.keepdims = true}), b = min(a, {.keepdims = true});
+    return cond(
+        sum(b) > sum(a), [&] { return b * a + sin(b); },
+        [&] { return a - b + 1; });
+  };
+  auto compiled = compile(f);
+  Variable x(2.0);
+  EXPECT_EQ(compiled(x).item(), f(x).item());
+}
+
 } // namespace

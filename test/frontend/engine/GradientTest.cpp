@@ -379,3 +379,13 @@ TEST(State, DataIsAnUpdateWithoutGraph) {
   x += 1.0; // a new array
   EXPECT_THAT(same.to_vector(), ElementsAre(1, 1));
 }
+
+// What the tape keeps of x is decided for each exponent anew.
+TEST(Power, GradientAfterThatOfAZerothPower) {
+  Variable x(3.0);
+  for (double exponent : {0.0, 1.0, 2.0, 0.0, 3.0}) {
+    x.clear_grad();
+    pow(x, exponent).backward();
+    EXPECT_EQ(x.grad().item(), exponent * std::pow(3.0, exponent - 1));
+  }
+}
