@@ -15,6 +15,8 @@ def Etch_Dialect : Dialect { let name = "etch"; let cppNamespace = "::etch"; }
 TWENTY = "".join(f'def A{i}Op : Op<Etch_Dialect, "a{i}">;\n' for i in range(20))
 ONE = 'def TanhOp : Op<Etch_Dialect, "tanh">;\n'
 TD = "dialects/Etch/EtchOps.td"
+TABLE, TESTS = "test/data/dezero_tests.json", "test/a.cpp"
+CALLED = {"test/conformance/OpFunctions.cpp": '{"sum", [](auto &x) { return x; }}'}
 
 # (check, files of a tree, does it pass?)
 CASES = [
@@ -63,6 +65,16 @@ CASES = [
      False),
     ("op-tests", {TD: DIALECT + ONE, "test/dialects/Etch/dynamic/tanh.mlir":
                   '%0 = "etch.tanh"(%x) : (tensor<?xf32>) -> tensor<?xf32>\n'}, True),
+    ("dezero-tests", {TABLE: '{"f.py": {"A.f": ["S.T", "OpCases sum/sum_0"]}}',
+                      TESTS: "TEST_P(S, T) {}\n", **CALLED}, True),
+    ("dezero-tests", {TABLE: '{"f.py": {"A.f": ["S.T"]}}',
+                      TESTS: "TEST(S, U) {}\n// TEST(S, T) {}\n"}, False),
+    ("dezero-tests", {TABLE: '{"f.py": {"A.f": ["OpCases max/max_0"]}}', **CALLED},
+     False),
+    ("dezero-tests", {TABLE: '{"f.py": {"A.f": []}}'}, False),
+    ("dezero-tests", {TABLE: '{"f.py": {}}'}, False),
+    ("dezero-tests", {TABLE: '{"f.py": {"A.f": ["S.T"], "A.f": ["S.T"]}}',
+                      TESTS: "TEST(S, T) {}\n"}, False),
 ]
 
 failures = 0

@@ -358,5 +358,92 @@ TEST(C144_ConvolutionMemory, CompiledStepOfVggsFirstLayer) {
       << "more than the result is kept for the gradient";
   EXPECT_LT(int64_t(step.arena_bytes()), 2 * result + bytes_of_windows(3, 224));
 }
+TEST(C108_Windows, GradientsOfFoldedWindows) {
+  for (bool matrix : {true, false}) {
+    WindowOptions options = {.stride = 2, .pad = 1, .to_matrix = matrix};
+    Variable col = sample(im2col(sample({2, 1, 5, 4}), 3, options).shape());
+    EXPECT_TRUE(gradient_check(
+        [&](const Variable &v) {
+          return square(col2im(v, {2, 1, 5, 4}, 3, options));
+        },
+        col, {1e-5, 1e-7}));
+  }
+}
+
+TEST(C109_Conv2d, OblongWindowsWithoutBias) {
+  Variable b = sample({3}, 1.1);
+  for (const ConvOptions &o :
+       {ConvOptions{.pad = 3}, {.stride = {3, 1}, .pad = {2, 1}}}) {
+    Variable x = sample({1, 5, 20, 15}), w = sample({3, 5, 5, 3}, 0.53);
+    EXPECT_TRUE(
+        near(conv2d(x, w, b, o).to_vector(), naive(x, w, b, o), 1e-12, 1e-13));
+    EXPECT_TRUE(near(conv2d(x, w, {}, o).to_vector(),
+                     naive(x, w, zeros({3}), o), 1e-12, 1e-13));
+  }
+}
+
+TEST(C109_Conv2d, GradientsOfWindowsTimesMatrix) {
+  auto simple = [](const Variables &v) {
+    Variable col = im2col(v[0], 3, {.stride = 2, .pad = 1});
+    Variable t = linear(col, reshape(v[1], {4, -1}).T(), v[2]);
+    return square(transpose(reshape(t, {2, 4, 3, 4}), {0, 3, 1, 2}));
+  };
+  Variables xs = {sample({2, 3, 7, 6}), sample({4, 3, 3, 3}, 0.7),
+                  sample({4}, 1.3)};
+  Variables g = grad(sum(simple(xs)), xs);
+  Variables h = grad(
+      sum(square(conv2d(xs[0], xs[1], xs[2], {.stride = 2, .pad = 1}))), xs);
+  for (size_t i = 0; i < xs.size(); ++i) {
+    EXPECT_TRUE(near(g[i].to_vector(), h[i].to_vector(), 1e-12, 1e-12));
+    EXPECT_TRUE(gradient_check(
+        [&](const Variable &v) {
+          Variables moved = xs;
+          moved[i] = v;
+          return simple(moved);
+        },
+        xs[i], {1e-5, 1e-6}));
+  }
+}
+
+TEST(C110_Adjoints, DeconvolutionAddsWindows) {
+  Variable x = sample({2, 1, 3, 4}), w = sample({1, 3, 6, 6}, 0.7),
+           b = sample({3}, 1.3);
+  constexpr int64_t stride = 3, pad = 2, height = 8, width = 11;
+  std::vector<double> xs = x.to_vector(), ws = w.to_vector(),
+                      y(2 * 3 * height * width), with_bias;
+  for (int64_t n = 0; n < 2; ++n)
+    for (int64_t c = 0; c < 3; ++c)
+      for (int64_t at = 0; at < 3 * 4; ++at)
+        for (int64_t k = 0; k < 6 * 6; ++k) {
+          int64_t h = at / 4 * stride + k / 6 - pad,
+                  v = at % 4 * stride + k % 6 - pad;
+          if (h >= 0 && v >= 0 && h < height && v < width)
+            y[size_t(((n * 3 + c) * height + h) * width + v)] +=
+                xs[size_t(n * 12 + at)] * ws[size_t(c * 36 + k)];
+        }
+  for (size_t i = 0; i < y.size(); ++i)
+    with_bias.push_back(y[i] + b[int64_t(i) / (height * width) % 3].item());
+  DeconvOptions o = {.stride = stride, .pad = pad};
+  EXPECT_EQ(deconv2d(x, w, {}, o).shape(), (Shape{2, 3, height, width}));
+  EXPECT_TRUE(near(deconv2d(x, w, {}, o).to_vector(), y, 1e-12, 1e-13));
+  EXPECT_TRUE(near(deconv2d(x, w, b, o).to_vector(), with_bias, 1e-12, 1e-13));
+}
+
+// As the book's pooling_simple: the largest of each row of windows.
+TEST(C113_Pooling, EqualsTheLargestOfWindows) {
+  auto simple = [](const Variable &v) {
+    return max(im2col(v, 2, {.stride = 2, .to_matrix = false}),
+               {.axis = {2, 3}});
+  };
+  for (int64_t size : {8, 9}) { // the ninth is in no window
+    Variable x = sample({1, 5, size, size});
+    Variable y = pooling(x, 2, {.stride = 2});
+    EXPECT_EQ(simple(x).to_vector(), y.to_vector());
+    Variable weight = sample(y.shape(), 0.9);
+    EXPECT_EQ(grad(sum(simple(x) * weight), {x})[0].to_vector(),
+              grad(sum(y * weight), {x})[0].to_vector());
+    EXPECT_TRUE(gradient_check(simple, x * 100.0));
+  }
+}
 
 } // namespace

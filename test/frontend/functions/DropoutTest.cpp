@@ -101,6 +101,16 @@ TEST(Dropout, C075_GradientPassesWhatIsKept) {
   EXPECT_EQ(x.grad().to_vector(), slope);
   EXPECT_EQ(step.trace_count(), 1);
 }
+TEST(Dropout, C075_GradientByDifferences) {
+  for (double ratio : {0.0, 0.5, 0.99})
+    EXPECT_TRUE(gradient_check(
+        [&](const Variable &v) {
+          Generator same(3);
+          return dropout(v, ratio, same);
+        },
+        random::randn({10, 20}), {1e-5, 1e-6}))
+        << ratio;
+}
 
 TEST(Generator, DrawsPhilox) {
   Json data = Json::data("philox.json");

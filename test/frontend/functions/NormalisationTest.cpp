@@ -116,6 +116,83 @@ TEST(BatchNorm, GradientsOfAllInputs) {
   EXPECT_TRUE(gradient_check(
       [&](const Variable &v) { return loss(x, gamma, v); }, beta, close));
 }
+/// Of the channels of x (N, C, …).
+struct Statistics {
+  std::vector<double> mean, var;
+  int64_t count; ///< elements of a channel
+
+  explicit Statistics(const Variable &x)
+      : mean(size_t(x.shape()[1])), var(mean), count(x.size() / x.shape()[1]) {
+    std::vector<double> values = x.to_vector();
+    for (size_t i = 0; i < values.size(); ++i)
+      mean[channel(x, i)] += values[i] / double(count);
+    for (size_t i = 0; i < values.size(); ++i)
+      var[channel(x, i)] +=
+          std::pow(values[i] - mean[channel(x, i)], 2) / double(count);
+  }
+  static size_t channel(const Variable &x, size_t i) {
+    size_t channels = size_t(x.shape()[1]),
+           inner = size_t(x.size() / x.shape()[0]) / channels;
+    return i / inner % channels;
+  }
+  std::vector<double> normalise(const Variable &x, const Variable &gamma,
+                                const Variable &beta) const {
+    std::vector<double> y = x.to_vector(), g = gamma.to_vector(),
+                        b = beta.to_vector();
+    for (size_t i = 0; i < y.size(); ++i) {
+      size_t c = channel(x, i);
+      y[i] = g[c] * (y[i] - mean[c]) / std::sqrt(var[c] + 2e-5) + b[c];
+    }
+    return y;
+  }
+};
+
+TEST(BatchNorm, BatchesOfManyShapes) {
+  random::seed(0);
+  for (const Shape &shape :
+       {Shape{8, 1}, Shape{1, 10}, Shape{20, 10}, Shape{20, 10, 5, 5}}) {
+    int64_t channels = shape[1];
+    Variable x = random::randn(shape), gamma = random::randn({channels}),
+             beta = random::randn({channels}), mean = random::randn({channels}),
+             var = abs(random::randn({channels}));
+    EXPECT_TRUE(near(batch_norm(x, gamma, beta).to_vector(),
+                     Statistics(x).normalise(x, gamma, beta), 1e-11, 1e-12));
+    Statistics given(x);
+    given.mean = mean.to_vector();
+    given.var = var.to_vector();
+    TestMode scope;
+    EXPECT_TRUE(near(batch_norm(x, gamma, beta, mean, var).to_vector(),
+                     given.normalise(x, gamma, beta), 1e-11, 1e-12));
+  }
+}
+
+TEST(BatchNorm, TenBatchesThroughTheLayer) {
+  random::seed(0);
+  for (const Shape &shape : {Shape{20, 10}, Shape{20, 10, 5, 5}}) {
+    etch::BatchNorm layer;
+    Variable x, gamma = ones({10}), beta = zeros({10});
+    std::vector<double> mean(10), var(10, 1);
+    for (int batch = 0; batch < 10; ++batch) {
+      x = random::randn(shape);
+      Statistics own(x);
+      EXPECT_TRUE(near(layer(x).to_vector(), own.normalise(x, gamma, beta),
+                       1e-11, 1e-12));
+      double n = double(own.count);
+      for (size_t c = 0; c < 10; ++c) {
+        mean[c] = 0.9 * mean[c] + 0.1 * own.mean[c];
+        var[c] = 0.9 * var[c] + 0.1 * own.var[c] * n / (n - 1);
+      }
+    }
+    EXPECT_TRUE(near(layer.avg_mean.to_vector(), mean, 1e-12, 1e-14));
+    EXPECT_TRUE(near(layer.avg_var.to_vector(), var, 1e-12, 1e-14));
+    Statistics running(x);
+    running.mean = mean;
+    running.var = var;
+    TestMode scope;
+    EXPECT_TRUE(near(layer(x).to_vector(), running.normalise(x, gamma, beta),
+                     1e-11, 1e-12));
+  }
+}
 
 TEST(BatchNorm, WhatDoesNotFit) {
   Variable x = ones({4, 3}), two = ones({2}), three = ones({3});

@@ -369,3 +369,77 @@ TEST(Losses, SigmoidCrossEntropyIsStable) {
   EXPECT_NEAR(sigmoid_cross_entropy(x, t).item(),
               std::log(1 + std::exp(-0.5)) / 3, 1e-15);
 }
+
+/// Three axes of numbers that differ.
+static Variable cube() { return sin(arange(0.0, 24.0) * 1.7).reshape(2, 3, 4); }
+
+TEST(C058_Transpose, OfOneAxis) {
+  Variable x = array({1.0, 2.0, 3.0});
+  EXPECT_EQ(values(transpose(x)), values(x));
+  EXPECT_TRUE(
+      gradient_check([](const Variable &v) { return square(v.T()); }, x));
+}
+
+TEST(C059_Sum, OfOneNumberAndGradientsOfKeptAxes) {
+  Variable one(2.0);
+  EXPECT_EQ(sum(one).shape(), Shape{});
+  EXPECT_EQ(sum(one).item(), 2);
+  for (const Reduce &r : {Reduce{}, Reduce{.keepdims = true}, Reduce{.axis = 1},
+                          Reduce{.axis = 2, .keepdims = true}})
+    EXPECT_TRUE(gradient_check(
+        [&](const Variable &v) { return square(sum(v, r)); }, cube()));
+}
+
+TEST(C061_BroadcastTo, GradientsOfTheAdjoint) {
+  Variable x = linspace(0, 1, 10);
+  EXPECT_NEAR(sum_to(x, {1})[0].item(), 5, 1e-14);
+  EXPECT_EQ(values(sum_to(x, {10})), values(x));
+  for (int64_t extent : {1, 10})
+    EXPECT_TRUE(gradient_check(
+        [&](const Variable &v) { return square(sum_to(v, {extent}) + 1); }, x));
+  EXPECT_TRUE(gradient_check(
+      [](const Variable &v) { return square(sum_to(v, {4})); }, cube()));
+  EXPECT_THROW(sum_to(cube(), {2}), ShapeError); // its first extent
+}
+
+TEST(C064_Extrema, OverSeveralAxes) {
+  std::vector<double> x = values(cube()), largest(4, -2);
+  for (size_t i = 0; i < x.size(); ++i)
+    largest[i % 4] = std::max(largest[i % 4], x[i]);
+  Variable y = max(cube(), {.axis = {0, 1}});
+  EXPECT_EQ(values(y), largest);
+  EXPECT_EQ(y.shape(), Shape{4});
+  Variable kept = max(cube(), {.axis = {0, 1}, .keepdims = true});
+  EXPECT_EQ(values(kept), largest);
+  EXPECT_EQ(kept.shape(), (Shape{1, 1, 4}));
+  for (const Axes &axes : {Axes({0, 1}), Axes({1, 2}), Axes(1)})
+    EXPECT_TRUE(gradient_check(
+        [&](const Variable &v) { return max(v, {.axis = axes}); }, cube()));
+  EXPECT_TRUE(gradient_check([](const Variable &v) { return max(v); }, cube()));
+}
+
+TEST(LeakyRelu, SlopesAndGradient) {
+  Variable x = array({{-1.0, 0.0}, {2.0, -3.0}, {-2.0, 1.0}});
+  EXPECT_TRUE(near(values(leaky_relu(x)), {-0.2, 0, 2, -0.6, -0.4, 1}, 1e-15));
+  EXPECT_TRUE(near(values(leaky_relu(x, 0.002)),
+                   {-0.002, 0, 2, -0.006, -0.004, 1}, 1e-15));
+  EXPECT_TRUE(gradient_check([](const Variable &v) { return leaky_relu(v); },
+                             cube() + 1e-2));
+}
+
+TEST(C071_Softmax, OfThreeAxes) {
+  Variable x = cube();
+  std::vector<double> e = values(x), expected;
+  for (double &v : e)
+    v = std::exp(v);
+  for (size_t i = 0; i < e.size(); ++i) {
+    size_t first = i / 12 * 12 + i % 4;
+    expected.push_back(e[i] / (e[first] + e[first + 4] + e[first + 8]));
+  }
+  EXPECT_TRUE(near(values(softmax(x)), expected, 1e-14));
+  EXPECT_TRUE(near(values(softmax_simple(x)), expected, 1e-14));
+  EXPECT_TRUE(
+      gradient_check([](const Variable &v) { return square(softmax(v)); }, x));
+  EXPECT_TRUE(gradient_check(
+      [](const Variable &v) { return square(softmax_simple(v)); }, x));
+}
