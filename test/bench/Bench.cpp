@@ -6,6 +6,8 @@
 
 #include "test/bench/Bench.h"
 
+#include "etch/host.h"
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -145,6 +147,9 @@ int main(int argc, char **argv) {
       return 2;
     }
   }
+  // One core throughout: a process that never had a second thread counts its
+  // references without atomic operations.
+  etch_set_num_threads(1);
   // First of all, while nothing is compiled or cached in this process.
   std::vector<Figure> figures;
   if (only.empty())
