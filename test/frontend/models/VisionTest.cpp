@@ -146,6 +146,41 @@ TEST(Vgg16, C115_AZebraIsOne) {
   EXPECT_EQ(argmax(model(expand_dims(x, 0))).item<int64_t>(), 340);
 }
 
+TEST(Vgg16, SinglePrecisionStaysInTraining) {
+  VGG16 model(narrow);
+  Variable y = model(images(1, 32, f32));
+  EXPECT_EQ(y.dtype(), f32);
+  y.backward();
+  for (const Variable &p : model.params())
+    EXPECT_TRUE(p.dtype() == f32 && p.grad().dtype() == f32) << p.name();
+}
+
+TEST(Vgg16, GradientsInTestMode) {
+  TemporaryFolder folder;
+  VGG16 twin(narrow), model(narrow);
+  Variable x = images(2, 32);
+  twin(x);
+  write_weights(twin, folder / "weights.npz");
+  model.load_weights(folder / "weights.npz");
+  TestMode scope; // no dropout: the same at each call
+  model(x).backward();
+  double slope = 0;
+  auto moved = [&](double by) { // along the gradients
+    for (const Layer::Named &n : model.named_params())
+      n.parameter->assign(contents(n.path, n.parameter->shape()) +
+                          by * n.parameter->grad());
+    return sum(model(x)).item();
+  };
+  for (const Layer::Named &n : model.named_params()) {
+    Variable w = contents(n.path, n.parameter->shape());
+    EXPECT_EQ(n.parameter->to_vector(), w.to_vector()) << n.path;
+    EXPECT_GT(max(abs(n.parameter->grad())).item(), 0) << n.path;
+    slope += sum(square(n.parameter->grad())).item();
+  }
+  double h = 1e-5 / std::sqrt(slope);
+  EXPECT_NEAR((moved(h) - moved(-h)) / (2 * h), slope, 1e-6 * slope);
+}
+
 template <class M> std::vector<double> train(M &model, bool compiled) {
   random::seed(0);
   Variable x = images(2, 32, f32), t = array({1, 3});

@@ -147,6 +147,29 @@ TEST(Hooks, C085_WeightDecayAddsToTheGradient) {
   EXPECT_TRUE(test::near(params.w.to_vector(), {-.1, .8, 1.7}, 1e-14));
 }
 
+TEST(Hooks, C085_WeightDecayIsAPenaltyInTheLoss) {
+  auto trained = [](bool hook) {
+    random::seed(0);
+    double rate = 0.4;
+    Variable x = random::rand({10, 2}), t = zeros({10}, {.dtype = i64});
+    Linear layer(3, {.nobias = true, .in_size = 2});
+    layer.W.assign(ones({2, 3}));
+    auto optimizer = SGD().setup(layer);
+    if (hook)
+      optimizer.add_hook(WeightDecay(rate));
+    Variable loss = softmax_cross_entropy(layer(x), t);
+    if (!hook)
+      loss = loss + rate / 2 * sum(square(layer.W));
+    layer.clear_grads();
+    loss.backward();
+    optimizer.update();
+    return layer.W.to_vector();
+  };
+  std::vector<double> w = trained(true);
+  EXPECT_TRUE(test::near(trained(false), w, 1e-6));
+  EXPECT_LT(w[1], 1);
+}
+
 TEST(Hooks, C085_ClipGradScalesAllTogether) {
   struct Two : Layer {
     Parameter a{zeros({2})}, b{zeros({})};
