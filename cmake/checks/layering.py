@@ -4,7 +4,8 @@
     Target/CPU, Target/CUDA} -> dialects -> MLIR;  all of the compiler's lower
     end and frontend may include runtime's headers; runtime includes nothing.
 
-The folders in braces do not include one another.
+The folders in braces do not include one another; both targets include
+Target/Kernel.
 """
 
 import os
@@ -33,10 +34,11 @@ LAYERS = [
     ("Transforms", ("compiler/Transforms/",), ("dialects", "ops"), True),
     ("Buffer", ("compiler/Buffer/",), ("dialects", "ops"), True),
     ("Conversion", ("compiler/Conversion/",), ("dialects", "ops"), True),
+    ("Target/Kernel", ("compiler/Target/Kernel/",), ("dialects", "ops"), True),
     ("Target/CPU", ("compiler/Target/CPU/",),
-     ("dialects", "ops", "runtime headers"), True),
+     ("Target/Kernel", "dialects", "ops", "runtime headers"), True),
     ("Target/CUDA", ("compiler/Target/CUDA/",),
-     ("dialects", "ops", "runtime headers"), True),
+     ("Target/Kernel", "dialects", "ops", "runtime headers"), True),
     ("Pipelines", ("compiler/Pipelines/",),
      ("Transforms", "Buffer", "Conversion", "Target/CPU", "Target/CUDA", "dialects",
       "ops", "Client"), True),

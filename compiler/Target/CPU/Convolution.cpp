@@ -17,7 +17,7 @@
 
 #include "compiler/Target/CPU/Convolution.h"
 
-#include "compiler/Target/CPU/Evaluator.h"
+#include "compiler/Target/Kernel/Evaluator.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -116,8 +116,8 @@ template <class From> Numbers Job::numbers(Emit &e, const From &from) const {
 }
 
 LogicalResult Correlation::bind() {
-  source = argumentBuffer(k, op->getOperand(0));
-  filter = argumentBuffer(k, op->getOperand(1));
+  source = k.argumentBuffer(op->getOperand(0));
+  filter = k.argumentBuffer(op->getOperand(1));
   if (!source || !filter)
     return op->emitError("operands of a convolution in a kernel are its "
                          "arguments");

@@ -75,9 +75,6 @@ struct RegisterTile {
              Ix from) const;
 };
 
-/// The buffer of an operand, which is an argument; null otherwise.
-const Buffer *argumentBuffer(Kernel &k, mlir::Value operand);
-
 /// a / b rounded up, for what is known at run time only.
 inline Ix ceilDivBy(Emit &e, Ix a, Ix b) {
   return e.div(e.add(a, e.sub(b, 1)), b);

@@ -12,11 +12,6 @@ using namespace mlir;
 using namespace etch;
 using namespace etch::cpu;
 
-const Buffer *etch::cpu::argumentBuffer(Kernel &k, Value operand) {
-  auto arg = dyn_cast<BlockArgument>(operand);
-  return arg ? &k.buffers[k.bufferOf(arg)] : nullptr;
-}
-
 //===----------------------------------------------------------------------===//
 // Staging
 //===----------------------------------------------------------------------===//

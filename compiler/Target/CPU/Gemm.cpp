@@ -8,7 +8,7 @@
 // blocks wait in scratch memory; after the last block the epilogue reads them.
 //===----------------------------------------------------------------------===//
 
-#include "compiler/Target/CPU/Evaluator.h"
+#include "compiler/Target/Kernel/Evaluator.h"
 #include "compiler/Target/CPU/Gemm.h"
 
 #include "dialects/Etch/ScalarExpr.h"

@@ -10,10 +10,6 @@
 
 namespace etch::cpu {
 
-/// K is cut in blocks of this many elements, each a chain of multiply-adds from
-/// 0, whose sums add in order: part of the result's definition.
-inline constexpr int64_t kGemmBlock = 256;
-
 /// One panel to pack: `width` rows of a matrix side by side, `depth` elements
 /// long, into depth x paddedWidth. Rows from `valid` on become zeros.
 struct Panel {

@@ -4,7 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "compiler/Target/CPU/Evaluator.h"
+#include "compiler/Target/CPU/Kernel.h"
+#include "compiler/Target/Kernel/Evaluator.h"
 
 #include "llvm/Support/MathExtras.h"
 

@@ -88,8 +88,8 @@ private:
 } // namespace
 
 LogicalResult WeightGrad::bind() {
-  images = argumentBuffer(k, op.getX());
-  outputs = argumentBuffer(k, op.getW());
+  images = k.argumentBuffer(op.getX());
+  outputs = k.argumentBuffer(op.getW());
   if (!images || !outputs)
     return op.emitError("operands of a convolution in a kernel are its "
                         "arguments");

@@ -245,7 +245,7 @@ static LogicalResult emitMaxPoolIndex(Kernel &k, MaxPoolIndexOp op,
 
 LogicalResult etch::cpu::emitWindow(Kernel &k) {
   Operation *op = k.results()[0].getDefiningOp();
-  const Buffer *x = op ? argumentBuffer(k, op->getOperand(0)) : nullptr;
+  const Buffer *x = op ? k.argumentBuffer(op->getOperand(0)) : nullptr;
   if (auto im2col = dyn_cast_or_null<Im2colOp>(op); im2col && x)
     return emitIm2col(k, im2col, *x);
   if (auto col2im = dyn_cast_or_null<Col2imOp>(op); col2im && x)

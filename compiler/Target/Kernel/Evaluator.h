@@ -1,5 +1,4 @@
-//===- Evaluator.h - Values of a kernel at a point of its loops --*- C++
-//-*-===//
+//===- Evaluator.h - Values of a kernel at a point of its loops --*- C++ -*-==//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -8,18 +7,18 @@
 // a larger shape) and emits the scalar bodies of the ops in between, on scalars
 // or on vectors along one loop dimension.
 //===----------------------------------------------------------------------===//
-#ifndef ETCH_COMPILER_TARGET_CPU_EVALUATOR_H
-#define ETCH_COMPILER_TARGET_CPU_EVALUATOR_H
+#ifndef ETCH_COMPILER_TARGET_KERNEL_EVALUATOR_H
+#define ETCH_COMPILER_TARGET_KERNEL_EVALUATOR_H
 
-#include "compiler/Target/CPU/Kernel.h"
+#include "compiler/Target/Kernel/KernelBody.h"
 
-namespace etch::cpu {
+namespace etch::kernel {
 
 class Evaluator {
 public:
   /// A loop space. Values have one axis for each entry of `level`: the loop
   /// dimension that runs along it.
-  Evaluator(Kernel &kernel, llvm::ArrayRef<Ix> extents,
+  Evaluator(KernelBody &kernel, llvm::ArrayRef<Ix> extents,
             llvm::ArrayRef<int> level)
       : k(kernel), extents(extents), level(level) {
     for (size_t dim = 0; dim < extents.size(); ++dim)
@@ -98,7 +97,7 @@ private:
   mlir::Value load(Access &a);
   mlir::Value constantOf(mlir::TypedAttr attr);
 
-  Kernel &k;
+  KernelBody &k;
   llvm::SmallVector<Ix, 4> extents;
   llvm::SmallVector<int, 4> level;
   llvm::SmallVector<int, 4> firstAxis; ///< per loop dim: where it began
@@ -114,6 +113,6 @@ private:
   Lanes lanes;
 };
 
-} // namespace etch::cpu
+} // namespace etch::kernel
 
-#endif // ETCH_COMPILER_TARGET_CPU_EVALUATOR_H
+#endif // ETCH_COMPILER_TARGET_KERNEL_EVALUATOR_H

@@ -6,15 +6,15 @@
 // memory is reached through LLVM pointers, loops are scf.for: what comes out
 // needs no type conversion, only a short lowering of control flow and arith.
 //===----------------------------------------------------------------------===//
-#ifndef ETCH_COMPILER_TARGET_CPU_EMIT_H
-#define ETCH_COMPILER_TARGET_CPU_EMIT_H
+#ifndef ETCH_COMPILER_TARGET_KERNEL_EMIT_H
+#define ETCH_COMPILER_TARGET_KERNEL_EMIT_H
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Builders.h"
 
-namespace etch::cpu {
+namespace etch::kernel {
 
 /// A 64-bit index, known now or at run time.
 struct Ix {
@@ -123,6 +123,6 @@ private:
   llvm::DenseMap<mlir::Attribute, mlir::Value> constants;
 };
 
-} // namespace etch::cpu
+} // namespace etch::kernel
 
-#endif // ETCH_COMPILER_TARGET_CPU_EMIT_H
+#endif // ETCH_COMPILER_TARGET_KERNEL_EMIT_H

@@ -4,13 +4,13 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "compiler/Target/CPU/Emit.h"
+#include "compiler/Target/Kernel/Emit.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
-using namespace etch::cpu;
+using namespace etch::kernel;
 
 Ix::Ix(Value v) : value(v) {
   APInt constant;

@@ -4,11 +4,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "compiler/Target/CPU/Evaluator.h"
+#include "compiler/Target/Kernel/Evaluator.h"
 
 using namespace mlir;
 using namespace etch;
-using namespace etch::cpu;
+using namespace etch::kernel;
 
 //===----------------------------------------------------------------------===//
 // What is read and written
