@@ -300,3 +300,7 @@ std::ostream &etch::operator<<(std::ostream &os, DType dtype) {
 std::ostream &etch::operator<<(std::ostream &os, const TensorType &type) {
   return os << to_string(type);
 }
+
+std::ostream &etch::operator<<(std::ostream &os, const Device &device) {
+  return os << to_string(device);
+}

@@ -15,10 +15,11 @@ namespace etch {
 std::ostream &operator<<(std::ostream &os, const Variable &x);
 std::string to_string(const Variable &x);
 
-/// "(2, 3)", "float32", "float32 (2, 3)".
+/// "(2, 3)", "float32", "float32 (2, 3)", "cpu".
 std::ostream &operator<<(std::ostream &os, const Shape &shape);
 std::ostream &operator<<(std::ostream &os, DType dtype);
 std::ostream &operator<<(std::ostream &os, const TensorType &type);
+std::ostream &operator<<(std::ostream &os, const Device &device);
 
 } // namespace etch
 

@@ -50,3 +50,10 @@ TEST(C008_Printing, AsNumPy) {
     EXPECT_EQ(to_string(x), c["text"].text());
   }
 }
+
+TEST(Print, WhatAnArrayIsMadeOf) {
+  Variable x = zeros({2, 3}, {.dtype = f32});
+  std::ostringstream os;
+  os << x.shape() << ' ' << x.dtype() << ' ' << x.device();
+  EXPECT_EQ(os.str(), "(2, 3) float32 cpu");
+}
