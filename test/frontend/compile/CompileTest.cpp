@@ -6,6 +6,7 @@
 #include "etch/etch.h"
 #include "frontend/compile/Variant.h"
 
+#include <cstdio>
 #include <filesystem>
 #include <gmock/gmock.h>
 
@@ -328,6 +329,38 @@ TEST(Compile, C141_OnlyWhatBackwardReadsIsSaved) {
   });
   f.build(ones({1000}), ones({1000}));
   EXPECT_LE(f.saved_bytes(), 1000u * 8);
+}
+
+// The book's demonstration of no_grad(): what is planned before the run, and
+// what a run then takes.
+TEST(Compile, C143_WithoutGradientsThePeakIsLower) {
+  uint64_t planned[2];
+  for (bool tracked : {false, true}) {
+    auto squares = compile([&](const Variable &x) {
+      UsingConfig mode(&Config::enable_backprop, tracked);
+      Variable y = square(square(square(x)));
+      if (tracked)
+        y.backward();
+      return y;
+    });
+    Variable x = ones({100, 100, 100});
+    squares.build(x);
+    planned[tracked] = squares.memory().arena + squares.memory().results;
+    release_cached_memory();
+    int64_t before = memory_stats().live_bytes;
+    reset_peak_memory();
+    squares(x);
+    int64_t peak = memory_stats().peak_bytes - before;
+    EXPECT_EQ(uint64_t(peak), planned[tracked]);
+    EXPECT_EQ(squares.saved_bytes(), 0u); // computed again rather than kept
+    EXPECT_EQ(bool(x.grad()), tracked);
+    std::printf("%s: planned %llu bytes, peak %lld\n",
+                tracked ? "with gradient" : "without",
+                (unsigned long long)planned[tracked], (long long)peak);
+  }
+  // Fused, the result is all there is; with the gradient there are two.
+  EXPECT_EQ(planned[0], 8'000'000u);
+  EXPECT_EQ(planned[1], 16'000'000u);
 }
 
 TEST(Compile, C136_ExplainSaysWhy) {

@@ -190,7 +190,7 @@ struct Clip : Function {
   }
 };
 
-TEST(UserFunction, C136_FirstAndSecondOrder) {
+TEST(UserFunction, C136_C146_FirstAndSecondOrder) {
   Square square;
   expect_same(
       [&](const Variables &xs) {
@@ -204,7 +204,7 @@ TEST(UserFunction, C136_FirstAndSecondOrder) {
       {linspace(0, 1, 5)});
 }
 
-TEST(UserFunction, C136_SeveralOutputs) {
+TEST(UserFunction, C136_C146_SeveralOutputs) {
   Polar polar;
   expect_same(
       [&](const Variables &xs) {
@@ -228,7 +228,7 @@ TEST(UserFunction, C136_OneOfTwoOutputs) {
       {linspace(0, 1, 5), linspace(2, 3, 5)});
 }
 
-TEST(UserFunction, C136_ItsOwnRule) {
+TEST(UserFunction, C136_C146_ItsOwnRule) {
   Clip clip;
   expect_same(
       [&](const Variables &xs) {

@@ -7,11 +7,15 @@
 //===----------------------------------------------------------------------===//
 
 #include "etch/etch.h"
+#include "test/runtime/TemporaryFolder.h"
 
 #include <filesystem>
+#include <fstream>
 #include <gmock/gmock.h>
+#include <sstream>
 
 using namespace etch;
+using test::TemporaryFolder;
 
 namespace {
 
@@ -118,6 +122,71 @@ TEST(Recurrent, C122_C132_WindowEqualsTheUnrolledLoop) {
     EXPECT_EQ(seen[0], seen[2]);
   }
   EXPECT_EQ(compiled.compile_count(), 1);
+}
+
+/// The program that a call of f leaves after a phase.
+template <class F> std::string dumped(const std::string &phase, F &&call) {
+  TemporaryFolder folder;
+  setenv("ETCH_DUMP", folder.path().c_str(), 1);
+  call();
+  unsetenv("ETCH_DUMP");
+  std::string loops;
+  for (const auto &entry : std::filesystem::directory_iterator(folder.path())) {
+    std::stringstream text;
+    text << std::ifstream(entry.path()).rdbuf();
+    if (entry.path().string().find(phase) != std::string::npos &&
+        text.str().find("etch.loop") != std::string::npos)
+      loops += text.str(); // eager operations have none
+  }
+  return loops;
+}
+
+int64_t count(const std::string &text, const std::string &part) {
+  int64_t n = 0;
+  for (size_t at = 0; (at = text.find(part, at)) != std::string::npos; ++at)
+    ++n;
+  return n;
+}
+
+TEST(Recurrent, C140_OneProductOfAllInputs) {
+  random::seed(0);
+  RNN rnn(20);
+  rnn(zeros({4, 3}, {.dtype = f32}));
+  rnn(zeros({4, 3}, {.dtype = f32}));
+  auto window = [&](const Variable &h, const Variable &x) {
+    return scan(
+               [&](const Variable &s, const Variable &in) {
+                 Variable next = rnn.next(in, s);
+                 return std::pair(next, next);
+               },
+               h, x)
+        .second;
+  };
+  auto training = [&](const Variable &h, const Variable &x) {
+    Variable ys = window(h, x);
+    rnn.clear_grads();
+    sum(ys).backward();
+    return ys;
+  };
+  CompileOptions fixed{.dynamic = false};
+  auto forward = compile(window, fixed);
+  auto step = compile(training, fixed);
+  Variable h = zeros({4, 20}, {.dtype = f32});
+  Variable x = fresh(sin(arange(360.0)).reshape(30, 4, 3).astype(f32));
+  std::string text = dumped("simplify", [&] { forward(h, x); });
+  EXPECT_EQ(count(text, "etch.matmul"), 2) << text; // and h2h in the loop
+  EXPECT_EQ(count(text, "(tensor<120x3xf32>, tensor<3x20xf32>)"), 1) << text;
+  EXPECT_EQ(count(text, "(tensor<4x20xf32>, tensor<20x20xf32>)"), 1) << text;
+  EXPECT_LT(text.find("tensor<3x20xf32>) ->"), text.find("etch.loop"));
+  // The gradient of all inputs is one product behind the backward loop.
+  text = dumped("simplify", [&] { step(h, x); });
+  EXPECT_EQ(count(text, "(tensor<120x3xf32>, tensor<3x20xf32>)"), 1) << text;
+  EXPECT_EQ(count(text, "(tensor<120x20xf32>, tensor<20x3xf32>)"), 1) << text;
+  EXPECT_EQ(count(text, "(tensor<4x20xf32>, tensor<20x3xf32>)"), 0) << text;
+  EXPECT_GT(text.rfind("tensor<20x3xf32>) ->"), text.rfind("etch.loop"));
+  // Eagerly there are 30 of each; the bits are the same.
+  EXPECT_EQ(bits(forward(h, x)), bits(window(h, x)));
+  EXPECT_TRUE(step.check(h, x));
 }
 
 TEST(Recurrent, C120_StateIsInputAndOutput) {
@@ -265,16 +334,13 @@ TEST(Recurrent, C127_ExportedLoops) {
     return std::pair(last, ys);
   });
   Variable h0 = zeros({1, 4}, {.dtype = f32}), x = waves(40, 0);
-  std::filesystem::path folder =
-      std::filesystem::temp_directory_path() / "etch-control-export";
-  std::filesystem::create_directories(folder);
-  export_library(f, (folder / "recurrent").string(), {h0, x});
-  Library library = load_library((folder / "librecurrent.so").string());
+  TemporaryFolder folder;
+  export_library(f, folder / "recurrent", {h0, x});
+  Library library = load_library(folder / "librecurrent.so");
   Variables out = library.run({h0, x});
   auto [h, ys] = f(h0, x);
   EXPECT_EQ(bits(out[0]), bits(h));
   EXPECT_EQ(bits(out[1]), bits(ys));
-  std::filesystem::remove_all(folder);
 }
 
 } // namespace
