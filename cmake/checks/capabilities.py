@@ -7,15 +7,11 @@ CAPABILITIES of etch_add_test. Ids that are no row are an error.
 """
 
 import argparse
-import glob
 import json
 import os
-import re
 import sys
 
-ID = re.compile(r"(?<![A-Za-z0-9])C\d{3}(?!\d)")
-LIT_STATE = {"PASS": "passed", "XFAIL": "failed", "FLAKYPASS": "failed",
-             "UNSUPPORTED": "skipped", "SKIPPED": "skipped", "EXCLUDED": "skipped"}
+import results
 
 arguments = argparse.ArgumentParser()
 for name in ("rows", "source", "results", "out"):
@@ -23,70 +19,17 @@ for name in ("rows", "source", "results", "out"):
 options = arguments.parse_args()
 
 
-def read(path):
-    with open(path, encoding="utf-8") as f:
-        return json.load(f)
-
-
-def gtests(path):
-    """(name, ids, state, reason) of each test in a GoogleTest result file."""
-    program = os.path.basename(path)[:-len(".gtest.json")]
-    for suite in read(path).get("testsuites", []):
-        for test in suite.get("testsuite", []):
-            name = f"{suite['name']}.{test['name']}"
-            ids = ID.findall(f"{name} {test.get('capability', '')}")
-            reason = ""
-            if test.get("failures"):
-                state = "failed"
-                reason = test["failures"][0].get("failure", "").strip()
-            elif test.get("result") == "SKIPPED":
-                state = "skipped"
-                messages = test.get("skipped") or [{}]
-                reason = messages[0].get("message", "").strip()
-            elif test.get("status") == "RUN":
-                state = "passed"
-            else:
-                state, reason = "skipped", "disabled"
-            yield f"{program}: {name}", ids, state, reason
-
-
-def lit_tests(path):
-    for test in read(path).get("tests", []):
-        file = test["name"].split(" :: ", 1)[1]
-        try:
-            with open(os.path.join(options.source, "test", file),
-                      encoding="utf-8") as f:
-                marks = re.findall(r"^\s*(?://|#).*\bCAPABILITY:(.*)$", f.read(), re.M)
-        except OSError:
-            marks = []
-        state = LIT_STATE.get(test["code"], "failed")
-        reason = "" if state == "passed" else test["code"].lower()
-        yield f"lit: {file}", ID.findall(" ".join(marks)), state, reason
-
-
-def recorded(path):
-    test = read(path)
-    if test["rows"]:
-        yield f"ctest: {test['name']}", test["rows"], test["state"], ""
-    for name in test["crashed"]:
-        yield (f"{test['name']}: {name}", ID.findall(name), "failed",
-               f"the test program ended with status {test['status']}")
-
-
-rows = {row["id"]: dict(row, tests=[]) for row in read(options.rows)}
+rows = {row["id"]: dict(row, tests=[]) for row in results.read(options.rows)}
 unknown = []
-for pattern, reader in (("*.gtest.json", gtests), ("lit.json", lit_tests),
-                        ("*.test.json", recorded)):
-    for path in sorted(glob.glob(os.path.join(options.results, pattern))):
-        for name, ids, state, reason in reader(path):
-            for row in sorted(set(ids)):
-                if row not in rows:
-                    unknown.append(f"{name} names {row}, which is no row")
-                    continue
-                test = {"name": name, "state": state}
-                if reason:
-                    test["reason"] = " ".join(reason.split())[:300]
-                rows[row]["tests"].append(test)
+for name, ids, state, reason in results.all_tests(options.results, options.source):
+    for row in sorted(set(ids)):
+        if row not in rows:
+            unknown.append(f"{name} names {row}, which is no row")
+            continue
+        test = {"name": name, "state": state}
+        if reason:
+            test["reason"] = " ".join(reason.split())[:300]
+        rows[row]["tests"].append(test)
 
 count = {"passed": 0, "failed": 0, "skipped": 0, "without test": 0}
 report = []

@@ -29,15 +29,10 @@ def once(pairs):
     return found
 
 
-tests, operations = set(), set()
-for path in tree.files(ROOT, ".cpp"):
-    if not path.startswith("test/"):
-        continue
-    source = tree.without_comments(tree.text(ROOT, path))
-    tests.update(".".join(names) for names in
-                 re.findall(r"\bTEST(?:_F|_P)?\(\s*(\w+)\s*,\s*(\w+)\s*\)", source))
-    if path == FUNCTIONS:
-        operations.update(re.findall(r'\{"(\w+)",\s*\[|\bc\.op == "(\w+)"', source))
+tests, operations = tree.tests(ROOT), set()
+if os.path.exists(os.path.join(ROOT, FUNCTIONS)):
+    operations.update(re.findall(r'\{"(\w+)",\s*\[|\bc\.op == "(\w+)"',
+                                 tree.without_comments(tree.text(ROOT, FUNCTIONS))))
 operations = {name for pair in operations for name in pair if name}
 # What is not listed there is a pointwise op under its own name.
 operations.update(tree.ops(ROOT)[0].values())

@@ -142,9 +142,48 @@ def capabilities(root):
     return problems
 
 
-with tempfile.TemporaryDirectory() as root:
-    for problem in capabilities(root):
-        failures += 1
-        print(f"capabilities: {problem}")
+def claims(root):
+    """What claims.py makes of tests that pass, fail and vanish."""
+    def check(test, failed, **more):
+        for path, content in {
+                "claims.json": {"families": {"SG": 2}, "table": [
+                    {"of": "graphs", "is": "merit", "text": "fast", "claims": ["SG-1"]}],
+                    "claims": [{"id": "SG-1", "text": "<fast>", "shown_by": [test], **more},
+                               {"id": "SG-2", "text": "far", "not_yet": "later"}]},
+                "results/a.gtest.json": {"testsuites": [{"name": "S", "testsuite": [
+                    {"name": f"T/{i}", "status": "RUN",
+                     "failures": [{"failure": "1 is not 2"}] if i == failed else []}
+                    for i in (0, 1, 2)]}]}}.items():
+            os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
+            with open(os.path.join(root, path), "w", encoding="utf-8") as f:
+                json.dump(content, f)
+        return subprocess.run(
+            [sys.executable, os.path.join(HERE, "claims.py"), "--claims", "claims.json",
+             "--source", ".", "--results", "results", "--out", "out.html"],
+            capture_output=True, text=True, cwd=root)
+
+    os.makedirs(os.path.join(root, "test"))
+    with open(os.path.join(root, "test/a.cpp"), "w", encoding="utf-8") as f:
+        f.write("TEST_P(S, T) {}\nTEST(ProvokedS, U) {}\n")
+    problems = []
+    for arguments, good in ((("S.T", 3), True), (("S.T", 1), False), (("S.U", 3), False),
+                            (("lit: a.mlir", 3), False)):
+        run = check(*arguments)
+        if (run.returncode == 0) is not good or "Traceback" in run.stderr:
+            problems.append(f"{arguments}: {run.stdout}{run.stderr}")
+    check("S.T", 3, and_all="Provoked")
+    with open(os.path.join(root, "out.html"), encoding="utf-8") as f:
+        page = f.read()
+    problems += [f"{text} is not on the page" for text in
+                 ("&lt;fast&gt;", "ProvokedS.U: not run", "not yet", "later")
+                 if text not in page]
+    return problems
+
+
+for report in (capabilities, claims):
+    with tempfile.TemporaryDirectory() as root:
+        for problem in report(root):
+            failures += 1
+            print(f"{report.__name__}: {problem}")
 print(f"selftest: {len(CASES)} cases, {failures} failed")
 sys.exit(1 if failures else 0)

@@ -49,6 +49,16 @@ def ops(root):
     return found, constants
 
 
+def tests(root):
+    """"Suite.Test" of all GoogleTests under test/."""
+    found = set()
+    for path in files(os.path.join(root, "test"), ".cpp"):
+        source = without_comments(text(os.path.join(root, "test"), path))
+        found.update(".".join(names) for names in re.findall(
+            r"\bTEST(?:_F|_P)?\(\s*(\w+)\s*,\s*(\w+)\s*\)", source))
+    return found
+
+
 def finish(check, problems, seen):
     """Prints what is wrong, or how much was looked at, and ends the program."""
     for problem in problems:
