@@ -13,7 +13,9 @@ using namespace etch;
 using namespace etch::kernel;
 
 Combiner Combiner::of(Operation *op) {
-  return {isa<SumOp>(op) ? sum : isa<MaxOp>(op) ? max : min,
+  return {isa<SumOp>(op)   ? sum
+          : isa<MaxOp>(op) ? max
+                           : min,
           getElementTypeOrSelf(op->getResult(0).getType())};
 }
 
@@ -62,6 +64,6 @@ Value Combiner::orEmpty(Emit &e, Ix extent, Value v) const {
   Value zero = e.constant(element, 0, type ? type.getNumElements() : 1);
   if (extent.isKnown())
     return zero;
-  return e.make<arith::SelectOp>(
-      e.compare(arith::CmpIPredicate::eq, extent, 0), zero, v);
+  return e.make<arith::SelectOp>(e.compare(arith::CmpIPredicate::eq, extent, 0),
+                                 zero, v);
 }

@@ -1,4 +1,5 @@
-//===- Combiner.h - The order of sums ----------------------------*- C++ -*-===//
+//===- Combiner.h - The order of sums ----------------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -28,8 +29,8 @@ struct Combiner {
 inline constexpr int64_t kReductionBlock = 4096;
 inline constexpr int64_t kReductionLanes = 16;
 
-/// In a matrix product K is cut in blocks of this many elements, each a chain of
-/// multiply-adds from 0, whose sums add in order.
+/// In a matrix product K is cut in blocks of this many elements, each a chain
+/// of multiply-adds from 0, whose sums add in order.
 inline constexpr int64_t kGemmBlock = 256;
 
 } // namespace etch::kernel

@@ -153,8 +153,7 @@ Value Emit::maskBelow(Ix bound, int64_t lanes) {
   for (int64_t i = 0; i < lanes; ++i)
     iota[i] = int32_t(i);
   Value lane = constant(cast<TypedAttr>(getI32VectorAttr(iota)));
-  Value limit =
-      make<arith::TruncIOp>(getI32Type(), value(min(bound, lanes)));
+  Value limit = make<arith::TruncIOp>(getI32Type(), value(min(bound, lanes)));
   return make<arith::CmpIOp>(arith::CmpIPredicate::slt, lane,
                              splat(limit, lanes));
 }
@@ -179,10 +178,9 @@ Value Emit::at(Value base, Ix elements, Type element) {
   if (elements.is(0))
     return base;
   if (elements.isKnown())
-    return make<LLVM::GEPOp>(
-        ptrType(), getI8Type(), base,
-        ArrayRef<LLVM::GEPArg>{
-            LLVM::GEPArg(Value(value(elements.known * bytesOf(element))))});
+    return make<LLVM::GEPOp>(ptrType(), getI8Type(), base,
+                             ArrayRef<LLVM::GEPArg>{LLVM::GEPArg(Value(
+                                 value(elements.known * bytesOf(element))))});
   return make<LLVM::GEPOp>(ptrType(), storageType(element), base,
                            ArrayRef<LLVM::GEPArg>{value(elements)});
 }
@@ -221,7 +219,8 @@ Value Emit::load(Value base, Ix stride, Type element, Lanes lanes) {
           vector, base, lanes.mask,
           constant(cast<TypedAttr>(getZeroAttr(vector))), align);
     else
-      result = loadRaw(vector, base, align);
+      result = loadRaw(vector, base,
+                       lanes.aligned ? align * unsigned(lanes.count) : align);
   } else {
     SmallVector<int64_t> iota(lanes.count);
     for (int64_t i = 0; i < lanes.count; ++i)
@@ -229,10 +228,11 @@ Value Emit::load(Value base, Ix stride, Type element, Lanes lanes) {
     Value offsets = constant(cast<TypedAttr>(getI64VectorAttr(iota)));
     if (!stride.isKnown())
       offsets = make<arith::MulIOp>(offsets, splat(stride.value, lanes.count));
-    Value addresses = make<LLVM::GEPOp>(
-        VectorType::get({lanes.count}, ptrType()), memory, base,
-        ArrayRef<LLVM::GEPArg>{offsets});
-    Value mask = lanes.mask ? lanes.mask : constant(getI1Type(), 1, lanes.count);
+    Value addresses =
+        make<LLVM::GEPOp>(VectorType::get({lanes.count}, ptrType()), memory,
+                          base, ArrayRef<LLVM::GEPArg>{offsets});
+    Value mask =
+        lanes.mask ? lanes.mask : constant(getI1Type(), 1, lanes.count);
     result = make<LLVM::masked_gather>(
         vector, addresses, mask,
         ValueRange{constant(cast<TypedAttr>(getZeroAttr(vector)))}, align);
@@ -248,7 +248,7 @@ void Emit::store(Value v, Value base, Lanes lanes) {
   if (lanes.mask)
     make<LLVM::MaskedStoreOp>(v, base, lanes.mask, align);
   else
-    storeRaw(v, base, align);
+    storeRaw(v, base, lanes.aligned ? align * unsigned(lanes.count) : align);
 }
 
 Value Emit::stack(Type element, int64_t count, unsigned align) {
@@ -301,9 +301,10 @@ void Emit::when(Value condition, function_ref<void()> then,
   }
 }
 
-SmallVector<Value> Emit::vectorLoop(
-    Ix lower, Ix upper, int64_t width, bool peel, ValueRange initial,
-    function_ref<SmallVector<Value>(Ix, Lanes, ValueRange)> body) {
+SmallVector<Value>
+Emit::vectorLoop(Ix lower, Ix upper, int64_t width, bool peel,
+                 ValueRange initial,
+                 function_ref<SmallVector<Value>(Ix, Lanes, ValueRange)> body) {
   Ix length = sub(upper, lower);
   bool whole = length.isKnown() && length.known % width == 0;
   if (width == 1 || whole)
@@ -325,9 +326,9 @@ SmallVector<Value> Emit::vectorLoop(
   };
   if (length.isKnown()) // known not to be whole
     return rest();
-  auto branch = make<scf::IfOp>(
-      ValueRange(results).getTypes(),
-      compare(arith::CmpIPredicate::slt, middle, upper), true);
+  auto branch =
+      make<scf::IfOp>(ValueRange(results).getTypes(),
+                      compare(arith::CmpIPredicate::slt, middle, upper), true);
   InsertionGuard guard(*this);
   setInsertionPointToStart(branch.thenBlock());
   if (!branch.thenBlock()->empty())
@@ -344,9 +345,8 @@ SmallVector<Value> Emit::vectorLoop(
 
 void Emit::vectorLoop(Ix lower, Ix upper, int64_t width, bool peel,
                       function_ref<void(Ix, Lanes)> body) {
-  vectorLoop(lower, upper, width, peel, {},
-             [&](Ix i, Lanes lanes, ValueRange) {
-               body(i, lanes);
-               return SmallVector<Value>();
-             });
+  vectorLoop(lower, upper, width, peel, {}, [&](Ix i, Lanes lanes, ValueRange) {
+    body(i, lanes);
+    return SmallVector<Value>();
+  });
 }

@@ -1,10 +1,12 @@
-//===- Emit.h - Writing scalar, vector and memory code -----------*- C++ -*-===//
+//===- Emit.h - Writing scalar, vector and memory code -----------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A builder that folds index arithmetic as it goes. Indices are 64-bit integers,
-// memory is reached through LLVM pointers, loops are scf.for: what comes out
-// needs no type conversion, only a short lowering of control flow and arith.
+// A builder that folds index arithmetic as it goes. Indices are 64-bit
+// integers, memory is reached through LLVM pointers, loops are scf.for: what
+// comes out needs no type conversion, only a short lowering of control flow and
+// arith.
 //===----------------------------------------------------------------------===//
 #ifndef ETCH_COMPILER_TARGET_KERNEL_EMIT_H
 #define ETCH_COMPILER_TARGET_KERNEL_EMIT_H
@@ -34,7 +36,8 @@ struct Ix {
 /// bound that is known at run time only.
 struct Lanes {
   int64_t count = 1;
-  mlir::Value mask; ///< null: all
+  mlir::Value mask;     ///< null: all
+  bool aligned = false; ///< in memory at a multiple of the vector's size
 };
 
 class Emit : public mlir::OpBuilder {
@@ -97,8 +100,8 @@ public:
 
   // Control
   using Body = llvm::function_ref<void(Ix)>;
-  using Carry = llvm::function_ref<llvm::SmallVector<mlir::Value>(
-      Ix, mlir::ValueRange)>;
+  using Carry =
+      llvm::function_ref<llvm::SmallVector<mlir::Value>(Ix, mlir::ValueRange)>;
   void loop(Ix lower, Ix upper, int64_t step, Body body);
   llvm::SmallVector<mlir::Value> loop(Ix lower, Ix upper, int64_t step,
                                       mlir::ValueRange initial, Carry body);

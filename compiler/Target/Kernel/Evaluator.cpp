@@ -6,6 +6,8 @@
 
 #include "compiler/Target/Kernel/Evaluator.h"
 
+#include "llvm/ADT/SetVector.h"
+
 using namespace mlir;
 using namespace etch;
 using namespace etch::kernel;
@@ -251,6 +253,20 @@ int Evaluator::transposedDim() const {
   return -1;
 }
 
+SmallVector<Value> Evaluator::alignVectors(int64_t count) {
+  llvm::SetVector<Value> pointers;
+  auto isMultiple = [&](Ix i) { return i.isKnown() && i.known % count == 0; };
+  for (std::vector<Access> *list : {&accesses, &writes})
+    for (Access &a : *list) {
+      a.aligned = a.buffer->pointer && a.frames.empty() &&
+                  a.strides.back().is(1) && isMultiple(a.offset) &&
+                  llvm::all_of(ArrayRef(a.strides).drop_back(), isMultiple);
+      if (a.aligned)
+        pointers.insert(a.buffer->pointer);
+    }
+  return pointers.takeVector();
+}
+
 //===----------------------------------------------------------------------===//
 // Code
 //===----------------------------------------------------------------------===//
@@ -364,6 +380,7 @@ Value Evaluator::load(Access &a) {
   // Where each frame is, then all of them.
   SmallVector<Value> inside;
   Lanes readable = lanes.count == 1 ? Lanes() : lanes;
+  readable.aligned = a.aligned;
   for (const Frame &frame : a.frames) {
     Value here;
     auto add = [&](Value condition) {
@@ -434,7 +451,7 @@ Value Evaluator::get(Value v) {
     for (Value operand : v.getDefiningOp()->getOperands())
       operands.push_back(get(operand));
     result = cast<PointwiseOpInterface>(v.getDefiningOp())
-                 .emitScalar(k.e, k.e.loc, operands);
+                 .emitScalar(k.e, v.getLoc(), operands);
   }
   return memo[v] = result;
 }
@@ -442,5 +459,7 @@ Value Evaluator::get(Value v) {
 void Evaluator::put(unsigned n, Value emitted) {
   Access &a = writes[n];
   Ix offset = vectorDim < 0 ? Ix(0) : k.e.mul(index, a.strides[vectorDim]);
-  k.e.store(emitted, k.e.at(a.address, offset, a.buffer->element), lanes);
+  Lanes covered = lanes;
+  covered.aligned = a.aligned;
+  k.e.store(emitted, k.e.at(a.address, offset, a.buffer->element), covered);
 }

@@ -39,6 +39,14 @@ public:
   /// How many of the original dimensions the outermost loop is made of.
   int outermostAxes() const { return firstAxis[1]; }
 
+  /// Where the original dimensions begin that the last loop is made of.
+  int lastAxes() const { return firstAxis.back(); }
+
+  /// Before a vector of `count` along the last loop from a multiple of it: what
+  /// moves whole, should the buffers begin at an aligned address. Returns
+  /// those.
+  llvm::SmallVector<mlir::Value> alignVectors(int64_t count);
+
   /// A loop along which some read walks its memory while the last loop jumps
   /// (a transposed operand); -1 if there is none.
   int transposedDim() const;
@@ -77,6 +85,7 @@ private:
     llvm::SmallVector<Ix, 4> strides; ///< per loop dim
     Ix offset = 0;                    ///< of the first element
     bool whole = true;                ///< no part of the buffer
+    bool aligned = false;             ///< vectors begin at multiples of them
     std::vector<Frame> frames;        ///< the outermost first
     mlir::TypedAttr constant;         ///< in place of the buffer
     Ix position;                      ///< for the indices of enter()

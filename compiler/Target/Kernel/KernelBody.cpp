@@ -118,7 +118,8 @@ ExtentRef KernelBody::extentOf(Value v, unsigned axis) {
 Ix KernelBody::startOf(Value start, Ix whole, Ix part) {
   Ix given = 0;
   if (auto argument = dyn_cast<BlockArgument>(start)) {
-    given = Ix(e.loadRaw(e.getI64Type(), buffers[bufferOf(argument)].pointer, 8));
+    given =
+        Ix(e.loadRaw(e.getI64Type(), buffers[bufferOf(argument)].pointer, 8));
   } else if (auto constant = start.getDefiningOp<ConstantOp>()) {
     given = cast<DenseElementsAttr>(constant.getValue())
                 .getSplatValue<APInt>()

@@ -1,4 +1,5 @@
-//===- KernelBody.h - What a kernel works on ---------------------*- C++ -*-===//
+//===- KernelBody.h - What a kernel works on ---------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,0 +1,131 @@
+//===- Kernel.cpp - A kernel for CUDA under construction ------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Target/CUDA/Kernel.h"
+
+#include "compiler/Target/CUDA/Printer.h"
+
+#include "etch/runtime.h"
+
+using namespace mlir;
+using namespace etch;
+using namespace etch::cuda;
+
+void Kernel::stage(int64_t threads, OfShapes blocks,
+                   function_ref<void()> write) {
+  e.setInsertionPointToEnd(device.getBody());
+  std::string name = source.getSymName().str();
+  if (!stages.empty())
+    name += "_" + std::to_string(stages.size());
+  auto none = LLVM::LLVMVoidType::get(e.getContext());
+  auto function =
+      e.make<LLVM::LLVMFuncOp>(name, LLVM::LLVMFunctionType::get(none, {}));
+  Block *entry = e.createBlock(&function.getBody());
+  auto argument = [&](Type type) {
+    return Value(entry->addArgument(type, e.loc));
+  };
+  slots.clear();
+  buffers.clear();
+  e.setInsertionPointToStart(entry);
+  bindBuffers(argument);
+  errorArgument = argument(e.ptrType());
+  siteArgument = argument(e.getI64Type());
+  scratchArgument = argument(e.ptrType());
+  stages.push_back({function, threads, std::move(blocks)});
+  write();
+  e.setInsertionPointToEnd(entry);
+  e.make<LLVM::ReturnOp>(ValueRange());
+}
+
+void Kernel::forEach(OfShapes count, function_ref<void(Ix)> write) {
+  auto blocks = [count](Emit &e, ArrayRef<Extents> shapes) {
+    return e.ceilDiv(count(e, shapes), kThreads);
+  };
+  stage(kThreads, blocks, [&] {
+    // The number of units as the kernel sees it.
+    SmallVector<Extents> shapes;
+    for (const Buffer &buffer : buffers)
+      shapes.push_back(buffer.extents);
+    Ix total = count(e, shapes);
+    Ix unit = e.add(e.mul(block(), kThreads), thread());
+    e.when(e.compare(arith::CmpIPredicate::ult, unit, total),
+           [&] { write(unit); });
+  });
+}
+
+OfShapes Kernel::product(ArrayRef<ExtentRef> refs) {
+  return
+      [refs = SmallVector<ExtentRef>(refs)](Emit &e, ArrayRef<Extents> shapes) {
+        Ix count = 1;
+        for (const ExtentRef &ref : refs)
+          count = e.mul(count, ref.in(shapes));
+        return count;
+      };
+}
+
+Ix Kernel::builtin(StringRef name) {
+  return Ix(e.make<LLVM::CallOp>(TypeRange{e.getI64Type()}, name, ValueRange())
+                .getResult());
+}
+
+void Kernel::barrier() {
+  e.make<LLVM::CallOp>(TypeRange(), "etch_barrier", ValueRange());
+}
+
+Value Kernel::shared(Type element, int64_t count) {
+  Value memory = e.stack(e.storageType(element), count, 16);
+  memory.getDefiningOp()->setAttr(kSharedAttr, e.getUnitAttr());
+  return memory;
+}
+
+void Kernel::reportIndex(Value value, Value extent) {
+  canFail = true;
+  Value code = e.constant(e.getI32IntegerAttr(ETCH_ERROR_INDEX));
+  Value first = e.make<LLVM::CallOp>(TypeRange{e.getI1Type()}, "etch_claim",
+                                     ValueRange{errorArgument, code})
+                    .getResult();
+  e.when(first, [&] {
+    Value site = e.make<arith::TruncIOp>(e.getI32Type(), siteArgument);
+    auto put = [&](Value v, int64_t offset) {
+      e.storeRaw(v, e.atByte(errorArgument, offset), 0);
+    };
+    put(site, offsetof(etch_error_t, site));
+    put(value, offsetof(etch_error_t, value));
+    put(extent, offsetof(etch_error_t, extent));
+  });
+}
+
+LogicalResult Kernel::emit() {
+  auto emitKind = emitPointwise;
+  for (Operation &op : source.getBody().front()) {
+    auto known = dyn_cast<DifferentiableOpInterface>(op);
+    if (!known)
+      continue;
+    switch (known.getInfo().kind) {
+    case OpKind::contraction:
+      emitKind = emitMatmul;
+      break;
+    case OpKind::reduction:
+      emitKind = isa<ArgmaxOp>(op) ? emitArgmax : emitReduction;
+      break;
+    case OpKind::convolution:
+      emitKind = emitConvolution;
+      break;
+    case OpKind::window:
+      emitKind = emitWindow;
+      break;
+    case OpKind::indexed:
+      emitKind = emitIndexed;
+      break;
+    case OpKind::scan:
+      emitKind = emitScan;
+      break;
+    default:
+      break;
+    }
+  }
+  return success(succeeded(emitKind(*this)) && !failed);
+}

@@ -1,0 +1,163 @@
+//===- Nvrtc.cpp - CUDA C++ to machine code -------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Target/CUDA/Nvrtc.h"
+
+#include <dlfcn.h>
+#include <thread>
+
+using namespace llvm;
+using namespace etch::cuda;
+
+/// The functions that we use: result, name, parameters.
+#define ETCH_NVRTC_FUNCTIONS(F)                                                \
+  F(int, nvrtcVersion, (int *, int *))                                         \
+  F(const char *, nvrtcGetErrorString, (int))                                  \
+  F(int, nvrtcCreateProgram,                                                   \
+    (void **, const char *, const char *, int, const char *const *,            \
+     const char *const *))                                                     \
+  F(int, nvrtcDestroyProgram, (void **))                                       \
+  F(int, nvrtcCompileProgram, (void *, int, const char *const *))              \
+  F(int, nvrtcGetProgramLogSize, (void *, size_t *))                           \
+  F(int, nvrtcGetProgramLog, (void *, char *))                                 \
+  F(int, nvrtcGetCUBINSize, (void *, size_t *))                                \
+  F(int, nvrtcGetCUBIN, (void *, char *))
+
+namespace {
+
+struct Library {
+#define ETCH_MEMBER(Result, name, Parameters)                                  \
+  Result(*name) Parameters = nullptr;
+  ETCH_NVRTC_FUNCTIONS(ETCH_MEMBER)
+#undef ETCH_MEMBER
+  std::string problem;
+
+  Library() {
+    static constexpr const char *names[] = {
+        "libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so",
+        "/usr/local/cuda/lib64/libnvrtc.so", "/usr/local/cuda/lib/libnvrtc.so"};
+    void *handle = nullptr;
+    for (const char *name : names)
+      if (!handle && !(handle = dlopen(name, RTLD_NOW | RTLD_LOCAL)))
+        problem += std::string(problem.empty() ? "" : ", ") + name;
+    if (!handle) {
+      problem = "NVRTC is not installed (looked for " + problem + ")";
+      return;
+    }
+    problem.clear();
+#define ETCH_LOOK_UP(Result, name, Parameters)                                 \
+  name = reinterpret_cast<Result(*) Parameters>(dlsym(handle, #name));         \
+  if (!name && problem.empty())                                                \
+    problem = "NVRTC lacks the function " #name;
+    ETCH_NVRTC_FUNCTIONS(ETCH_LOOK_UP)
+#undef ETCH_LOOK_UP
+  }
+
+  static const Library &get() {
+    static const Library library;
+    return library;
+  }
+};
+
+} // namespace
+
+Expected<std::string> etch::cuda::nvrtcVersion() {
+  const Library &nvrtc = Library::get();
+  if (!nvrtc.problem.empty())
+    return createStringError(nvrtc.problem);
+  int major = 0, minor = 0;
+  nvrtc.nvrtcVersion(&major, &minor);
+  return std::to_string(major) + "." + std::to_string(minor);
+}
+
+/// The number in front of `unit`, with a blank between.
+static int64_t numberBefore(StringRef line, StringRef unit) {
+  StringRef before = line.split(unit).first;
+  if (before.size() == line.size())
+    return 0;
+  int64_t value = 0;
+  before.rtrim().rsplit(' ').second.getAsInteger(10, value);
+  return value;
+}
+
+std::vector<KernelUsage> etch::cuda::parseUsage(StringRef log) {
+  std::vector<KernelUsage> all;
+  SmallVector<StringRef> lines;
+  log.split(lines, '\n');
+  for (StringRef line : lines) {
+    if (line.contains("Compiling entry function")) {
+      all.push_back({});
+      all.back().function =
+          line.split("function '").second.split('\'').first.str();
+    }
+    if (all.empty())
+      continue;
+    KernelUsage &usage = all.back();
+    if (line.contains("bytes stack frame")) {
+      usage.stackBytes = numberBefore(line, "bytes stack frame");
+      usage.spillBytes = numberBefore(line, "bytes spill stores") +
+                         numberBefore(line, "bytes spill loads");
+    }
+    if (line.contains("Used ")) {
+      usage.registers = int(numberBefore(line, "registers"));
+      usage.sharedBytes = numberBefore(line, "bytes smem");
+    }
+  }
+  return all;
+}
+
+Expected<Cubin> etch::cuda::compileToCubin(StringRef text,
+                                           StringRef architecture) {
+  const Library &nvrtc = Library::get();
+  if (!nvrtc.problem.empty())
+    return createStringError(nvrtc.problem);
+  std::string source = text.str(),
+              arch = "--gpu-architecture=" + architecture.str();
+  const char *options[] = {arch.c_str(), "--std=c++17", "-fmad=false",
+                           "--device-int128", "--ptxas-options=-v"};
+  void *program = nullptr;
+  int code = nvrtc.nvrtcCreateProgram(&program, source.c_str(), "kernels.cu", 0,
+                                      nullptr, nullptr);
+  if (!code)
+    code = nvrtc.nvrtcCompileProgram(program, std::size(options), options);
+  std::string log;
+  size_t size = 0;
+  if (program && !nvrtc.nvrtcGetProgramLogSize(program, &size) && size > 1) {
+    log.resize(size);
+    nvrtc.nvrtcGetProgramLog(program, log.data());
+    log.resize(size - 1);
+  }
+  Cubin cubin;
+  if (!code)
+    code = nvrtc.nvrtcGetCUBINSize(program, &size);
+  if (!code) {
+    cubin.bytes.resize(size);
+    code = nvrtc.nvrtcGetCUBIN(program, cubin.bytes.data());
+  }
+  if (program)
+    nvrtc.nvrtcDestroyProgram(&program);
+  if (code)
+    return createStringError("NVRTC for " + architecture.str() + ": " +
+                             nvrtc.nvrtcGetErrorString(code) + "\n" + log);
+  cubin.usage = parseUsage(log);
+  return cubin;
+}
+
+std::vector<Expected<Cubin>>
+etch::cuda::compileToCubins(StringRef text,
+                            ArrayRef<std::string> architectures) {
+  std::vector<std::optional<Expected<Cubin>>> found(architectures.size());
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < architectures.size(); ++i)
+    threads.emplace_back(
+        [&, i] { found[i].emplace(compileToCubin(text, architectures[i])); });
+  for (std::thread &thread : threads)
+    thread.join();
+  std::vector<Expected<Cubin>> result;
+  for (auto &one : found)
+    result.push_back(std::move(*one));
+  return result;
+}

@@ -1,0 +1,167 @@
+//===- Pointwise.cpp - Kernels of pointwise operations --------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A thread computes one short vector along the last dimension: 16 bytes of the
+// widest element type. Where an operand is transposed, a block of threads reads
+// a tile of it along that operand's memory, and hands it over through shared
+// memory.
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Target/CUDA/Kernel.h"
+#include "compiler/Target/Kernel/Evaluator.h"
+
+using namespace mlir;
+using namespace etch;
+using namespace etch::cuda;
+
+namespace {
+
+class Pointwise {
+public:
+  explicit Pointwise(Kernel &k) : k(k), e(k.e) {}
+  LogicalResult emit();
+
+private:
+  void plain();
+  void vectors(Evaluator &values, ArrayRef<Ix> indices, Ix i);
+  void point(Evaluator &values, Ix i, Lanes covered);
+  int64_t chooseLanes(Ix inner);
+
+  Kernel &k;
+  Emit &e;
+  int64_t lanes = 1;
+};
+
+} // namespace
+
+/// All reads come before the writes: a result may stand in an argument's place.
+void Pointwise::point(Evaluator &values, Ix i, Lanes covered) {
+  values.point(i, covered);
+  SmallVector<Value> emitted;
+  for (Value result : k.results())
+    emitted.push_back(values.get(result));
+  for (auto [n, value] : llvm::enumerate(emitted))
+    values.put(unsigned(n), value);
+}
+
+int64_t Pointwise::chooseLanes(Ix inner) {
+  int64_t bytes = 4;
+  auto visit = [&](Type type) {
+    if (auto tensor = dyn_cast<RankedTensorType>(type))
+      bytes = std::max(bytes, e.bytesOf(tensor.getElementType()));
+  };
+  for (Operation &op : k.source.getBody().front())
+    for (Type type : op.getResultTypes())
+      visit(type);
+  for (Type type : k.source.getArgumentTypes())
+    visit(type);
+  int64_t lanes = 16 / bytes;
+  // Large bodies have enough to do with one element.
+  if (k.numPointwise() > 24 || (inner.isKnown() && inner.known < 2 * lanes))
+    return 1;
+  return lanes;
+}
+
+LogicalResult Pointwise::emit() {
+  plain();
+  return success();
+}
+
+/// One vector that begins at place `i` of the last dimension.
+void Pointwise::vectors(Evaluator &values, ArrayRef<Ix> indices, Ix i) {
+  int last = values.rank() - 1;
+  Ix inner = values.loopExtents()[last];
+  if (lanes == 1) {
+    values.enter(indices, last);
+    return point(values, i, Lanes());
+  }
+  // Vectors move whole where memory is aligned, as it nearly always is.
+  SmallVector<Value> pointers = values.alignVectors(lanes);
+  Value whole;
+  auto require = [&](Value condition) {
+    whole = whole ? e.make<arith::AndIOp>(whole, condition) : condition;
+  };
+  if (!pointers.empty())
+    require(
+        e.make<LLVM::CallOp>(TypeRange{e.getI1Type()}, "etch_aligned", pointers)
+            .getResult());
+  if (!inner.isKnown() || inner.known % lanes)
+    require(e.compare(arith::CmpIPredicate::ule, e.add(i, lanes), inner));
+  auto vector = [&] {
+    values.enter(indices, last);
+    point(values, i, Lanes{lanes, {}});
+  };
+  if (!whole)
+    return vector();
+  e.when(whole, vector, [&] {
+    Ix end = inner.isKnown() && inner.known % lanes == 0
+                 ? e.add(i, lanes)
+                 : e.min(e.add(i, lanes), inner);
+    values.enter(indices, last);
+    e.loop(i, end, 1, [&](Ix one) { point(values, one, Lanes()); });
+  });
+}
+
+/// Units of a shape whose axes from `innerFrom` on are one loop in vectors.
+static Ix unitsOf(Emit &e, const Extents &shape, size_t innerFrom,
+                  int64_t lanes) {
+  Ix outer = 1, inner = 1;
+  for (auto [axis, extent] : llvm::enumerate(shape))
+    (axis < innerFrom ? outer : inner) =
+        e.mul(axis < innerFrom ? outer : inner, extent);
+  return e.mul(outer, e.ceilDiv(inner, lanes));
+}
+
+void Pointwise::plain() {
+  unsigned result = k.resultBuffer(0);
+  size_t innerFrom = 0;
+  k.stage(kThreads, {}, [&] {
+    const Buffer &out = k.buffers[result];
+    SmallVector<int> level;
+    for (size_t axis = 0; axis < out.extents.size(); ++axis)
+      level.push_back(int(axis));
+    Evaluator values(k, out.extents, level);
+    for (auto [n, v] : llvm::enumerate(k.results())) {
+      if (failed(values.read(v)))
+        return k.fail();
+      values.write(k.resultBuffer(unsigned(n)));
+    }
+    values.collapse();
+    ArrayRef<Ix> extents = values.loopExtents();
+    Ix unit = e.add(e.mul(k.block(), kThreads), k.thread());
+    if (!extents.empty()) {
+      innerFrom = size_t(values.lastAxes());
+      lanes = chooseLanes(extents.back());
+    }
+    Ix total = unitsOf(e, out.extents, innerFrom, lanes);
+    e.when(e.compare(arith::CmpIPredicate::ult, unit, total), [&] {
+      if (extents.empty()) {
+        values.enter({}, -1);
+        return point(values, 0, Lanes());
+      }
+      SmallVector<Ix> indices(extents.size(), Ix(0));
+      int last = values.rank() - 1;
+      Ix rest = unit, i = unit;
+      if (last > 0) {
+        Ix perRow = e.ceilDiv(extents.back(), lanes);
+        i = e.rem(rest, perRow);
+        rest = e.div(rest, perRow);
+      }
+      for (int dim = last; dim-- > 0;) {
+        indices[dim] = dim == 0 ? rest : e.rem(rest, extents[dim]);
+        if (dim)
+          rest = e.div(rest, extents[dim]);
+      }
+      vectors(values, indices, e.mul(i, lanes));
+    });
+  });
+  k.stages.back().blocks = [=, lanes = lanes](Emit &e,
+                                              ArrayRef<Extents> shapes) {
+    return e.ceilDiv(unitsOf(e, shapes[result], innerFrom, lanes), kThreads);
+  };
+}
+
+LogicalResult etch::cuda::emitPointwise(Kernel &k) {
+  return Pointwise(k).emit();
+}
