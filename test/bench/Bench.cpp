@@ -5,14 +5,19 @@
 //===----------------------------------------------------------------------===//
 
 #include "test/bench/Bench.h"
+#include "test/bench/Rivals.h"
 
 #include "etch/host.h"
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
-#include <map>
+
+#include <sched.h>
+#include <time.h>
 
 using namespace etch::bench;
 
@@ -22,159 +27,231 @@ double etch::bench::now() {
       .count();
 }
 
-void etch::bench::measure(std::vector<Case> &cases, double budget, int rounds) {
-  constexpr double turn = 0.01;
-  std::vector<long> repeats(cases.size());
-  std::vector<double> spent(cases.size(), 0);
-  for (size_t i = 0; i < cases.size(); ++i) {
-    cases[i].run(); // compiles, faults pages in
-    double start = now();
-    cases[i].run();
-    double once = std::max(now() - start, 1e-9);
-    repeats[i] = std::max(1L, long(turn / once));
-    cases[i].seconds = 1e30;
+double etch::bench::processorNow() {
+  timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return double(t.tv_sec) + 1e-9 * double(t.tv_nsec);
+}
+
+namespace {
+/// One that takes turns.
+struct Contender {
+  Row row;
+  std::function<double(long)> time; ///< seconds of one of so many runs
+  long repeats = 1;
+  double spent = 0;
+};
+
+struct Settings {
+  double budget = 0.3; ///< seconds that each gets at least…
+  int rounds = 15;     ///< …and turns
+};
+
+std::function<double(long)> timed(std::function<void()> run) {
+  return [run = std::move(run)](long count) {
+    double start = processorNow();
+    for (long i = 0; i < count; ++i)
+      run();
+    return (processorNow() - start) / double(count);
+  };
+}
+
+/// All in turns of about 5 ms, until each has had its time and turns; what
+/// takes seconds has fewer turns.
+void takeTurns(std::vector<Contender> &contenders, const Settings &settings) {
+  constexpr double turn = 0.005;
+  for (Contender &c : contenders) {
+    double once = std::max(c.time(1), 1e-9);
+    c.repeats = std::max(1L, long(turn / once));
+    c.row.seconds = 1e30;
   }
   for (int round = 0;; ++round) {
     bool any = false;
-    for (size_t i = 0; i < cases.size(); ++i) {
-      if (round >= rounds && spent[i] >= budget)
+    for (Contender &c : contenders) {
+      bool enough = c.spent >= settings.budget &&
+                    (round >= settings.rounds ||
+                     (c.spent >= 10 * settings.budget && round >= 3));
+      if (enough || c.time == nullptr)
         continue;
       any = true;
-      double start = now();
-      for (long r = 0; r < repeats[i]; ++r)
-        cases[i].run();
-      double elapsed = now() - start;
-      spent[i] += elapsed;
-      cases[i].seconds =
-          std::min(cases[i].seconds, elapsed / double(repeats[i]));
+      double seconds = c.time(c.repeats);
+      if (seconds < 0) {
+        c.row.missing = "its process ended";
+        c.time = nullptr;
+        continue;
+      }
+      c.spent += seconds * double(c.repeats);
+      c.row.seconds = std::min(c.row.seconds, seconds);
     }
     if (!any)
       return;
   }
 }
 
-static std::string escaped(const std::string &text) {
-  std::string out;
-  for (char c : text) {
-    if (c == '"' || c == '\\')
-      out += '\\';
-    out += c;
-  }
-  return out;
-}
-
-static std::string asTime(double seconds) {
-  char text[32];
-  if (seconds < 1e-6)
-    snprintf(text, sizeof text, "%.0f ns", seconds * 1e9);
-  else if (seconds < 1e-3)
-    snprintf(text, sizeof text, "%.2f us", seconds * 1e6);
-  else
-    snprintf(text, sizeof text, "%.2f ms", seconds * 1e3);
-  return text;
-}
-
-bool etch::bench::report(const std::vector<Case> &cases, const Roofs &roofs,
-                         const std::vector<Figure> &figures,
-                         const std::string &json) {
-  printf("\none-core roofs: %.1f GFLOP/s (f32 FMA), %.1f GB/s (triad)\n\n",
-         roofs.flops / 1e9, roofs.bytes / 1e9);
-  printf("%-34s %-10s %7s %12s %9s %9s %8s\n", "workload", "system", "threads",
-         "time", "GFLOP/s", "GB/s", "of roof");
-  std::string rows;
-  for (const Case &c : cases) {
-    double fraction = c.flops   ? c.flops / c.seconds / roofs.flops / c.threads
-                      : c.bytes ? c.bytes / c.seconds / roofs.bytes
-                                : 0;
-    printf("%-34s %-10s %7d %12s ", c.workload.c_str(), c.system.c_str(),
-           c.threads, asTime(c.seconds).c_str());
-    c.flops ? printf("%9.1f ", c.flops / c.seconds / 1e9) : printf("%9s ", "");
-    c.bytes ? printf("%9.1f ", c.bytes / c.seconds / 1e9) : printf("%9s ", "");
-    fraction ? printf("%7.1f%%\n", 100 * fraction) : printf("\n");
-    char row[512];
-    snprintf(row, sizeof row,
-             "%s  {\"workload\": \"%s\", \"system\": \"%s\", \"threads\": %d, "
-             "\"seconds\": %.4g, \"gflops\": %.4g, \"fraction_of_roof\": %.4g}",
-             rows.empty() ? "" : ",\n", escaped(c.workload).c_str(),
-             escaped(c.system).c_str(), c.threads, c.seconds,
-             c.flops / c.seconds / 1e9, fraction);
-    rows += row;
-  }
-  printf("\n%-52s %12s %12s\n", "figure", "value", "bar");
-  std::string values;
-  for (const Figure &f : figures) {
-    char bar[32] = "";
-    if (f.bar)
-      snprintf(bar, sizeof bar, "<= %g %s", f.bar, f.unit.c_str());
-    printf("%-52s %9.3f %s %12s\n", f.name.c_str(), f.value, f.unit.c_str(),
-           bar);
-    char row[256];
-    snprintf(row, sizeof row,
-             "%s  {\"figure\": \"%s\", \"value\": %.5g, \"unit\": \"%s\", "
-             "\"bar\": %g}",
-             values.empty() ? "" : ",\n", escaped(f.name).c_str(), f.value,
-             f.unit.c_str(), f.bar);
-    values += row;
-  }
-  if (json.empty())
-    return true;
-  FILE *file = fopen(json.c_str(), "w");
-  if (!file)
-    return false;
-  fprintf(file,
-          "{\"roof_gflops\": %.5g, \"roof_gbytes\": %.5g,\n \"cases\": [\n%s\n "
-          "],\n \"figures\": [\n%s\n ]}\n",
-          roofs.flops / 1e9, roofs.bytes / 1e9, rows.c_str(), values.c_str());
-  return fclose(file) == 0;
-}
-
-int main(int argc, char **argv) {
-  std::string json, only;
-  for (int i = 1; i < argc; ++i) {
-    if (!strcmp(argv[i], "--first-result"))
-      return firstResult();
-    if (!strcmp(argv[i], "--json") && i + 1 < argc)
-      json = argv[++i];
-    else if (!strcmp(argv[i], "--only") && i + 1 < argc)
-      only = argv[++i];
-    else {
-      fprintf(
-          stderr,
-          "usage: %s [--json FILE] [--only TEXT]\n"
-          "  --only TEXT   just the workloads whose names contain TEXT, and "
-          "the roofs\n",
-          argv[0]);
-      return 2;
+/// "" when the samples agree: the same numbers, but for roundings.
+std::string difference(const std::vector<double> &a,
+                       const std::vector<double> &b) {
+  if (a.size() != b.size())
+    return "gives " + std::to_string(b.size()) + " samples instead of " +
+           std::to_string(a.size());
+  double magnitude = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (i % 10 == 1)
+      magnitude = std::fabs(a[i]);
+    double allowed = 2e-3 * std::max(magnitude, std::fabs(a[i]));
+    if (!(std::fabs(a[i] - b[i]) <= allowed)) {
+      char text[96];
+      snprintf(text, sizeof text, "differs: sample %zu is %.6g, ours %.6g", i,
+               b[i], a[i]);
+      return text;
     }
   }
-  // One core throughout: a process that never had a second thread counts its
-  // references without atomic operations.
+  return "";
+}
+
+/// Everybody's results of one workload, then everybody's times.
+void measure(const Workload &w, std::vector<std::unique_ptr<Rival>> &rivals,
+             const Settings &settings, Roofs &roofs, std::vector<Row> &rows) {
+  fprintf(stderr, "%s\n", w.name.c_str());
+  std::vector<Contender> contenders;
+  std::vector<double> ours;
+  for (const Workload::System &system : w.systems) {
+    Row row = {w.name, system.name, 1, 0, w.flops, w.bytes, ""};
+    Runner runner = system.make();
+    if (!runner.run) {
+      row.missing = "cannot compile it";
+      rows.push_back(row);
+      continue;
+    }
+    std::vector<double> samples = runner.check();
+    if (ours.empty())
+      ours = samples;
+    if (w.compare)
+      row.missing = difference(ours, samples);
+    row.missing.empty() ? contenders.push_back({row, timed(runner.run)})
+                        : rows.push_back(row);
+  }
+  for (auto &rival : rivals) {
+    Row row = {w.name, rival->name(), 1, 0, w.flops, w.bytes, ""};
+    if (w.op.empty())
+      continue;
+    std::vector<double> samples = rival->prepare(w, row.missing);
+    if (row.missing == "no such operation")
+      continue; // a matrix product's library has no networks
+    if (row.missing.empty() && w.compare && !ours.empty())
+      row.missing = difference(ours, samples);
+    if (!row.missing.empty()) {
+      rows.push_back(row);
+      continue;
+    }
+    contenders.push_back(
+        {row, [r = rival.get()](long count) { return r->time(count); }});
+  }
+  size_t systems = contenders.size();
+  for (const RoofLoop &loop : roofLoops())
+    if ((w.flops && loop.flops) || (w.bytes && loop.bytes))
+      contenders.push_back(
+          {{"", "roof", 1, 0, loop.flops, loop.bytes, ""}, timed(loop.run)});
+  takeTurns(contenders, settings);
+  for (const Contender &c : contenders) {
+    // A roof is the best that anything reached, the roof's own loop or a
+    // kernel.
+    roofs.flops = std::max(roofs.flops, c.row.flops / c.row.seconds);
+    roofs.bytes = std::max(roofs.bytes, c.row.bytes / c.row.seconds);
+  }
+  for (size_t i = 0; i < systems; ++i)
+    rows.push_back(contenders[i].row);
+}
+
+int usage(const char *self) {
+  fprintf(stderr,
+          "usage: %s [--json FILE] [--only TEXT]... [--peers FOLDER]\n"
+          "          [--against PROGRAM] [--rivals A,B] [--rounds N]\n"
+          "          [--budget SECONDS]\n"
+          "  --only TEXT      just the workloads whose names contain TEXT\n"
+          "  --peers FOLDER   beside the rivals that peers/setup.sh put there\n"
+          "  --against PROGRAM beside another build of this program\n"
+          "  --rivals A,B     just these of them\n"
+          "  --rounds N       turns of each system at a workload, at least\n"
+          "  --budget SECONDS time of each system at a workload, at least\n",
+          self);
+  return 2;
+}
+} // namespace
+
+int main(int argc, char **argv) {
+  std::string json, peers, against, chosen;
+  bool ourselves = false;
+  std::vector<std::string> only;
+  Settings settings;
+  for (int i = 1; i < argc; ++i) {
+    auto is = [&](const char *name) {
+      return !strcmp(argv[i], name) && i + 1 < argc;
+    };
+    if (!strcmp(argv[i], "--first-result"))
+      return firstResult();
+    if (is("--serve") && i + 2 < argc)
+      return serve(argv[i + 1], argv[i + 2]);
+    if (!strcmp(argv[i], "--serve-ourselves"))
+      ourselves = true;
+    else if (is("--json"))
+      json = argv[++i];
+    else if (is("--only"))
+      only.push_back(argv[++i]);
+    else if (is("--peers"))
+      peers = argv[++i];
+    else if (is("--against"))
+      against = argv[++i];
+    else if (is("--rivals"))
+      chosen = std::string(",") + argv[++i] + ",";
+    else if (is("--rounds"))
+      settings.rounds = atoi(argv[++i]);
+    else if (is("--budget"))
+      settings.budget = atof(argv[++i]);
+    else
+      return usage(argv[0]);
+  }
+  // One core throughout, for rivals too: they inherit it. A process that never
+  // had a second thread counts its references without atomic operations.
   etch_set_num_threads(1);
+  cpu_set_t core;
+  CPU_ZERO(&core);
+  CPU_SET(sched_getcpu(), &core);
+  sched_setaffinity(0, sizeof core, &core);
+
   // First of all, while nothing is compiled or cached in this process.
   std::vector<Figure> figures;
-  if (only.empty())
+  if (only.empty() && !ourselves)
     compileFigures(figures, argv[0]);
 
-  std::vector<Case> cases = roofCases();
-  for (Case &c : matmulCases())
-    cases.push_back(std::move(c));
-  for (Case &c : convolutionCases())
-    cases.push_back(std::move(c));
-  stepFigures(cases, figures);
-  std::erase_if(cases, [&](const Case &c) {
-    return c.system != "roof" && c.workload.find(only) == std::string::npos;
+  std::vector<Workload> workloads;
+  addMatmuls(workloads);
+  addConvolutions(workloads);
+  addOperators(workloads);
+  addSteps(workloads);
+  if (ourselves)
+    return serveOurselves(workloads);
+  std::erase_if(workloads, [&](const Workload &w) {
+    return !only.empty() &&
+           std::none_of(only.begin(), only.end(), [&](auto &t) {
+             return w.name.find(t) != std::string::npos;
+           });
   });
-  measure(cases);
-
-  // A roof is the best that anything reached, the roof's own loop or a kernel.
+  std::vector<std::unique_ptr<Rival>> rivals;
+  if (!peers.empty())
+    rivals = startRivals(peers, argv[0]);
+  std::erase_if(rivals, [&](const std::unique_ptr<Rival> &rival) {
+    return !chosen.empty() &&
+           chosen.find("," + rival->name() + ",") == std::string::npos;
+  });
+  if (!against.empty())
+    rivals.push_back(std::make_unique<Rival>(
+        "before", std::vector<std::string>{against, "--serve-ourselves"}));
   Roofs roofs;
-  for (const Case &c : cases) {
-    if (c.flops && c.threads == 1)
-      roofs.flops = std::max(roofs.flops, c.flops / c.seconds);
-    if (c.bytes && c.threads == 1)
-      roofs.bytes = std::max(roofs.bytes, c.bytes / c.seconds);
-  }
-  if (!report(cases, roofs, figures, json)) {
+  std::vector<Row> rows;
+  for (const Workload &w : workloads)
+    measure(w, rivals, settings, roofs, rows);
+  if (!report(rows, roofs, figures, json)) {
     fprintf(stderr, "%s: cannot write %s\n", argv[0], json.c_str());
     return 1;
   }

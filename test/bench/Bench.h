@@ -1,45 +1,102 @@
-//===- Bench.h - timing, roofs and the table of results ---------*- C++ -*-===//
+//===- Bench.h - workloads, who does them, and the table --------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Machines are shared and noisy: every figure is the best of many interleaved
-// repeats, and what counts is the ratio to a roof measured in the same run.
+// Machines are shared and noisy: all systems do a workload in turns, each
+// figure is the best of many turns, and what counts are ratios within one run:
+// to the best rival and to a roof.
 //===----------------------------------------------------------------------===//
 #ifndef ETCH_TEST_BENCH_BENCH_H
 #define ETCH_TEST_BENCH_BENCH_H
 
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
+
+namespace etch {
+class Variable;
+}
 
 namespace etch::bench {
 
 /// Seconds of a monotonic clock.
 double now();
+/// Seconds of processor time that this process has had. With one thread and
+/// nobody else it goes as the other clock; on a busy machine it stands still
+/// while others run.
+double processorNow();
 
-/// One contender: `run` does the work once. The harness decides how often.
-struct Case {
-  std::string workload; ///< "matmul NN 512"
-  std::string system;   ///< "etch", "roof", a rival's name
-  int threads = 1;
+//===----------------------------------------------------------------------===//
+// Workloads
+//===----------------------------------------------------------------------===//
+
+/// An input array. Its contents follow from its number among the inputs (see
+/// Inputs.cpp and peers/peer.py): f32 and f64 between -scale/2 and scale/2, i64
+/// from 0 to below scale.
+struct Input {
+  std::vector<int64_t> shape;
+  std::string type = "f32";
+  double scale = 1;
+
+  int64_t size() const;
+};
+/// Input number `ordinal`.
+Variable makeInput(const Input &input, size_t ordinal);
+/// The same as plain numbers, for programs that are called below the front end.
+void fillInput(float *data, int64_t size, double scale, size_t ordinal);
+
+/// A few numbers of a result, to be compared: its size, mean magnitude, and
+/// elements at places that follow from the size.
+std::vector<double> sample(const float *data, int64_t size);
+std::vector<double> sample(const Variable &result);
+
+/// What a system made of a workload. `check` does it `checkRuns` times from the
+/// start and gives samples of the last results.
+struct Runner {
+  std::function<void()> run;
+  std::function<std::vector<double>()> check;
+};
+/// A runner for a function of no arguments.
+Runner runnerOf(std::function<std::vector<Variable>()> f, int checkRuns = 1);
+
+struct Workload {
+  std::string name;    ///< "matmul NN 512"
+  std::string op;      ///< for rivals: the operation…
+  std::string options; ///< …and "key=value key=value"
+  std::vector<Input> inputs;
   double flops = 0; ///< of one run; 0 when that is not what matters
   double bytes = 0; ///< that must move in one run; 0 likewise
-  std::function<void()> run;
-  double seconds = 0; ///< best of the repeats
+  int checkRuns = 1;
+  bool compare = true; ///< false: results are random
+  struct System {
+    std::string name; ///< "etch", "etch eager", …
+    std::function<Runner()> make;
+  };
+  std::vector<System> systems;
 };
 
-/// Runs all cases in turns, round after round, until each has had about
-/// `budget` seconds and at least `rounds` turns; a turn lasts about 10 ms. Fills
-/// Case::seconds with the best mean of a turn.
-void measure(std::vector<Case> &cases, double budget = 0.3, int rounds = 15);
+/// What was measured of one system.
+struct Row {
+  std::string workload, system;
+  int threads = 1;
+  double seconds = 0, flops = 0, bytes = 0;
+  std::string missing; ///< why there is no time
+};
 
 /// The machine's limits on one core, measured in this run.
 struct Roofs {
   double flops = 0; ///< f32 fused multiply-adds per second, times two
   double bytes = 0; ///< triad: two reads and one write of f32 arrays
 };
-/// The two loops, as cases to be measured among the others.
-std::vector<Case> roofCases();
+/// The loops that show them.
+struct RoofLoop {
+  const char *name;
+  double flops, bytes;
+  std::function<void()> run;
+};
+std::vector<RoofLoop> roofLoops();
 
 /// Figures that are not a rate: name, value, unit, and the bar they should keep
 /// (0: none).
@@ -52,13 +109,14 @@ struct Figure {
 
 /// Prints the table and, unless the path is empty, writes the JSON.
 /// Returns false when the file cannot be written.
-bool report(const std::vector<Case> &cases, const Roofs &roofs,
+bool report(const std::vector<Row> &rows, const Roofs &roofs,
             const std::vector<Figure> &figures, const std::string &json);
 
 // The parts of the bench.
-std::vector<Case> matmulCases();
-std::vector<Case> convolutionCases();
-void stepFigures(std::vector<Case> &cases, std::vector<Figure> &figures);
+void addMatmuls(std::vector<Workload> &workloads);
+void addConvolutions(std::vector<Workload> &workloads);
+void addOperators(std::vector<Workload> &workloads);
+void addSteps(std::vector<Workload> &workloads);
 void compileFigures(std::vector<Figure> &figures, const char *self);
 /// What a child process of compileFigures does: one result of a compiled step.
 int firstResult();

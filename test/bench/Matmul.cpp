@@ -2,51 +2,19 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Forward x·w (NN), its gradients gy·wᵀ (NT) and xᵀ·gy (TN), as compiled
-// programs run on one thread by the module's own entry point.
+// Forward x·w (NN), its gradients gy·wᵀ (NT) and xᵀ·gy (TN).
 //===----------------------------------------------------------------------===//
 
-#include "compiler/Driver/Client/Client.h"
-#include "test/bench/Bench.h"
+#include "test/bench/Program.h"
 
-#include <cstdio>
-#include <cstdlib>
-#include <memory>
-
-#include <etch/host.h>
-#include <etch/runtime.h>
-
-using namespace etch;
 using namespace etch::bench;
 
-namespace {
-/// A loaded program of two matrices, with its buffers.
-struct Product {
-  std::shared_ptr<const driver::LoadedModule> module;
-  std::vector<float> a, b, c;
-  std::vector<char> arena;
-  int64_t extents[3][2], strides[3][2];
-  etch_tensor_t args[2], result;
-  etch_call_t call = {};
-
-  void run() {
-    if (module->module().run(&call) != ETCH_OK)
-      abort();
-  }
-};
-
-std::string type(int64_t rows, int64_t columns) {
-  return "tensor<" + std::to_string(rows) + "x" + std::to_string(columns) +
-         "xf32>";
-}
-
 /// y = op(a)·op(b) of shape (m, n); `form` says which operand is transposed.
-std::string program(const std::string &form, int64_t m, int64_t k, int64_t n) {
-  bool ta = form[0] == 'T', tb = form[1] == 'T';
-  std::string A = ta ? type(k, m) : type(m, k);
-  std::string B = tb ? type(n, k) : type(k, n);
-  std::string text = "func.func @main(%arg0: " + A + ", %arg1: " + B + ") -> " +
-                     type(m, n) + " {\n";
+static std::string program(const std::string &form, const Input &a,
+                           const Input &b, int64_t m, int64_t k, int64_t n) {
+  std::string A = typeOf(a.shape), B = typeOf(b.shape), Y = typeOf({m, n});
+  std::string text =
+      "func.func @main(%arg0: " + A + ", %arg1: " + B + ") -> " + Y + " {\n";
   std::string x = "%arg0", w = "%arg1";
   auto transpose = [&](std::string &value, const std::string &name,
                        const std::string &from, const std::string &to) {
@@ -55,79 +23,56 @@ std::string program(const std::string &form, int64_t m, int64_t k, int64_t n) {
             "\n";
     value = name;
   };
-  if (ta)
-    transpose(x, "%t0", A, type(m, k));
-  if (tb)
-    transpose(w, "%t1", B, type(k, n));
+  if (form[0] == 'T')
+    transpose(x, "%t0", A, typeOf({m, k}));
+  if (form[1] == 'T')
+    transpose(w, "%t1", B, typeOf({k, n}));
   return text + "  %y = \"etch.matmul\"(" + x + ", " + w + ") : (" +
-         type(m, k) + ", " + type(k, n) + ") -> " + type(m, n) +
-         "\n  func.return %y : " + type(m, n) + "\n}\n";
+         typeOf({m, k}) + ", " + typeOf({k, n}) + ") -> " + Y +
+         "\n  func.return %y : " + Y + "\n}\n";
 }
 
-std::shared_ptr<Product> makeProduct(const std::string &form, int64_t m,
-                                     int64_t k, int64_t n) {
-  auto p = std::make_shared<Product>();
-  driver::CompileResult compiled = driver::compile(program(form, m, k, n));
-  if (!compiled) {
-    fprintf(stderr, "matmul %s: %s\n", form.c_str(),
-            compiled.diagnostics.front().message.c_str());
-    return nullptr;
-  }
-  p->module = compiled.module;
-  p->a.assign(size_t(m * k), 0.5f);
-  p->b.assign(size_t(k * n), 0.25f);
-  p->c.assign(size_t(m * n), 0);
-  bool ta = form[0] == 'T', tb = form[1] == 'T';
-  int64_t shapes[3][2] = {
-      {ta ? k : m, ta ? m : k}, {tb ? n : k, tb ? k : n}, {m, n}};
-  void *data[3] = {p->a.data(), p->b.data(), p->c.data()};
-  for (int i = 0; i < 3; ++i) {
-    for (int d = 0; d < 2; ++d)
-      p->extents[i][d] = shapes[i][d];
-    p->strides[i][0] = shapes[i][1];
-    p->strides[i][1] = 1;
-    etch_tensor_t t = {data[i], p->extents[i], p->strides[i], ETCH_F32, 2};
-    (i < 2 ? p->args[i] : p->result) = t;
-  }
-  p->call.args = p->args;
-  p->call.results = &p->result;
-  p->call.num_args = 2;
-  p->call.num_results = 1;
-  p->call.host = etch_serial_host();
-  uint64_t bytes = p->module->module().arena_bytes(&p->call);
-  p->arena.resize(bytes + 64);
-  p->call.arena = (void *)((uintptr_t(p->arena.data()) + 63) & ~uintptr_t(63));
-  p->call.arena_bytes = bytes;
-  return p;
-}
-} // namespace
-
-std::vector<Case> etch::bench::matmulCases() {
-  std::vector<Case> cases;
+void etch::bench::addMatmuls(std::vector<Workload> &workloads) {
   auto add = [&](const std::string &form, int64_t m, int64_t k, int64_t n) {
-    std::shared_ptr<Product> product = makeProduct(form, m, k, n);
-    if (!product)
-      return;
-    std::string shape = m == k && k == n
-                            ? std::to_string(m)
-                            : std::to_string(m) + "x" + std::to_string(k) +
-                                  "x" + std::to_string(n);
-    Case c = {"matmul " + form + " " + shape, "etch"};
-    c.flops = 2.0 * double(m) * double(k) * double(n);
-    c.run = [product] { product->run(); };
-    cases.push_back(std::move(c));
+    Workload w;
+    auto number = [](int64_t i) { return std::to_string(i); };
+    w.name = "matmul " + form + " " +
+             (m == k && k == n ? number(m)
+                               : number(m) + "x" + number(k) + "x" + number(n));
+    w.op = "matmul";
+    w.options = "form=" + form + " m=" + number(m) + " k=" + number(k) +
+                " n=" + number(n);
+    w.inputs = {{{m, k}}, {{k, n}}};
+    for (size_t i = 0; i < 2; ++i)
+      if (form[i] == 'T')
+        std::swap(w.inputs[i].shape[0], w.inputs[i].shape[1]);
+    w.flops = 2.0 * double(m) * double(k) * double(n);
+    w.systems = {{"etch", [=, inputs = w.inputs] {
+                    return programRunner(
+                        program(form, inputs[0], inputs[1], m, k, n), inputs,
+                        {m, n});
+                  }}};
+    workloads.push_back(std::move(w));
   };
-  for (int64_t n : {256, 512, 1024, 2048})
+  auto all = [&](int64_t m, int64_t k, int64_t n) {
+    add("NN", m, k, n);
+    add("NT", m, n, k); // the gradients of x…
+    add("TN", k, m, n); // …and of w
+  };
+  for (int64_t n : {64, 128, 256, 512, 1024, 2048})
     for (const char *form : {"NN", "NT", "TN"})
       add(form, n, n, n);
-  // The layers of the 784-1000-1000-10 net at batch 100, and their gradients.
+  // The layers of the 784-1000-1000-10 net at batch 100.
   add("NN", 100, 784, 1000);
   add("TN", 784, 100, 1000);
-  add("NN", 100, 1000, 1000);
-  add("NT", 100, 1000, 1000);
-  add("TN", 1000, 100, 1000);
-  add("NN", 100, 1000, 10);
-  add("NT", 100, 10, 1000);
-  add("TN", 1000, 100, 10);
-  return cases;
+  all(100, 1000, 1000);
+  all(100, 1000, 10);
+  all(32, 4096, 4096);
+  all(1, 1000, 1000);
+  all(4096, 64, 64);
+  // Odd neighbours: prime extents, tails.
+  for (int64_t n : {67, 257, 509, 1021})
+    add("NN", n, n, n);
+  all(97, 787, 997);
+  all(3, 1000, 1000);
 }

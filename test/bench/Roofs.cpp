@@ -60,27 +60,20 @@ triad(float *z, const float *x, const float *y, long n) {
 volatile float sink;
 } // namespace
 
-std::vector<Case> etch::bench::roofCases() {
-  std::vector<Case> cases;
-  Case fma = {"FMA loop f32", "roof"};
-  if (__builtin_cpu_supports("avx512f")) {
-    fma.flops = 2.0 * 16 * kAccumulators * kRounds;
-    fma.run = [] { sink = fma512(kRounds); };
-  } else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    fma.flops = 2.0 * 8 * 12 * kRounds;
-    fma.run = [] { sink = fma256(kRounds); };
-  }
-  if (fma.run)
-    cases.push_back(std::move(fma));
+std::vector<RoofLoop> etch::bench::roofLoops() {
+  std::vector<RoofLoop> loops;
+  if (__builtin_cpu_supports("avx512f"))
+    loops.push_back({"FMA loop f32", 2.0 * 16 * kAccumulators * kRounds, 0,
+                     [] { sink = fma512(kRounds); }});
+  else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    loops.push_back({"FMA loop f32", 2.0 * 8 * 12 * kRounds, 0,
+                     [] { sink = fma256(kRounds); }});
 
   constexpr long n = 16 << 20; // 3 x 64 MB
-  auto memory = std::make_shared<std::vector<float>>(3 * n, 1.0f);
-  Case stream = {"triad f32, 3 x 64 MB", "roof"};
-  stream.bytes = 12.0 * n;
-  stream.run = [memory] {
-    float *p = memory->data();
-    triad(p, p + n, p + 2 * n, n);
-  };
-  cases.push_back(std::move(stream));
-  return cases;
+  static std::vector<float> memory(3 * n, 1.0f);
+  loops.push_back({"triad f32, 3 x 64 MB", 0, 12.0 * n, [] {
+                     float *p = memory.data();
+                     triad(p, p + n, p + 2 * n, n);
+                   }});
+  return loops;
 }

@@ -2,208 +2,160 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
+// The parameters are inputs behind x and t, so that all start from the same;
+// the loss after some steps is what is compared.
 //===----------------------------------------------------------------------===//
 
 #include "test/bench/Bench.h"
 
 #include <etch/etch.h>
-#include <etch/host.h>
 
-#include <chrono>
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
-#include <filesystem>
-#include <memory>
-#include <string>
-
-#include <sys/wait.h>
-#include <unistd.h>
 
 using namespace etch;
 using namespace etch::bench;
 
 namespace {
-/// A network with its optimizer and one batch.
-template <class OptimizerT> struct Net {
-  Variable x, t;
-  MLP model;
-  OptimizerT optimizer;
-  Variable (*loss)(const Variable &y, const Variable &t);
+/// A network with its optimizer, which starts from the workload's inputs.
+struct Task {
+  virtual ~Task() = default;
+  virtual Variable loss(const Variable &x, const Variable &t) = 0;
 
   Variable step(const Variable &x, const Variable &t) {
-    Variable l = loss(model(x), t);
-    model.clear_grads();
+    Variable l = loss(x, t);
+    network().clear_grads();
     l.backward();
-    optimizer.update();
+    update();
     return l;
   }
+  /// Gives parameters the contents that the rivals start from.
+  void start(const Variables &inputs) {
+    Variables params = network().params();
+    for (size_t i = 0; i < params.size(); ++i)
+      params[i].assign(inputs[2 + i]);
+  }
+  virtual Layer &network() = 0;
+  virtual void update() = 0;
+};
 
-protected:
-  Net(std::vector<int64_t> sizes, Activation activation, OptimizerT o,
-      Variable (*loss)(const Variable &, const Variable &))
-      : model(std::move(sizes), activation), optimizer(std::move(o)),
-        loss(loss) {
-    optimizer.setup(model);
-    random::seed(0);
+template <class Net, class OptimizerT> struct TaskOf : Task {
+  Net net;
+  OptimizerT optimizer;
+  TaskOf(Net *, OptimizerT o) : optimizer(std::move(o)) {
+    optimizer.setup(net);
+  }
+  Variable loss(const Variable &x, const Variable &t) override {
+    return net.loss(x, t);
+  }
+  Layer &network() override { return net; }
+  void update() override { optimizer.update(); }
+};
+
+/// y = sin(2 pi x) by a 1-10-1 net (the book's step 44).
+struct SineNet : MLP {
+  SineNet() : MLP({10, 1}, sigmoid, {.in_size = 1}) {}
+  Variable loss(const Variable &x, const Variable &t) {
+    return mean_squared_error((*this)(x), t);
   }
 };
 
-/// y = sin(2 pi x) + noise by a 1-10-1 net, batch 100 (the book's step 44).
-struct Sine : Net<SGD> {
-  Sine()
-      : Net({10, 1}, sigmoid, SGD({.lr = 0.2}),
-            [](const Variable &y, const Variable &t) {
-              return mean_squared_error(y, t);
-            }) {
-    x = random::rand({100, 1}).astype(f32).detach();
-    t = (sin(x * (2 * M_PI)) + random::rand({100, 1}).astype(f32)).detach();
+/// Digits by two hidden layers.
+struct DigitsNet : MLP {
+  DigitsNet() : MLP({1000, 1000, 10}, relu, {.in_size = 784}) {}
+  Variable loss(const Variable &x, const Variable &t) {
+    return softmax_cross_entropy((*this)(x), t);
   }
 };
 
-/// The 784-1000-1000-10 ReLU net with Adam at batch 100, on random digits.
-struct Digits : Net<Adam> {
-  Digits()
-      : Net({1000, 1000, 10}, relu, Adam(),
-            [](const Variable &y, const Variable &t) {
-              return softmax_cross_entropy(y, t);
-            }) {
-    x = random::rand({100, 784}).astype(f32).detach();
-    std::vector<int64_t> labels(100);
-    for (size_t i = 0; i < labels.size(); ++i)
-      labels[i] = int64_t(i % 10);
-    t = from_data(std::span<const int64_t>(labels), {100});
+/// Digits by convolutions.
+struct ConvolutionNet : Model {
+  Conv2d c1{*this, "c1", 32, 3, {.pad = 1, .in_channels = 1}};
+  Conv2d c2{*this, "c2", 64, 3, {.pad = 1, .in_channels = 32}};
+  Linear l3{*this, "l3", 128, {.in_size = 3136}};
+  Linear l4{*this, "l4", 10, {.in_size = 128}};
+  Variable loss(const Variable &x, const Variable &t) {
+    Variable h = pooling(relu(c1(x)), 2, {.stride = 2});
+    h = pooling(relu(c2(h)), 2, {.stride = 2});
+    return softmax_cross_entropy(l4(relu(l3(flatten(h)))), t);
   }
 };
 
-/// Adds `name` eager, compiled and compiled with `pure`. Each has its own net.
-template <class Net>
-void addStep(std::vector<Case> &cases, const std::string &name, double flops) {
-  auto add = [&](const char *system, std::function<void()> run) {
-    Case c = {name, system};
-    c.flops = flops;
-    c.run = std::move(run);
-    cases.push_back(std::move(c));
+/// The inputs of a task: x, t and the parameters, with weights of the usual
+/// size: uniform with the deviation 1 / sqrt(fan in).
+std::vector<Input> inputsOf(Task &task, Input x, Input t) {
+  std::vector<Input> inputs = {std::move(x), std::move(t)};
+  for (const Variable &p : task.network().params()) {
+    double fan = 1;
+    const Shape &shape = p.shape();
+    if (shape.size() == 2)
+      fan = double(shape[0]);
+    for (size_t d = 1; shape.size() == 4 && d < 4; ++d)
+      fan *= double(shape[d]);
+    double scale = shape.size() == 1 ? 0.25 : std::sqrt(12 / fan);
+    inputs.push_back({{shape.begin(), shape.end()}, "f32", scale});
+  }
+  return inputs;
+}
+
+/// `name` eager, compiled and compiled with `pure`; each has its own net.
+void add(std::vector<Workload> &workloads, Workload w, Input x, Input t,
+         std::function<std::shared_ptr<Task>()> make) {
+  w.inputs = inputsOf(*make(), std::move(x), std::move(t));
+  w.checkRuns = 3;
+  for (int kind = 0; kind < 3; ++kind) {
+    const char *names[] = {"etch", "etch re-traced", "etch eager"};
+    w.systems.push_back(
+        {names[kind], [=, inputs = w.inputs] {
+           std::shared_ptr<Task> task = make();
+           Variables values;
+           for (size_t i = 0; i < inputs.size(); ++i)
+             values.push_back(makeInput(inputs[i], i));
+           task->start(values);
+           Variable x = values[0], t = values[1];
+           if (kind == 2)
+             return runnerOf([=]() -> Variables { return {task->step(x, t)}; },
+                             w.checkRuns);
+           auto f = [task](const Variable &x, const Variable &t) {
+             return task->step(x, t);
+           };
+           auto step = std::make_shared<Compiled<decltype(f)>>(
+               compile(f, {.pure = kind == 0}));
+           return runnerOf([=]() -> Variables { return {(*step)(x, t)}; },
+                           w.checkRuns);
+         }});
+  }
+  workloads.push_back(std::move(w));
+}
+
+template <class Net, class OptimizerT>
+std::function<std::shared_ptr<Task>()> taskOf(OptimizerT optimizer) {
+  return [=] {
+    return std::make_shared<TaskOf<Net, OptimizerT>>(nullptr, optimizer);
   };
-  auto eager = std::make_shared<Net>();
-  add("eager", [eager] { eager->step(eager->x, eager->t); });
-  for (bool pure : {false, true}) {
-    auto net = std::make_shared<Net>();
-    net->step(net->x, net->t); // deferred sizes
-    auto f = [net](const Variable &x, const Variable &t) {
-      return net->step(x, t);
-    };
-    auto step =
-        std::make_shared<Compiled<decltype(f)>>(compile(f, {.pure = pure}));
-    add(pure ? "pure" : "compiled", [net, step] { (*step)(net->x, net->t); });
-  }
 }
 } // namespace
 
-void etch::bench::stepFigures(std::vector<Case> &cases,
-                              std::vector<Figure> &figures) {
-  etch_set_num_threads(1);
-  addStep<Sine>(cases, "1-10-1 sine MLP SGD step, batch 100", 0);
+void etch::bench::addSteps(std::vector<Workload> &workloads) {
+  add(workloads,
+      {"step 1-10-1 MLP SGD b100", "mlp_step",
+       "optimizer=sgd lr=0.2 activation=sigmoid loss=mse"},
+      {{100, 1}}, {{100, 1}}, taskOf<SineNet>(SGD({.lr = 0.2})));
   // Three products forward, five backward (none towards the input).
-  double weights = 784e3 + 1e6 + 1e4;
-  addStep<Digits>(cases, "784-1000-1000-10 Adam step, batch 100",
-                  2 * 100 * (3 * weights - 784e3));
-}
-
-//===----------------------------------------------------------------------===//
-// Compile times
-//===----------------------------------------------------------------------===//
-
-int etch::bench::firstResult() {
-  Sine net;
-  net.step(net.x, net.t);
-  auto step = compile(
-      [&](const Variable &x, const Variable &t) { return net.step(x, t); });
-  return std::isfinite(step(net.x, net.t).item()) ? 0 : 1;
-}
-
-/// Seconds that `self --first-result` takes from fork to exit.
-static double childSeconds(const char *self) {
-  double start = now();
-  pid_t child = fork();
-  if (child == 0) {
-    execl("/proc/self/exe", self, "--first-result", nullptr);
-    _exit(127);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? now() - start : NAN;
-}
-
-void etch::bench::compileFigures(std::vector<Figure> &figures,
-                                 const char *self) {
-  namespace fs = std::filesystem;
-  // A cache of this run's own, so that cold is cold.
-  std::string old = getenv("XDG_CACHE_HOME") ? getenv("XDG_CACHE_HOME") : "";
-  std::string dir = fs::temp_directory_path() / "etch-bench-XXXXXX";
-  if (!mkdtemp(dir.data()))
-    return;
-  setenv("XDG_CACHE_HOME", dir.c_str(), 1);
-
-  figures.push_back({"1-10-1 step: process to first result, empty cache",
-                     childSeconds(self) * 1e3, "ms", 0});
-  double warm = 1e30;
-  for (int i = 0; i < 7; ++i)
-    warm = std::min(warm, childSeconds(self));
-  figures.push_back({"1-10-1 step: process to first result, from disk cache",
-                     warm * 1e3, "ms", 30});
-
-  {
-    Digits net;
-    double start = now();
-    net.step(net.x, net.t);
-    figures.push_back({"784-1000-1000-10 step: first eager call, empty cache",
-                       (now() - start) * 1e3, "ms", 0});
-    auto f = [&](const Variable &x, const Variable &t) {
-      return net.step(x, t);
-    };
-    auto cold = compile(f);
-    start = now();
-    cold(net.x, net.t);
-    figures.push_back({"784-1000-1000-10 step: compile, cold",
-                       (now() - start) * 1e3, "ms", 1000});
-    auto cached = compile(f);
-    start = now();
-    cached(net.x, net.t);
-    figures.push_back({"784-1000-1000-10 step: compile, cached in process",
-                       (now() - start) * 1e3, "ms", 0});
-  }
-  // New eager keys: each power is an operator that nobody used before.
-  constexpr int keys = 20;
-  Variable x = ones({8}, {.dtype = f32});
-  double start = now();
-  for (int i = 0; i < keys; ++i)
-    pow(x, 3 + i);
-  figures.push_back(
-      {"one new eager key", (now() - start) / keys * 1e3, "ms", 8});
-
-  if (old.empty())
-    unsetenv("XDG_CACHE_HOME");
-  else
-    setenv("XDG_CACHE_HOME", old.c_str(), 1);
-  fs::remove_all(dir);
-
-  // A user's file, as a user compiles it.
-  std::string file = fs::temp_directory_path() / "etch-bench-user.cpp";
-  if (FILE *out = fopen(file.c_str(), "w")) {
-    fputs("#include <etch/etch.h>\nint main() { etch::Variable x(0.5); return "
-          "int((x * x).item()); }\n",
-          out);
-    fclose(out);
-    std::string command = std::string(ETCH_BENCH_COMPILE) + " " + file;
-    double best = 1e30;
-    for (int i = 0; i < 3; ++i) {
-      start = now();
-      if (system(command.c_str()) == 0)
-        best = std::min(best, now() - start);
-    }
-    figures.push_back(
-        {"#include <etch/etch.h>: compile a user's file", best, "s", 2});
-    fs::remove(file);
-  }
+  double weights = 784e3 + 1e6 + 1e4, flops = 2 * 100 * (3 * weights - 784e3);
+  Workload w = {"step 784-1000-1000-10 MLP SGD b100", "mlp_step",
+                "optimizer=sgd lr=0.01 activation=relu loss=cross_entropy"};
+  w.flops = flops;
+  add(workloads, w, {{100, 784}}, {{100}, "i64", 10},
+      taskOf<DigitsNet>(SGD({.lr = 0.01})));
+  w = {"step 784-1000-1000-10 MLP Adam b100", "mlp_step",
+       "optimizer=adam lr=0.001 activation=relu loss=cross_entropy"};
+  w.flops = flops;
+  add(workloads, w, {{100, 784}}, {{100}, "i64", 10},
+      taskOf<DigitsNet>(Adam()));
+  w = {"step MNIST CNN SGD b64", "cnn_step", "optimizer=sgd lr=0.01"};
+  double c1 = 28 * 28 * 32 * 9, c2 = 14 * 14 * 64 * 288.0,
+         dense = 3136 * 128 + 1280;
+  w.flops = 2 * 64 * (2 * c1 + 3 * c2 + 3 * dense);
+  add(workloads, w, {{64, 1, 28, 28}}, {{64}, "i64", 10},
+      taskOf<ConvolutionNet>(SGD({.lr = 0.01})));
 }

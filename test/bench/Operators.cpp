@@ -1,0 +1,239 @@
+//===- Operators.cpp - everything between the products --------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Functions as users call them, compiled with `pure`; results are arrays of the
+// front end's pool, as the rivals' are of theirs.
+//===----------------------------------------------------------------------===//
+
+#include "test/bench/Bench.h"
+
+#include <etch/etch.h>
+
+using namespace etch;
+using namespace etch::bench;
+
+namespace {
+using Function = Variables (*)(const Variables &);
+
+/// Adds "etch" as the compiled function of the inputs.
+void addFunction(std::vector<Workload> &workloads, Workload w,
+                 std::function<Variables(const Variables &)> f) {
+  auto inputs = w.inputs;
+  w.systems.push_back({"etch", [=] {
+                         Variables xs;
+                         for (size_t i = 0; i < inputs.size(); ++i)
+                           xs.push_back(makeInput(inputs[i], i));
+                         auto compiled =
+                             std::make_shared<Compiled<decltype(f)>>(
+                                 compile(f, {.pure = true}));
+                         return runnerOf([=] { return (*compiled)(xs); });
+                       }});
+  workloads.push_back(std::move(w));
+}
+
+/// y and what its gradient gy, the last input, gives the others.
+Variables withGradients(const Variable &y, const Variables &xs) {
+  Variables leaves(xs.begin(), xs.end() - 1), results = {y};
+  Variable loss = sum(y * xs.back());
+  for (const Variable &g : grad(loss, leaves))
+    results.push_back(g);
+  return results;
+}
+
+/// A cheap operation of a chain; the cycle keeps numbers near one another.
+Variable link(const Variable &y, const Variable &x, int i) {
+  switch (i % 6) {
+  case 0:
+    return y * 0.75;
+  case 1:
+    return y + x;
+  case 2:
+    return maximum(y, -0.25);
+  case 3:
+    return y * x;
+  case 4:
+    return y - 0.125;
+  default:
+    return abs(y);
+  }
+}
+
+void addElementwise(std::vector<Workload> &workloads) {
+  for (const char *type : {"f32", "f64"})
+    for (int64_t size : {int64_t(1) << 13, int64_t(64) << 20}) {
+      int64_t bytes = type == std::string("f32") ? 4 : 8;
+      bool inCache = size == 1 << 13;
+      int64_t n = inCache ? size : size / bytes;
+      for (int length : {1, 2, 4, 8, 12}) {
+        Workload w;
+        w.name = "chain of " + std::to_string(length) + " " + type +
+                 (inCache ? ", 8192" : ", 64 MB");
+        w.op = "chain";
+        w.options = "length=" + std::to_string(length);
+        w.inputs = {{{n}, type}};
+        w.bytes = inCache ? 0 : double(2 * bytes * n);
+        addFunction(workloads, w, [=](const Variables &xs) -> Variables {
+          Variable y = xs[0];
+          for (int i = 0; i < length; ++i)
+            y = link(y, xs[0], i);
+          return {y};
+        });
+      }
+    }
+  struct {
+    const char *name;
+    Function f;
+  } const functions[] = {
+      {"exp", [](const Variables &x) -> Variables { return {exp(x[0])}; }},
+      {"log",
+       [](const Variables &x) -> Variables { return {log(abs(x[0]) + 0.5)}; }},
+      {"tanh", [](const Variables &x) -> Variables { return {tanh(x[0])}; }},
+      {"erf", [](const Variables &x) -> Variables { return {erf(x[0])}; }},
+      {"gelu", [](const Variables &x) -> Variables { return {gelu(x[0])}; }},
+      {"sigmoid",
+       [](const Variables &x) -> Variables { return {sigmoid(x[0])}; }}};
+  for (const char *type : {"f32", "f64"})
+    for (auto &[name, f] : functions) {
+      Workload w;
+      w.name = std::string(name) + " " + type + ", 8192";
+      w.op = "function";
+      w.options = std::string("name=") + name;
+      w.inputs = {{{8192}, type, 8}};
+      addFunction(workloads, w, f);
+    }
+  Workload w = {"dropout 1000x1000", "dropout", "", {{{1000, 1000}}}};
+  w.compare = false;
+  addFunction(workloads, w, [](const Variables &xs) -> Variables {
+    return {dropout(xs[0], 0.5)};
+  });
+}
+
+void addReductions(std::vector<Workload> &workloads) {
+  std::vector<std::vector<int>> axes = {{0}, {1}, {2}, {0, 2}, {0, 1, 2}};
+  for (const auto &axis : axes) {
+    std::string text;
+    for (int a : axis)
+      text += (text.empty() ? "" : ",") + std::to_string(a);
+    Workload w = {"sum 128x256x256 over " + text,
+                  "sum",
+                  "axis=" + text,
+                  {{{128, 256, 256}}}};
+    w.bytes = 4.0 * 128 * 256 * 256;
+    addFunction(workloads, w, [=](const Variables &xs) -> Variables {
+      return {sum(xs[0], {.axis = Axes(std::span<const int>(axis))})};
+    });
+  }
+  for (auto [name, order] :
+       {std::pair("2048x2048", std::vector<int>{1, 0}),
+        std::pair("64x128x512", std::vector<int>{0, 2, 1}),
+        std::pair("64x128x512", std::vector<int>{2, 1, 0}),
+        std::pair("64x128x512", std::vector<int>{1, 0, 2})}) {
+    std::string text;
+    for (int a : order)
+      text += (text.empty() ? "" : ",") + std::to_string(a);
+    Workload w;
+    w.name = std::string("transpose ") + name + " " + text;
+    w.op = "transpose";
+    w.options = "axes=" + text;
+    w.inputs = {order.size() == 2 ? Input{{2048, 2048}}
+                                  : Input{{64, 128, 512}}};
+    w.bytes = 2 * 4.0 * double(w.inputs[0].size());
+    addFunction(workloads, w, [=](const Variables &xs) -> Variables {
+      return {transpose(xs[0], order) + 1.0};
+    });
+  }
+  Workload w = {"embedding 4096 of 50000x256",
+                "embedding",
+                "",
+                {{{50000, 256}}, {{4096}, "i64", 50000}}};
+  w.bytes = 2 * 4.0 * 4096 * 256;
+  addFunction(workloads, w, [](const Variables &xs) -> Variables {
+    return {embed_id(xs[1], xs[0])};
+  });
+  w = {"embedding gradient 4096 of 5000x256",
+       "embedding",
+       "grad=1",
+       {{{5000, 256}}, {{4096}, "i64", 5000}, {{4096, 256}}}};
+  addFunction(workloads, w, [](const Variables &xs) -> Variables {
+    return {grad(sum(embed_id(xs[1], xs[0]) * xs[2]), {xs[0]})[0]};
+  });
+}
+
+void addNormalisations(std::vector<Workload> &workloads) {
+  auto both = [&](Workload w, std::vector<int64_t> result,
+                  std::function<Variable(const Variables &)> f) {
+    addFunction(workloads, w,
+                [f](const Variables &xs) -> Variables { return {f(xs)}; });
+    w.name += " with gradients";
+    w.options += " grad=1";
+    w.inputs.push_back({result});
+    addFunction(workloads, w,
+                [f](const Variables &xs) { return withGradients(f(xs), xs); });
+  };
+  both({"softmax 4096x1024", "softmax", "", {{{4096, 1024}, "f32", 8}}},
+       {4096, 1024}, [](const Variables &xs) { return softmax(xs[0]); });
+  both({"layer norm 4096x1024",
+        "layer_norm",
+        "",
+        {{{4096, 1024}}, {{1024}}, {{1024}}}},
+       {4096, 1024},
+       [](const Variables &xs) { return layer_norm(xs[0], xs[1], xs[2]); });
+  both({"batch norm 32x64x56x56",
+        "batch_norm",
+        "",
+        {{{32, 64, 56, 56}}, {{64}}, {{64}}}},
+       {32, 64, 56, 56},
+       [](const Variables &xs) { return batch_norm(xs[0], xs[1], xs[2]); });
+  both({"max pooling 32x64x56x56 k2 s2",
+        "max_pool",
+        "k=2 stride=2 pad=0",
+        {{{32, 64, 56, 56}}}},
+       {32, 64, 28, 28},
+       [](const Variables &xs) { return pooling(xs[0], 2, {.stride = 2}); });
+  both({"max pooling 32x64x112x112 k3 s2",
+        "max_pool",
+        "k=3 stride=2 pad=1",
+        {{{32, 64, 112, 112}}}},
+       {32, 64, 56, 56}, [](const Variables &xs) {
+         return pooling(xs[0], 3, {.stride = 2, .pad = 1});
+       });
+  both({"average pooling 32x64x56x56 k2 s2",
+        "average_pool",
+        "k=2 stride=2 pad=0",
+        {{{32, 64, 56, 56}}}},
+       {32, 64, 28, 28}, [](const Variables &xs) {
+         return average_pooling(xs[0], 2, {.stride = 2});
+       });
+  Workload w = {"cross entropy 4096x1000 with gradient",
+                "cross_entropy",
+                "",
+                {{{4096, 1000}, "f32", 8}, {{4096}, "i64", 1000}}};
+  addFunction(workloads, w, [](const Variables &xs) -> Variables {
+    Variable loss = softmax_cross_entropy(xs[0], xs[1]);
+    return {loss, grad(loss, {xs[0]})[0]};
+  });
+}
+} // namespace
+
+void etch::bench::addOperators(std::vector<Workload> &workloads) {
+  Workload w = {"batched matmul 64x64x64x64",
+                "batched_matmul",
+                "",
+                {{{64, 64, 64}}, {{64, 64, 64}}}};
+  w.flops = 2.0 * 64 * 64 * 64 * 64;
+  addFunction(workloads, w, [](const Variables &xs) -> Variables {
+    return {matmul(xs[0], xs[1])};
+  });
+  w = {"batched matmul 256x16x64x16",
+       "batched_matmul",
+       "",
+       {{{256, 16, 64}}, {{256, 64, 16}}}};
+  w.flops = 2.0 * 256 * 16 * 64 * 16;
+  addFunction(workloads, w, [](const Variables &xs) -> Variables {
+    return {matmul(xs[0], xs[1])};
+  });
+  addNormalisations(workloads);
+  addElementwise(workloads);
+  addReductions(workloads);
+}

@@ -1,0 +1,182 @@
+"""PyTorch, eager."""
+
+import torch
+import torch.nn.functional as F
+
+torch.set_num_threads(1)
+compiled = False  # inductor_peer sets it
+
+
+def gradients(f, inputs):
+    """f's result and what the last input gives the others as gradients."""
+    *leaves, gy = [x.requires_grad_(x.is_floating_point()) for x in inputs]
+    gy.requires_grad_(False)
+
+    def run():
+        y = f(*leaves)
+        return (y.detach(), *torch.autograd.grad(y, leaves, gy))
+
+    return run
+
+
+def link(y, x, i):
+    return (
+        lambda: y * 0.75,
+        lambda: y + x,
+        lambda: torch.clamp(y, min=-0.25),
+        lambda: y * x,
+        lambda: y - 0.125,
+        lambda: torch.abs(y),
+    )[i % 6]()
+
+
+def chain(x, length):
+    y = x
+    for i in range(length):
+        y = link(y, x, i)
+    return y
+
+
+FUNCTIONS = {
+    "exp": torch.exp,
+    "log": lambda x: torch.log(torch.abs(x) + 0.5),
+    "tanh": torch.tanh,
+    "erf": torch.erf,
+    "gelu": F.gelu,
+    "sigmoid": torch.sigmoid,
+}
+
+
+def operator(op, o, xs):
+    """A function of the inputs, without side effects."""
+    if op == "matmul":
+        y = torch.empty(o.number("m"), o.number("n"))
+        a = xs[0].T if o["form"][0] == "T" else xs[0]
+        b = xs[1].T if o["form"][1] == "T" else xs[1]
+        return lambda *_: torch.matmul(a, b, out=y)
+    if op == "batched_matmul":
+        return lambda a, b: torch.matmul(a, b)
+    if op.startswith("conv2d"):
+        how = dict(
+            stride=o.number("stride"),
+            padding=o.number("pad"),
+            groups=o.number("groups"),
+        )
+        shape = o.numbers("result", "x")
+        if op == "conv2d":
+            return lambda x, w: F.conv2d(x, w, **how)
+        if op == "conv2d_input_grad":
+            return lambda gy, w: torch.nn.grad.conv2d_input(shape, w, gy, **how)
+        return lambda x, gy: torch.nn.grad.conv2d_weight(x, shape, gy, **how)
+    if op in ("max_pool", "average_pool"):
+        pool = F.max_pool2d if op == "max_pool" else F.avg_pool2d
+        k, s, p = o.number("k"), o.number("stride"), o.number("pad")
+        return lambda x: pool(x, k, s, p)
+    if op == "batch_norm":
+        return lambda x, g, b: F.batch_norm(
+            x, None, None, g, b, training=True, eps=2e-5
+        )
+    if op == "layer_norm":
+        return lambda x, g, b: F.layer_norm(x, x.shape[1:], g, b)
+    if op == "softmax":
+        return lambda x: torch.softmax(x, 1)
+    if op == "cross_entropy":
+        x = xs[0].requires_grad_()
+
+        def loss(*_):
+            y = F.cross_entropy(x, xs[1])
+            return y.detach(), *torch.autograd.grad(y, (x,))
+
+        return loss
+    if op == "chain":
+        return lambda x: chain(x, o.number("length"))
+    if op == "function":
+        return FUNCTIONS[o["name"]]
+    if op == "sum":
+        return lambda x: torch.sum(x, o.numbers("axis"))
+    if op == "transpose":
+        return lambda x: x.permute(o.numbers("axes")).contiguous() + 1.0
+    if op == "embedding":
+        if "grad" not in o:
+            return lambda w, i: F.embedding(i, w)
+        return lambda w, i, gy: torch.zeros_like(w).index_add_(0, i, gy)
+    if op == "dropout":
+        return lambda x: F.dropout(x, 0.5)
+    return None
+
+
+def mlp(x, params, activation):
+    for i in range(0, len(params), 2):
+        x = torch.addmm(params[i + 1], x, params[i])
+        if i + 2 < len(params):
+            x = activation(x)
+    return x
+
+
+def cnn(x, p):
+    x = F.max_pool2d(torch.relu(F.conv2d(x, p[0], p[1], padding=1)), 2)
+    x = F.max_pool2d(torch.relu(F.conv2d(x, p[2], p[3], padding=1)), 2)
+    x = torch.relu(torch.addmm(p[5], x.flatten(1), p[4]))
+    return torch.addmm(p[7], x, p[6])
+
+
+def step(op, o, xs):
+    if not op.endswith("_step"):
+        return None
+    x, t, *params = xs
+    params = [p.requires_grad_() for p in params]
+    if op == "mlp_step":
+        activation = torch.relu if o["activation"] == "relu" else torch.sigmoid
+        forward = lambda x: mlp(x, params, activation)  # noqa: E731
+    elif op == "cnn_step":
+        forward = lambda x: cnn(x, params)  # noqa: E731
+    else:
+        return None
+    loss = F.mse_loss if o.get("loss") == "mse" else F.cross_entropy
+    rate = float(o["lr"])
+    # The faster of torch's ways on a processor.
+    how = dict(lr=rate, foreach=False)
+    if o["optimizer"] == "adam":
+        optimizer = torch.optim.Adam(params, fused=True, lr=rate)
+    else:
+        optimizer = torch.optim.SGD(params, **how)
+
+    def forward_and_loss():
+        return loss(forward(x), t)
+
+    if compiled:
+        forward_and_loss = torch.compile(forward_and_loss)
+
+    def run():
+        y = forward_and_loss()
+        optimizer.zero_grad()
+        y.backward()
+        optimizer.step()
+        return y.detach()
+
+    return run
+
+
+def prepare(op, o, inputs):
+    xs = [torch.from_numpy(x) for x in inputs]
+    results = lambda y: [  # noqa: E731
+        r.numpy() for r in (y if isinstance(y, tuple) else (y,))
+    ]
+    run = step(op, o, xs)
+    if run:
+        return run, results
+    f = operator(op, o, xs)
+    if f is None or (compiled and op == "matmul"):
+        raise NotImplementedError
+    if compiled:
+        f = torch.compile(f)
+    if "grad" in o and op != "embedding":
+        return gradients(f, xs), results
+    if op == "cross_entropy":
+        return lambda: f(*xs), results
+
+    def run():
+        with torch.inference_mode():
+            return f(*xs)
+
+    return run, results
