@@ -25,10 +25,19 @@ std::optional<unsigned> etch::updatedArgument(func::FuncOp main, unsigned i) {
   return attr ? std::optional<unsigned>(unsigned(attr.getInt())) : std::nullopt;
 }
 
-Storage::Storage(func::FuncOp main) : main(main) {
+Storage::Storage(func::FuncOp main, bool reuse) : main(main), reuse(reuse) {
   findLifetimes();
   placeResults();
   placeOthers();
+}
+
+bool Storage::isCheck(Operation *step) {
+  auto call = llvm::dyn_cast<func::CallOp>(step);
+  if (!call)
+    return false;
+  auto kernel =
+      symbols.lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr());
+  return llvm::isa<CheckOp>(kernel.getBody().front().front());
 }
 
 void Storage::findLifetimes() {
@@ -48,8 +57,12 @@ void Storage::findLifetimes() {
       for (Value x : op.getOperands())
         if (llvm::isa<RankedTensorType>(x.getType()))
           buffers[bufferOf.lookup(x)].end = numSteps;
-      for (Value y : op.getResults())
-        add(y, Place::arena, 0, numSteps);
+      // What a check looks at it also gives.
+      if (isCheck(&op))
+        bufferOf[op.getResult(0)] = bufferOf.lookup(op.getOperand(0));
+      else
+        for (Value y : op.getResults())
+          add(y, Place::arena, 0, numSteps);
       steps.push_back(&op);
       ++numSteps;
     }
@@ -91,6 +104,8 @@ bool Storage::readInPlace(Operation *step, unsigned buffer, Value value) {
   auto call = llvm::dyn_cast<func::CallOp>(step);
   if (!call)
     return isInitOf(step, buffer, value);
+  if (!reuse)
+    return false;
   Type result = value.getType();
   auto kernel =
       symbols.lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr());
@@ -181,7 +196,7 @@ void Storage::placeOthers() {
     for (Value y : op->getResults()) {
       unsigned to = bufferOf.lookup(y);
       Buffer &buffer = buffers[to];
-      if (buffer.place != Place::arena)
+      if (buffer.place != Place::arena || buffer.begin != int64_t(step))
         continue;
       std::optional<unsigned> reused;
       for (Value x : op->getOperands()) {

@@ -39,9 +39,12 @@ struct FinalCopy {
 /// Decides, for what `etch-fuse` left, which value lives in which memory.
 class Storage {
 public:
-  explicit Storage(mlir::func::FuncOp main);
+  /// Without `reuse` no value takes the place of another in the arena, and none
+  /// is computed where one that it is computed from lies.
+  explicit Storage(mlir::func::FuncOp main, bool reuse = true);
 
   mlir::func::FuncOp main;
+  const bool reuse;
   llvm::SmallVector<Buffer> buffers;
   llvm::DenseMap<mlir::Value, unsigned> bufferOf;
   llvm::SmallVector<FinalCopy> copies;
@@ -72,6 +75,7 @@ private:
   bool readInPlace(mlir::Operation *step, unsigned buffer, mlir::Value result);
   bool isInitOf(mlir::Operation *step, unsigned buffer, mlir::Value result);
   bool isPointwiseArgument(mlir::func::FuncOp kernel, unsigned argument);
+  bool isCheck(mlir::Operation *step);
 
   mlir::SymbolTableCollection symbols;
 };

@@ -11,10 +11,14 @@
 
 #include "compiler/Driver/Compiler.h"
 
+#include "compiler/Driver/Debug.h"
 #include "compiler/Driver/Diagnostics.h"
 #include "compiler/Driver/Dump.h"
 #include "compiler/Driver/Link.h"
 #include "compiler/Driver/Object.h"
+#include "compiler/Driver/Picture.h"
+#include "compiler/Driver/Reproduce.h"
+#include "compiler/Pipelines/Describe.h"
 #include "compiler/Pipelines/Pipelines.h"
 #include "compiler/Target/CPU/CodegenCPU.h"
 
@@ -31,6 +35,8 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SourceMgr.h"
 
+#include <chrono>
+
 using namespace mlir;
 using namespace etch;
 using namespace etch::driver;
@@ -46,7 +52,7 @@ public:
         diagnostics(&context) {}
 
   bool parse();
-  bool runPhases(Phase upTo);
+  bool runPhases(Phase upTo, Phase from = Phase::trace);
   bool readSignature();
   bool translate();
   /// `name` empty: only the query function is visible; else the entry points of
@@ -58,8 +64,12 @@ public:
 
   const Request &request;
   const bool quick;
+  PipelineOptions pipeline;
+  std::vector<PhaseTime> times;
   ArtifactSignature signature;
   SmallVector<char> object;
+
+  ModuleOp program() { return *module; }
 
 private:
   static const DialectRegistry &registry() {
@@ -70,8 +80,8 @@ private:
     }();
     return all;
   }
-  bool runPhase(Phase phase, const PipelineOptions &options);
-  bool internalError(const llvm::Twine &what);
+  bool runPhase(Phase phase);
+  bool internalError(const llvm::Twine &what, Phase phase = Phase::trace);
 
   MLIRContext context;
   // Declared after the context: handlers go first.
@@ -85,23 +95,58 @@ private:
   TargetInfo target;
 };
 
-/// A failure that nobody explained is ours: the program is kept for a report.
-bool Compilation::internalError(const llvm::Twine &what) {
-  if (diagnostics.hasErrors())
+/// A failure that nobody explained to the user is ours: the program is kept for
+/// a report.
+bool Compilation::internalError(const llvm::Twine &what, Phase phase) {
+  std::vector<driver::Diagnostic> said = diagnostics.take();
+  auto error = llvm::find_if(said, [](const driver::Diagnostic &d) {
+    return d.severity == Severity::error;
+  });
+  bool toUser = error != said.end() && !isAboutOps(error->message);
+  for (const driver::Diagnostic &d : said)
+    if (toUser)
+      diagnostics.add(d);
+  if (toUser)
     return false;
-  std::string path = saveReproducer(request.text);
-  diagnostics.error("internal error: " + what +
-                    (path.empty() ? ""
-                                  : "; the program is kept in '" + path +
-                                        "' (see etch-compile)"));
+  std::string text = what.str();
+  if (error != said.end())
+    text += ": " + error->message;
+  diagnostics.error(text + keepReproducer(request, phase, text),
+                    error == said.end() ? -1 : error->site);
   return false;
 }
 
+/// Adds the time of a block to a list.
+class Timed {
+public:
+  Timed(std::vector<PhaseTime> &times, const char *name)
+      : times(times), name(name) {}
+  ~Timed() {
+    std::chrono::duration<double, std::milli> ms = Clock::now() - start;
+    times.push_back({name, ms.count()});
+  }
+
+private:
+  using Clock = std::chrono::steady_clock;
+  std::vector<PhaseTime> &times;
+  const char *name;
+  Clock::time_point start = Clock::now();
+};
+
 bool Compilation::parse() {
+  Timed timed(times, "parse");
+  pipeline.memoryBudget = request.options.memoryBudget;
+  pipeline.checkValues = uint32_t(request.options.check) & uint32_t(Check::nan);
+  pipeline.checkBounds =
+      uint32_t(request.options.check) & uint32_t(Check::bounds);
+  pipeline.without = request.options.without;
+  pipeline.guardPages = request.options.guard;
   if (llvm::Error error = applyEtchFlags()) {
     diagnostics.error(std::move(error));
     return false;
   }
+  if (std::string flag = withoutFlag(); !flag.empty())
+    pipeline.without += (pipeline.without.empty() ? "" : ",") + flag;
   llvm::Expected<TargetInfo> resolved = resolveTarget(request.options.mcpu);
   if (!resolved) {
     diagnostics.error(resolved.takeError());
@@ -115,7 +160,7 @@ bool Compilation::parse() {
       llvm::SMLoc());
   module = parseSourceFile<ModuleOp>(sources, &context);
   if (!module)
-    return internalError("the program cannot be parsed");
+    return internalError("internal error: the program cannot be parsed");
   if (!module->lookupSymbol<func::FuncOp>("main")) {
     diagnostics.error("the program has no function 'main'");
     return false;
@@ -123,7 +168,8 @@ bool Compilation::parse() {
   return true;
 }
 
-bool Compilation::runPhase(Phase phase, const PipelineOptions &options) {
+bool Compilation::runPhase(Phase phase) {
+  Timed timed(times, phaseInfo(phase).name);
   PassManager passes(&context, ModuleOp::getOperationName());
   passes.enableVerifier(!quick);
   if (phase == Phase::codegen) {
@@ -133,29 +179,44 @@ bool Compilation::runPhase(Phase phase, const PipelineOptions &options) {
     codegen.name = request.options.name;
     codegen.target = target.text();
     codegen.programHash = request.programHash;
+    codegen.descriptiveNames = request.options.debug;
+    if (request.options.profile) {
+      codegen.profileBytes = ProfileLayout::bytes;
+      codegen.profileCapacity = ProfileLayout::capacity;
+    }
     passes.addPass(cpu::createCodegenPass(codegen));
   } else {
-    buildPhasePipeline(passes, options, phase);
+    buildPhasePipeline(passes, pipeline, phase);
   }
   if (passes.empty())
     return true;
-  if (failed(prepare(passes)) || failed(passes.run(*module)))
-    return internalError(llvm::Twine("phase ") + phaseInfo(phase).name +
-                         " failed");
+  if (failed(prepare(passes,
+                     Dump(request.options.name, request.programHash, phase),
+                     request.text)) ||
+      failed(passes.run(*module)))
+    return internalError(llvm::Twine("internal error: the phase ") +
+                             phaseInfo(phase).name + " failed",
+                         phase);
   return true;
 }
 
-bool Compilation::runPhases(Phase upTo) {
-  PipelineOptions options;
-  options.memoryBudget = request.options.memoryBudget;
+bool Compilation::runPhases(Phase upTo, Phase from) {
   for (const PhaseInfo &info : allPhases()) {
+    if (info.phase < std::max(from, request.from))
+      continue;
+    noteProgress(request, info.phase);
     if (info.phase > upTo || info.phase == Phase::object)
       break;
-    if (!runPhase(info.phase, options))
+    if (info.phase == Phase::fuse && pipeline.memoryBudget > 0)
+      pipeline.rematerialisation = fitToBudget(*module, pipeline);
+    if (info.phase != Phase::trace && !runPhase(info.phase))
       return false;
     Dump dump(request.options.name, request.programHash, info.phase);
-    if (dump)
+    if (dump) {
       print(dump.open("mlir"));
+      writePicture(*module, request.options.name + ": " + info.name,
+                   readLines(request.text), dump.open("html"));
+    }
   }
   return true;
 }
@@ -198,7 +259,7 @@ bool Compilation::readSignature() {
   for (auto [i, type] : llvm::enumerate(main.getArgumentTypes())) {
     ArtifactParam param;
     if (!describe(type, main.getArgAttrDict(unsigned(i)), param))
-      return internalError("argument " + llvm::Twine(i) +
+      return internalError("internal error: argument " + llvm::Twine(i) +
                            " is no tensor of a known element type");
     signature.args.push_back(std::move(param));
   }
@@ -208,7 +269,7 @@ bool Compilation::readSignature() {
       continue;
     ArtifactParam param;
     if (!describe(type, attributes, param))
-      return internalError("result " + llvm::Twine(i) +
+      return internalError("internal error: result " + llvm::Twine(i) +
                            " is no tensor of a known element type");
     param.role = ETCH_RESULT;
     signature.results.push_back(std::move(param));
@@ -217,9 +278,14 @@ bool Compilation::readSignature() {
 }
 
 bool Compilation::translate() {
+  Timed timed(times, "translate");
+  if (request.options.debug)
+    addDebugInfo(*module);
   llvmModule = translateModuleToLLVMIR(*module, llvmContext);
   if (!llvmModule)
-    return internalError("the program cannot be translated to LLVM IR");
+    return internalError(
+        "internal error: the program cannot be translated to LLVM IR",
+        Phase::codegen);
   if (Dump dump(request.options.name, request.programHash, Phase::codegen);
       dump)
     printLLVM(dump.open("ll"));
@@ -230,9 +296,10 @@ bool Compilation::emit(StringRef name) {
   llvm::Error error = name.empty() ? hideAllButQuery(*llvmModule)
                                    : addArtifactEntryPoints(*llvmModule, name);
   if (!error)
-    error = emitObject(*llvmModule, target, quick, object);
+    error = emitObject(*llvmModule, target, quick, object, &times);
   if (error)
-    return internalError(llvm::toString(std::move(error)));
+    return internalError("internal error: " + llvm::toString(std::move(error)),
+                         Phase::object);
   if (Dump dump(request.options.name, request.programHash, Phase::object);
       dump) {
     printLLVM(dump.open("ll"));
@@ -256,16 +323,40 @@ void etch::driver::registerCompilerDialects(DialectRegistry &registry) {
 
 bool etch::driver::compileLibrary(
     const Request &request, SmallVectorImpl<char> &out,
-    std::vector<etch::driver::Diagnostic> &diagnostics) {
+    std::vector<etch::driver::Diagnostic> &diagnostics,
+    std::vector<PhaseTime> *times) {
   Compilation compilation(request);
   bool good = compilation.parse() && compilation.runPhases(Phase::codegen) &&
               compilation.translate() && compilation.emit("");
-  if (good)
+  if (good) {
+    Timed timed(compilation.times, "link");
     if (llvm::Error error =
-            linkSharedObject(bytesOf(compilation.object), {}, out)) {
+            linkSharedObject(bytesOf(compilation.object),
+                             {.debug = request.options.debug}, out)) {
       compilation.diagnostics.error(std::move(error));
       good = false;
     }
+  }
+  if (times)
+    *times = std::move(compilation.times);
+  diagnostics = compilation.diagnostics.take();
+  return good;
+}
+
+bool etch::driver::describeProgram(
+    const Request &request, ArrayRef<int64_t> extents,
+    SmallVectorImpl<char> &out,
+    std::vector<etch::driver::Diagnostic> &diagnostics) {
+  Compilation compilation(request);
+  bool good = compilation.parse();
+  compilation.pipeline.describe = true;
+  if (good && (good = compilation.runPhases(Phase::differentiate))) {
+    int64_t everything = bytesOfAllValues(compilation.program());
+    good = compilation.runPhases(Phase::bufferize, Phase::simplify);
+    llvm::raw_svector_ostream os(out);
+    if (good)
+      describePlan(compilation.program(), everything, extents, os);
+  }
   diagnostics = compilation.diagnostics.take();
   return good;
 }

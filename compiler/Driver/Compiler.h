@@ -28,6 +28,8 @@ struct Request {
   llvm::StringRef fileName = "program"; ///< for messages
   CompileOptions options;
   uint64_t programHash = 0;
+  /// The text is what the phase before this one left.
+  Phase from = Phase::trace;
 };
 
 /// Dialects and translations of the whole pipeline.
@@ -38,8 +40,15 @@ void registerCompilerDialects(mlir::DialectRegistry &registry);
 llvm::Error applyEtchFlags();
 
 /// Shared object for this process, in `out`; exports the query function only.
+/// `times`, if wanted, receives the times of its parts.
 bool compileLibrary(const Request &request, llvm::SmallVectorImpl<char> &out,
-                    std::vector<Diagnostic> &diagnostics);
+                    std::vector<Diagnostic> &diagnostics,
+                    std::vector<PhaseTime> *times = nullptr);
+
+/// What lives where and when, and what is launched, as describePlan() says it.
+bool describeProgram(const Request &request, llvm::ArrayRef<int64_t> extents,
+                     llvm::SmallVectorImpl<char> &out,
+                     std::vector<Diagnostic> &diagnostics);
 
 /// The program's text after a phase: MLIR, or LLVM IR after `codegen`, or the
 /// bytes of an object file after `object`.

@@ -16,18 +16,26 @@
 extern "C" {
 #endif
 
-#define ETCH_COMPILER_ABI_VERSION 1u
+#define ETCH_COMPILER_ABI_VERSION 2u
 
 /* The fields of etch::driver::CompileOptions. Strings are never NULL. */
 typedef struct etch_compile_options {
   uint32_t struct_size;
   uint32_t mode;   /* 0 strict, 1 fast */
   uint32_t effort; /* 0 quick, 1 full */
-  uint32_t check;  /* 0 or 1 */
+  uint32_t check;  /* 0, or of 1 values, 2 bounds */
   int64_t memory_budget;
   const char *mcpu;
   const char *name;
+  const char *without;
   uint64_t program_hash; /* goes into the module as it is */
+  uint32_t profile;      /* 0 or 1 */
+  uint32_t debug;        /* 0 or 1 */
+  uint32_t guard;        /* 0 or 1 */
+  /* To describe: the extents of all arguments, axis after axis. */
+  const int64_t *extents;
+  uint64_t num_extents;
+  uint32_t reserved;
 } etch_compile_options_t;
 
 typedef struct etch_compile_diagnostic {
@@ -37,12 +45,20 @@ typedef struct etch_compile_diagnostic {
   const char *message;
 } etch_compile_diagnostic_t;
 
+/* How long a part of the compilation took. */
+typedef struct etch_compile_phase {
+  const char *name;
+  double milliseconds;
+} etch_compile_phase_t;
+
 /* Owned by the compiler; given back with etch_compiler_release. */
 typedef struct etch_compile_result {
   const void *library; /* bytes of an ELF shared object; NULL on failure */
   uint64_t library_bytes;
   const etch_compile_diagnostic_t *diagnostics;
   uint64_t num_diagnostics;
+  const etch_compile_phase_t *phases; /* those that ran, in order */
+  uint64_t num_phases;
   void *owner;
 } etch_compile_result_t;
 
@@ -64,6 +80,12 @@ typedef int (*etch_compiler_export_fn)(const char *text, size_t length,
                                        const char *header_path,
                                        etch_compile_result_t *result);
 
+/* Plans a program without making code. `library` is a text: what lives where
+   and when, and what is launched (see compiler/Driver/Describe.h). */
+typedef int (*etch_compiler_describe_fn)(const char *text, size_t length,
+                                         const etch_compile_options_t *options,
+                                         etch_compile_result_t *result);
+
 typedef void (*etch_compiler_release_fn)(etch_compile_result_t *result);
 
 #ifdef ETCH_COMPILER_IMPLEMENTATION
@@ -76,6 +98,9 @@ ETCH_COMPILER_API int etch_compiler_export(const char *, size_t,
                                            const etch_compile_options_t *,
                                            const char *, const char *,
                                            etch_compile_result_t *);
+ETCH_COMPILER_API int etch_compiler_describe(const char *, size_t,
+                                             const etch_compile_options_t *,
+                                             etch_compile_result_t *);
 ETCH_COMPILER_API void etch_compiler_release(etch_compile_result_t *);
 #endif
 

@@ -24,6 +24,7 @@ public:
   /// Adds a message from outside MLIR.
   void error(const llvm::Twine &message, int64_t site = -1);
   void error(llvm::Error error);
+  void add(const Diagnostic &diagnostic) { messages.push_back(diagnostic); }
 
   bool hasErrors() const;
   std::vector<Diagnostic> take() { return std::move(messages); }

@@ -7,6 +7,8 @@
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/MLIRContext.h"
+#include "mlir/Pass/Pass.h"
+#include "mlir/Pass/PassInstrumentation.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/Timing.h"
 #include "llvm/ADT/StringExtras.h"
@@ -25,6 +27,19 @@ static std::string dumpFolder() {
   const char *folder = getenv("ETCH_DUMP");
   return folder ? folder : "";
 }
+
+namespace {
+/// Our own options in ETCH_FLAGS.
+struct Flags {
+  llvm::cl::opt<std::string> without{
+      "etch-without", llvm::cl::desc("Optional passes that are left out")};
+  llvm::cl::opt<std::string> picture{
+      "etch-picture",
+      llvm::cl::desc("A pass whose program ETCH_DUMP shows before and behind")};
+};
+} // namespace
+
+static Flags *flags;
 
 Dump::Dump(const std::string &name, uint64_t hash, Phase phase) {
   std::string folder = dumpFolder();
@@ -78,6 +93,7 @@ llvm::Error etch::driver::applyEtchFlags() {
     mlir::registerMLIRContextCLOptions();
     mlir::registerPassManagerCLOptions();
     mlir::registerDefaultTimingManagerCLOptions();
+    flags = new Flags;
   });
   static std::mutex mutex;
   std::lock_guard lock(mutex);
@@ -96,13 +112,48 @@ llvm::Error etch::driver::applyEtchFlags() {
   return llvm::createStringError(llvm::StringRef(error).trim());
 }
 
-llvm::LogicalResult etch::driver::prepare(mlir::PassManager &passes) {
-  std::string folder = dumpFolder();
-  if (!folder.empty() && !llvm::sys::fs::create_directories(folder))
-    passes.enableCrashReproducerGeneration(folder + "/reproducer.mlir");
+std::string etch::driver::withoutFlag() {
+  const char *text = getenv("ETCH_FLAGS");
+  return text && *text && flags ? flags->without.getValue() : std::string();
+}
+
+namespace {
+/// Pages of the program before and behind one pass.
+class Pictures : public mlir::PassInstrumentation {
+public:
+  Pictures(std::string name, Dump dump, Lines lines)
+      : name(std::move(name)), dump(std::move(dump)), lines(std::move(lines)) {}
+
+  void runBeforePass(mlir::Pass *pass, mlir::Operation *op) override {
+    write(pass, op, "before");
+  }
+  void runAfterPass(mlir::Pass *pass, mlir::Operation *op) override {
+    write(pass, op, "behind");
+  }
+
+private:
+  void write(mlir::Pass *pass, mlir::Operation *op, llvm::StringRef when) {
+    auto module = llvm::dyn_cast<mlir::ModuleOp>(op);
+    if (!module || pass->getArgument() != name)
+      return;
+    std::string title = (when + "-" + name).str();
+    writePicture(module, title, lines, dump.open(title + ".html"));
+  }
+
+  std::string name;
+  Dump dump;
+  Lines lines;
+};
+} // namespace
+
+llvm::LogicalResult etch::driver::prepare(mlir::PassManager &passes, Dump dump,
+                                          llvm::StringRef program) {
   const char *text = getenv("ETCH_FLAGS");
   if (!text || !*text)
     return mlir::success();
+  if (dump && !flags->picture.empty())
+    passes.addInstrumentation(std::make_unique<Pictures>(
+        flags->picture, std::move(dump), readLines(program)));
   mlir::applyDefaultTimingPassManagerCLOptions(passes);
   return mlir::applyPassManagerCLOptions(passes);
 }

@@ -4,6 +4,7 @@
 #ifndef ETCH_DRIVER_DUMP_H
 #define ETCH_DRIVER_DUMP_H
 
+#include "compiler/Driver/Picture.h"
 #include "compiler/Pipelines/Phases.h"
 
 #include "mlir/Support/LLVM.h"
@@ -36,9 +37,13 @@ private:
 /// folder for temporary files; the file's path, "" when it cannot be written.
 std::string saveReproducer(llvm::StringRef program);
 
-/// Applies what ETCH_FLAGS asks of a pass manager, and with ETCH_DUMP writes a
-/// reproducer should a pass crash.
-llvm::LogicalResult prepare(mlir::PassManager &passes);
+/// What ETCH_FLAGS says of passes to leave out (--etch-without=<names>).
+std::string withoutFlag();
+
+/// Applies what ETCH_FLAGS asks of a pass manager. With ETCH_DUMP and
+/// --etch-picture=<pass>, pages show the program before and behind that pass.
+llvm::LogicalResult prepare(mlir::PassManager &passes, Dump dump,
+                            llvm::StringRef program);
 
 } // namespace etch::driver
 

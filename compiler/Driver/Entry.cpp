@@ -6,6 +6,7 @@
 #include "compiler/Driver/CompilerAbi.h"
 
 #include "compiler/Driver/Compiler.h"
+#include "compiler/Driver/Reproduce.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -30,6 +31,8 @@ struct Owner {
   llvm::SmallVector<char> library;
   std::vector<Diagnostic> diagnostics;
   std::vector<etch_compile_diagnostic_t> views;
+  std::vector<PhaseTime> times;
+  std::vector<etch_compile_phase_t> phases;
 };
 
 Request toRequest(const char *text, size_t length,
@@ -38,10 +41,14 @@ Request toRequest(const char *text, size_t length,
   request.text = llvm::StringRef(text, length);
   request.options.mode = Mode(options.mode);
   request.options.effort = Effort(options.effort);
-  request.options.check = options.check;
+  request.options.check = Check(options.check);
+  request.options.without = options.without;
   request.options.memoryBudget = options.memory_budget;
   request.options.mcpu = options.mcpu;
   request.options.name = options.name;
+  request.options.profile = options.profile;
+  request.options.debug = options.debug;
+  request.options.guard = options.guard;
   request.programHash = options.program_hash;
   return request;
 }
@@ -65,6 +72,10 @@ int answer(const etch_compile_options_t *options, etch_compile_result_t *result,
   result->owner = owner;
   result->diagnostics = owner->views.data();
   result->num_diagnostics = owner->views.size();
+  for (const PhaseTime &time : owner->times)
+    owner->phases.push_back({time.name.c_str(), time.milliseconds});
+  result->phases = owner->phases.data();
+  result->num_phases = owner->phases.size();
   if (good && !owner->library.empty()) {
     result->library = owner->library.data();
     result->library_bytes = owner->library.size();
@@ -80,8 +91,11 @@ int etch_compiler_compile(const char *text, size_t length,
                           const etch_compile_options_t *options,
                           etch_compile_result_t *result) {
   return answer(options, result, [&](Owner &owner) {
-    return compileLibrary(toRequest(text, length, *options), owner.library,
-                          owner.diagnostics);
+    Request request = toRequest(text, length, *options);
+    return runGuarded(request, owner.diagnostics, [&] {
+      return compileLibrary(request, owner.library, owner.diagnostics,
+                            &owner.times);
+    });
   });
 }
 
@@ -90,8 +104,21 @@ int etch_compiler_export(const char *text, size_t length,
                          const char *library_path, const char *header_path,
                          etch_compile_result_t *result) {
   return answer(options, result, [&](Owner &owner) {
-    return exportFiles(toRequest(text, length, *options), library_path,
-                       header_path ? header_path : "", owner.diagnostics);
+    Request request = toRequest(text, length, *options);
+    return runGuarded(request, owner.diagnostics, [&] {
+      return exportFiles(request, library_path, header_path ? header_path : "",
+                         owner.diagnostics);
+    });
+  });
+}
+
+int etch_compiler_describe(const char *text, size_t length,
+                           const etch_compile_options_t *options,
+                           etch_compile_result_t *result) {
+  return answer(options, result, [&](Owner &owner) {
+    return describeProgram(toRequest(text, length, *options),
+                           {options->extents, size_t(options->num_extents)},
+                           owner.library, owner.diagnostics);
   });
 }
 

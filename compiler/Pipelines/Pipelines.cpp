@@ -23,36 +23,68 @@
 using namespace mlir;
 using namespace etch;
 
+std::function<void(OpPassManager &, StringRef)> etch::behindOptionalPass;
+
+static bool isLeftOut(const PipelineOptions &options, StringRef name) {
+  SmallVector<StringRef> names;
+  StringRef(options.without).split(names, ',');
+  return llvm::is_contained(names, name);
+}
+
+static void addUnlessLeftOut(OpPassManager &pm, const PipelineOptions &options,
+                             std::unique_ptr<Pass> pass) {
+  StringRef name = pass->getArgument();
+  assert(llvm::is_contained(optionalPasses, std::string_view(name)) &&
+         "in Phases.h");
+  if (isLeftOut(options, name))
+    return;
+  pm.addPass(std::move(pass));
+  if (behindOptionalPass)
+    behindOptionalPass(pm, name);
+}
+
 // --etch-differentiate-pipeline
 void etch::buildDifferentiatePipeline(OpPassManager &pm,
-                                      const PipelineOptions &) {
+                                      const PipelineOptions &options) {
+  addUnlessLeftOut(pm, options, createReroll());
   pm.addPass(createDifferentiate());
   pm.addPass(createVerifyDifferentiate());
 }
 
 // --etch-simplify-pipeline
-void etch::buildSimplifyPipeline(OpPassManager &pm, const PipelineOptions &) {
-  pm.addPass(createSimplify());
-  pm.addPass(createHoist());
-  pm.addPass(createRecomputeKept());
+void etch::buildSimplifyPipeline(OpPassManager &pm,
+                                 const PipelineOptions &options) {
+  pm.addPass(createSimplify({isLeftOut(options, "etch-simplify")}));
+  addUnlessLeftOut(pm, options, createHoist());
+  addUnlessLeftOut(pm, options, createRecomputeKept());
+  if (options.checkValues || options.checkBounds)
+    pm.addPass(createInsertChecks({options.checkValues, options.checkBounds}));
   pm.addPass(createVerifySimplify());
 }
 
 // --etch-fuse-pipeline
-void etch::buildFusePipeline(OpPassManager &pm, const PipelineOptions &) {
+void etch::buildFusePipeline(OpPassManager &pm,
+                             const PipelineOptions &options) {
   pm.addPass(createOutlineRegions());
   // Back ends know canonical ops only.
-  pm.addPass(createExpand());
+  pm.addPass(createExpand({isLeftOut(options, "etch-simplify")}));
   // Undoes some merging of equal ops, so it comes after the last of it.
-  pm.addPass(createRecompute());
-  pm.addPass(createFuse());
+  if (const auto &again = options.rematerialisation; again.segments)
+    pm.addPass(
+        createRematerialise({again.segments, again.products, again.share}));
+  addUnlessLeftOut(pm, options, createRecompute());
+  pm.addPass(createFuse({isLeftOut(options, "etch-fuse")}));
   pm.addPass(createVerifyFuse());
 }
 
 // --etch-bufferize-pipeline
 void etch::buildBufferizePipeline(OpPassManager &pm,
                                   const PipelineOptions &options) {
-  pm.addPass(createBufferize({options.memoryBudget}));
+  pm.addPass(createOrder());
+  pm.addPass(createBufferize(
+      {options.memoryBudget,
+       options.guardPages || isLeftOut(options, "etch-bufferize"),
+       options.describe}));
   pm.addPass(createVerifyBufferize());
 }
 

@@ -9,6 +9,7 @@
 
 #include "compiler/Pipelines/Phases.h"
 
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/PassManager.h"
 
 #include <functional>
@@ -19,7 +20,26 @@ namespace etch {
 struct PipelineOptions {
   /// Bytes that the arena may take; 0 is no limit.
   int64_t memoryBudget = 0;
+  /// Run-time checks are inserted.
+  bool checkValues = false, checkBounds = false;
+  /// Optional passes that are left out: names, with commas between them.
+  std::string without;
+  /// What is computed again so that the program fits (see Rematerialise).
+  struct Rematerialisation {
+    int64_t segments = 0;
+    bool products = false;
+    int64_t share = 100;
+  };
+  Rematerialisation rematerialisation;
+  /// Each buffer of the arena gets pages of its own.
+  bool guardPages = false;
+  /// Programs say what lives where and when (see Describe.h).
+  bool describe = false;
 };
+
+/// Called when an optional pass has been added: tests plant a fault behind it.
+extern std::function<void(mlir::OpPassManager &, llvm::StringRef)>
+    behindOptionalPass;
 
 /// The passes of each phase, followed by the wall that checks what it left.
 void buildDifferentiatePipeline(mlir::OpPassManager &pm,
@@ -36,6 +56,12 @@ void buildPhasePipeline(mlir::OpPassManager &pm, const PipelineOptions &options,
 /// All phases up to and including `upTo`, at most to `bufferize`.
 void buildPipeline(mlir::OpPassManager &pm, const PipelineOptions &options,
                    Phase upTo);
+
+/// For a simplified program: what to compute again so that its arena takes no
+/// more than `options.memoryBudget`, or as little as can be found. Tries plans
+/// on copies.
+PipelineOptions::Rematerialisation fitToBudget(mlir::ModuleOp module,
+                                               const PipelineOptions &options);
 
 /// Registers passes and pipelines (`--etch-<phase>-pipeline`) for tools.
 void registerEtchPasses();

@@ -90,6 +90,10 @@ void Clusters::add(Operation *op) {
     create(op, ClusterKind::control);
     return;
   }
+  if (llvm::isa<CheckOp>(op)) {
+    create(op, ClusterKind::single);
+    return;
+  }
   switch (kindOf(op)) {
   case OpKind::pointwise:
     return addPointwise(op);
@@ -249,6 +253,10 @@ bool Clusters::join(Operation *op, ArrayRef<Edge> edges, int target) {
 }
 
 void Clusters::addPointwise(Operation *op) {
+  if (alone) {
+    create(op, ClusterKind::pointwise);
+    return;
+  }
   SmallVector<Edge> edges;
   SmallVector<int> targets;
   for (Value x : tensorOperands(op)) {
@@ -300,7 +308,7 @@ void Clusters::addReduction(Operation *op) {
   Edge edge = edgeTo(op->getOperand(0));
   Space space = spaces.spaceOf(op->getOperand(0));
   auto mayJoin = [&] {
-    if (edge.cluster < 0 || !edge.direct ||
+    if (alone || edge.cluster < 0 || !edge.direct ||
         levelOf(edge.root.getDefiningOp()) != 0)
       return false;
     Cluster &cluster = clusters[size_t(edge.cluster)];

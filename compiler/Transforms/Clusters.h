@@ -50,8 +50,9 @@ struct Edge {
 /// which are of bounded size.
 class Clusters {
 public:
-  Clusters(mlir::func::FuncOp main, SpaceMap &spaces)
-      : main(main), spaces(spaces) {}
+  /// `alone`: every op founds a cluster.
+  Clusters(mlir::func::FuncOp main, SpaceMap &spaces, bool alone = false)
+      : main(main), spaces(spaces), alone(alone) {}
 
   void add(mlir::Operation *op);
 
@@ -78,6 +79,7 @@ private:
 
   mlir::func::FuncOp main;
   SpaceMap &spaces;
+  const bool alone;
   std::vector<Cluster> clusters;
   llvm::DenseMap<mlir::Operation *, int> assigned, levels;
   int lastScalar = -1; // the latest cluster of ops on one element

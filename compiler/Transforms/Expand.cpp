@@ -46,6 +46,8 @@ static FailureOr<Operation *> expand(Operation *op) {
 
 namespace {
 struct Expand : etch::impl::ExpandBase<Expand> {
+  using ExpandBase::ExpandBase;
+
   void runOnOperation() override {
     for (auto program : getOperation().getOps<func::FuncOp>()) {
       if (!isProgram(program))
@@ -56,7 +58,7 @@ struct Expand : etch::impl::ExpandBase<Expand> {
           return signalPassFailure();
         op = *next;
       }
-      simplify(program);
+      simplify(program, minimal);
     }
   }
 };

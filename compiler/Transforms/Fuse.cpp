@@ -41,7 +41,8 @@ public:
     if (auto reshape = llvm::dyn_cast<ReshapeOp>(op))
       return visitReshape(reshape);
     auto rule = llvm::dyn_cast<DifferentiableOpInterface>(op);
-    if (!rule && !isControl(op) && !op->hasTrait<OpTrait::IsTerminator>())
+    if (!rule && !isControl(op) && !llvm::isa<CheckOp>(op) &&
+        !op->hasTrait<OpTrait::IsTerminator>())
       return;
     if (rule && (isCloned(op) || rule.getInfo().kind == OpKind::pointwise ||
                  (rule.getInfo().kind == OpKind::reduction &&
@@ -308,11 +309,12 @@ void Emitter::emit(const Cluster &cluster) {
 
 /// Whether an op of main goes to a cluster.
 static bool isClustered(Operation *op) {
-  return isControl(op) || (llvm::isa<DifferentiableOpInterface>(op) &&
-                           !isCloned(op) && !llvm::isa<ReshapeOp>(op));
+  return isControl(op) || llvm::isa<CheckOp>(op) ||
+         (llvm::isa<DifferentiableOpInterface>(op) && !isCloned(op) &&
+          !llvm::isa<ReshapeOp>(op));
 }
 
-static void fuse(func::FuncOp main, KernelTable &kernels) {
+static void fuse(func::FuncOp main, KernelTable &kernels, bool alone) {
   Block &body = main.getBody().front();
   auto listOps = [&] {
     return llvm::map_to_vector(body, [](Operation &op) { return &op; });
@@ -327,7 +329,7 @@ static void fuse(func::FuncOp main, KernelTable &kernels) {
 
   SmallVector<Operation *> ops = listOps();
   Operation *terminator = ops.pop_back_val();
-  Clusters clusters(main, spaces);
+  Clusters clusters(main, spaces, alone);
   OpBuilder b(terminator);
   IRMapping values;
   for (Operation *op : ops) {
@@ -353,12 +355,14 @@ static void fuse(func::FuncOp main, KernelTable &kernels) {
 
 namespace {
 struct Fuse : etch::impl::FuseBase<Fuse> {
+  using FuseBase::FuseBase;
+
   void runOnOperation() override {
     auto functions = llvm::to_vector(getOperation().getOps<func::FuncOp>());
     KernelTable kernels;
     for (func::FuncOp function : functions)
       if (isProgram(function))
-        fuse(function, kernels);
+        fuse(function, kernels, alone);
   }
 };
 } // namespace

@@ -14,6 +14,19 @@ class EtchPass<string flag> : Pass<"etch-" # flag, "::mlir::ModuleOp"> {
                            "::mlir::func::FuncDialect"];
 }
 
+def Reroll : EtchPass<"reroll"> {
+  let summary = "Makes a loop of ops that were written again and again.";
+  let description = [{
+    Where `main` computes the same several times, each time from what the time
+    before has made, from the next slice of an array, or from the same values,
+    this becomes one etch.loop. Comes before `etch-differentiate`, so that the
+    backward part is one, too. Keeps every bit. A program that takes gradients of
+    gradients stays as it is, and so do rounds of which gradients take values
+    other than the last. Ops that one kernel computes element by element stay
+    together in rounds of about one kernel.
+  }];
+}
+
 def Differentiate : EtchPass<"differentiate"> {
   let summary = "Replaces etch.gradient by the ops of the gradient rules.";
   let description = [{
@@ -32,6 +45,8 @@ def Simplify : EtchPass<"simplify"> {
     every bit. After: no etch.custom_vjp, no etch.stop_gradient, and symbolic
     extents depend on arguments only.
   }];
+  let options = [Option<"minimal", "minimal", "bool", "false",
+                        "Only what comes after must hold">];
 }
 
 def Hoist : EtchPass<"hoist"> {
@@ -57,6 +72,19 @@ def RecomputeKept : EtchPass<"recompute-kept"> {
                            "::mlir::vector::VectorDialect"];
 }
 
+def InsertChecks : EtchPass<"insert-checks"> {
+  let summary = "Looks at every computed value for NaN and infinity.";
+  let description = [{
+    Behind each op that computes floats comes an etch.check of its result, which
+    takes its place. Nothing is fused across a check, so that the first op that
+    gives such a value is the one that is named.
+  }];
+  let options = [Option<"values", "values", "bool", "true",
+                        "Looks for NaN and infinity">,
+                 Option<"bounds", "bounds", "bool", "true",
+                        "Looks at starts of slices that are data">];
+}
+
 def OutlineRegions : EtchPass<"outline-regions"> {
   let summary = "Makes the regions of loops and branches programs of their own.";
   let description = [{
@@ -73,6 +101,25 @@ def Expand : EtchPass<"expand"> {
     After: reductions take axis 1 of three and drop it, matrix products have at
     most one batch axis; means and sums to a shape are gone.
   }];
+  let options = [Option<"minimal", "minimal", "bool", "false",
+                        "What comes out is not simplified">];
+}
+
+def Rematerialise : EtchPass<"rematerialise"> {
+  let summary = "Computes values of the forward part again for the backward part.";
+  let description = [{
+    The forward part of `main` is cut into `segments` of about equal bytes. What
+    goes from one into the next is kept. Other values that the backward part
+    reads are computed again where it first does so, those first that cost the
+    least work for each byte, up to `share` percent of their bytes. Keeps every
+    bit: the same ops compute the same values.
+  }];
+  let options = [Option<"segments", "segments", "int64_t", "0",
+                        "Of the forward part; 0: nothing is computed again">,
+                 Option<"products", "products", "bool", "false",
+                        "Matrix products and convolutions, too">,
+                 Option<"share", "share", "int64_t", "100",
+                        "Percent of the bytes that are computed again">];
 }
 
 def Recompute : EtchPass<"recompute"> {
@@ -101,6 +148,8 @@ def Fuse : EtchPass<"fuse"> {
     follows it, a matmul with what follows it, or one indexed op. Kernels of
     equal structure are one.
   }];
+  let options = [Option<"alone", "alone", "bool", "false",
+                        "Every op is a kernel of its own">];
 }
 
 #endif // ETCH_COMPILER_TRANSFORMS_PASSES

@@ -108,6 +108,8 @@ Operation *Simplifier::simplifyInPlace(Operation *op) {
   }
   if (resolveExtent(op))
     return nullptr;
+  if (minimal)
+    return op;
   SmallVector<OpFoldResult> folded;
   if (!op->hasTrait<OpTrait::ConstantLike>() && succeeded(op->fold(folded))) {
     if (folded.empty())
@@ -143,6 +145,7 @@ void Simplifier::simplifyControl(Operation *op) {
     Simplifier inner(op->getContext());
     inner.gradientsAreDone = gradientsAreDone;
     inner.merges = merges;
+    inner.minimal = minimal;
     for (Operation *part = &region.front().front(); part;)
       part = inner.visit(part);
   }
@@ -165,7 +168,8 @@ Operation *Simplifier::visit(Operation *op) {
       part->setDiscardableAttrs(attributes);
     return first;
   }
-  orderOperands(op);
+  if (!minimal)
+    orderOperands(op);
   if (isControl(op))
     simplifyControl(op);
   if (merges && isMemoryEffectFree(op) && op->getNumRegions() == 0 &&
@@ -192,10 +196,12 @@ void Simplifier::eraseDead(Block &block) {
   }
 }
 
-void etch::simplify(func::FuncOp function) {
+void etch::simplify(func::FuncOp function, bool minimal) {
   Block &body = function.getBody().front();
   Simplifier simplifier(function.getContext());
   simplifier.gradientsAreDone = true;
+  simplifier.minimal = minimal;
+  simplifier.merges = !minimal;
   for (Operation *op = &body.front(); op;)
     op = simplifier.visit(op);
   Simplifier::eraseDead(body);

@@ -31,6 +31,8 @@ public:
   bool gradientsAreDone = false;
   /// Whether equal ops are merged.
   bool merges = true;
+  /// Whether nothing is done but what the above asks for.
+  bool minimal = false;
 
   /// Simplifies `op`, all ops before it having been visited. Returns the op to
   /// visit next, null at the end of the block.
@@ -74,7 +76,7 @@ private:
 
 /// Simplifies the body of a function, and the regions in it, without regard to
 /// gradients.
-void simplify(mlir::func::FuncOp function);
+void simplify(mlir::func::FuncOp function, bool minimal = false);
 
 } // namespace etch
 

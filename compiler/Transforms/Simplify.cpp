@@ -20,9 +20,11 @@ namespace etch {
 
 namespace {
 struct Simplify : etch::impl::SimplifyBase<Simplify> {
+  using SimplifyBase::SimplifyBase;
+
   void runOnOperation() override {
     if (auto main = getOperation().lookupSymbol<func::FuncOp>("main"))
-      simplify(main);
+      simplify(main, minimal);
   }
 };
 } // namespace

@@ -29,13 +29,17 @@ static constexpr char usage[] =
     "-o)\n"
     "  --mcpu <name>          processor (native)\n"
     "  --compile-to <phase>   stop after a phase and print the program\n"
+    "  --from <phase>         the program is what comes before that phase\n"
     "  --memory-budget <n>    bytes that the arena may take\n"
     "  --fast                 mode fast instead of strict\n"
+    "  --check <what>         none, nan, bounds or all: what is looked for at "
+    "run time\n"
+    "  --without <passes>     leave out optional passes: names, with commas\n"
     "phases:\n";
 
 namespace {
 struct Options {
-  std::string input, output = "-", header, phase;
+  std::string input, output = "-", header, phase, from;
   CompileOptions compile;
 };
 } // namespace
@@ -106,7 +110,14 @@ int main(int argc, char **argv) {
       {"--header", [&](const std::string &v) { options.header = v; }},
       {"--name", [&](const std::string &v) { options.compile.name = v; }},
       {"--mcpu", [&](const std::string &v) { options.compile.mcpu = v; }},
+      {"--from", [&](const std::string &v) { options.from = v; }},
       {"--compile-to", [&](const std::string &v) { options.phase = v; }},
+      {"--without", [&](const std::string &v) { options.compile.without = v; }},
+      {"--check",
+       [&](const std::string &v) {
+         if (!parseCheck(v, options.compile.check))
+           wrong = "unknown check '" + v + "'; see --help";
+       }},
       {"--memory-budget",
        [&](const std::string &v) {
          if (StringRef(v).getAsInteger(10, options.compile.memoryBudget))
@@ -138,6 +149,12 @@ int main(int argc, char **argv) {
   request.fileName = options.input;
   request.options = options.compile;
   request.programHash = hashText(request.text.str()).low;
+  if (!options.from.empty()) {
+    std::optional<Phase> phase = findPhase(options.from);
+    if (!phase)
+      return fail("unknown phase '" + options.from + "'; see --help");
+    request.from = *phase;
+  }
   if (request.options.name.empty())
     request.options.name = nameOf(options.output);
   if (!options.phase.empty())

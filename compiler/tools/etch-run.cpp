@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //   etch-run x.mlir --input a.npy --input b.npy --output-dir out --print
+//   etch-run x.mlir --input a.npy --bisect
 //
 // Inputs are taken in the order of main's arguments; a .npz gives its arrays by
 // the arguments' names if it has them all, else in its own order. Missing
@@ -11,6 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "compiler/Driver/Client/Bisect.h"
 #include "compiler/Driver/Client/Client.h"
 #include "compiler/tools/Arguments.h"
 #include "etch/host.h"
@@ -36,7 +38,7 @@ struct Options {
   std::vector<std::string> inputs;
   CompileOptions compile;
   int threads = 0;
-  bool print = false, times = false;
+  bool print = false, times = false, bisect = false;
 };
 
 constexpr char usage[] =
@@ -50,7 +52,10 @@ constexpr char usage[] =
     "  --mcpu <name>        processor (native)\n"
     "  --target <name>      cpu\n"
     "  --fast               mode fast instead of strict\n"
-    "  --quick              compile as an eager operation is compiled\n";
+    "  --quick              compile as an eager operation is compiled\n"
+    "  --check <what>       none, nan, bounds or all: what is looked for\n"
+    "  --without <passes>   leave out optional passes: names, with commas\n"
+    "  --bisect             find the first pass that changes a result's bits\n";
 
 int fail(const std::string &message) {
   fprintf(stderr, "etch-run: error: %s\n", message.c_str());
@@ -72,6 +77,12 @@ std::string parse(int argc, char **argv, Options &options) {
       {"--threads",
        [&](const std::string &v) { options.threads = atoi(v.c_str()); }},
       {"--mcpu", [&](const std::string &v) { options.compile.mcpu = v; }},
+      {"--without", [&](const std::string &v) { options.compile.without = v; }},
+      {"--check",
+       [&](const std::string &v) {
+         if (!parseCheck(v, options.compile.check))
+           wrong = "unknown check '" + v + "'; see --help";
+       }},
       {"--target",
        [&](const std::string &v) {
          if (v != "cpu")
@@ -81,6 +92,7 @@ std::string parse(int argc, char **argv, Options &options) {
   arguments.flags = {
       {"--print", [&] { options.print = true; }},
       {"--times", [&] { options.times = true; }},
+      {"--bisect", [&] { options.bisect = true; }},
       {"--fast", [&] { options.compile.mode = Mode::fast; }},
       {"--quick", [&] { options.compile.effort = Effort::quick; }},
   };
@@ -232,8 +244,14 @@ std::string run(const etch_module_t &module, const std::vector<Array> &args,
   etch_status_t status = module.run(&call);
   if (status == ETCH_OK)
     return {};
-  return std::string(etch_status_name(status)) + ": op " +
-         std::to_string(call.error.site) + ", value " +
+  std::string op = "op " + std::to_string(call.error.site);
+  if (status == ETCH_ERROR_VALUE)
+    return op + ": " + (call.error.backward ? "in its gradient, " : "") +
+           call.error.op + " gives " +
+           (call.error.values[0] != call.error.values[0] ? "NaN" : "infinity") +
+           " for element " + std::to_string(call.error.value) + " of " +
+           std::to_string(call.error.extent);
+  return std::string(etch_status_name(status)) + ": " + op + ", value " +
          std::to_string(call.error.value) + ", extent " +
          std::to_string(call.error.extent);
 }
@@ -254,6 +272,97 @@ void show(const Array &array, size_t i, bool values) {
   printf("\n");
 }
 
+void print(const std::vector<Diagnostic> &diagnostics) {
+  for (const Diagnostic &d : diagnostics)
+    fprintf(stderr, "%s: %s\n",
+            d.severity == Severity::error     ? "error"
+            : d.severity == Severity::warning ? "warning"
+                                              : "note",
+            d.message.c_str());
+}
+
+/// Fills in what the files did not give, and runs. `all` becomes the results in
+/// main's order: those that update arguments are found there.
+std::string runOnce(const Options &options, const etch_module_t &module,
+                    std::vector<Array> &all) {
+  std::string wrong;
+  std::vector<Array> args, results;
+  if (!readInputs(options, module, args, wrong))
+    return wrong;
+  while (!options.fill.empty() && args.size() < size_t(module.num_args) &&
+         hasKnownShape(module.args[args.size()]))
+    args.push_back(
+        arrayLike(module.args[args.size()], atof(options.fill.c_str())));
+  for (int32_t i = 0; i < module.num_results; ++i) {
+    if (!hasKnownShape(module.results[i]))
+      return "result " + std::to_string(i) +
+             " has extents known at run time only; write them into the "
+             "program";
+    results.push_back(arrayLike(module.results[i], 0));
+  }
+  if (wrong = run(module, args, results); !wrong.empty())
+    return wrong;
+  size_t next = 0, count = results.size();
+  for (int32_t i = 0; i < module.num_args; ++i)
+    count += module.args[i].update != ETCH_NO_UPDATE;
+  for (size_t i = 0; i < count; ++i) {
+    const Array *array = nullptr;
+    for (int32_t a = 0; a < module.num_args; ++a)
+      if (module.args[a].update == int32_t(i))
+        array = &args[size_t(a)];
+    if (!array && next < results.size())
+      array = &results[next++];
+    if (array)
+      all.push_back(*array);
+  }
+  return {};
+}
+
+/// Says which pass changes a result, and where first. Gives 1 if one does.
+int bisect(const Options &options, const std::string &text) {
+  std::vector<Array> last, before;
+  std::string wrong;
+  ChangingPass pass = findChangingPass([&](const std::string &without) {
+    CompileOptions compileOptions = options.compile;
+    compileOptions.without = without;
+    CompileResult compiled = compile(text, compileOptions);
+    before = std::move(last);
+    last.clear();
+    wrong = compiled ? runOnce(options, compiled.module->module(), last)
+                     : compiled.diagnostics.front().message;
+    std::string bytes = wrong;
+    for (const Array &array : last)
+      bytes.append(static_cast<const char *>(array.data.get()),
+                   size_t(array.size()) * etch_dtype_size(array.dtype));
+    return bytes;
+  });
+  if (pass.name.empty()) {
+    if (!wrong.empty())
+      return fail(wrong);
+    printf("no optional pass changes the results\n");
+    return 0;
+  }
+  printf("%s changes the results\n", pass.name.c_str());
+  for (size_t i = 0; i < last.size() && i < before.size(); ++i) {
+    size_t bytes = etch_dtype_size(last[i].dtype);
+    for (int64_t n = 0; n < last[i].size(); ++n) {
+      auto at = [&](const Array &array) {
+        return static_cast<const char *>(array.data.get()) + size_t(n) * bytes;
+      };
+      if (!memcmp(at(last[i]), at(before[i]), bytes))
+        continue;
+      printf("result_%zu, element %" PRId64 ": ", i, n);
+      printNumber(before[i], n);
+      printf(" without it, ");
+      printNumber(last[i], n);
+      printf(" with it\n");
+      return 1;
+    }
+  }
+  printf("with it: %s\n", wrong.c_str());
+  return 1;
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -270,13 +379,10 @@ int main(int argc, char **argv) {
   if (etch_set_num_threads(options.threads) != ETCH_OK)
     return fail(etch_last_error());
 
+  if (options.bisect)
+    return bisect(options, text);
   CompileResult compiled = compile(text, options.compile);
-  for (const Diagnostic &d : compiled.diagnostics)
-    fprintf(stderr, "%s: %s\n",
-            d.severity == Severity::error     ? "error"
-            : d.severity == Severity::warning ? "warning"
-                                              : "note",
-            d.message.c_str());
+  print(compiled.diagnostics);
   if (!compiled)
     return 1;
   if (options.times)
@@ -284,38 +390,9 @@ int main(int argc, char **argv) {
            compiled.origin == Origin::disk ? "loaded from disk" : "compiled",
            compiled.milliseconds);
 
-  const etch_module_t &module = compiled.module->module();
-  std::vector<Array> args, results, all;
-  if (!readInputs(options, module, args, wrong))
+  std::vector<Array> all;
+  if (wrong = runOnce(options, compiled.module->module(), all); !wrong.empty())
     return fail(wrong);
-  while (!options.fill.empty() && args.size() < size_t(module.num_args) &&
-         hasKnownShape(module.args[args.size()]))
-    args.push_back(
-        arrayLike(module.args[args.size()], atof(options.fill.c_str())));
-  for (int32_t i = 0; i < module.num_results; ++i) {
-    if (!hasKnownShape(module.results[i]))
-      return fail("result " + std::to_string(i) +
-                  " has extents known at run time only; write them into the "
-                  "program");
-    results.push_back(arrayLike(module.results[i], 0));
-  }
-  if (wrong = run(module, args, results); !wrong.empty())
-    return fail(wrong);
-
-  // Results in main's order: those that update arguments are found there.
-  size_t next = 0, count = results.size();
-  for (int32_t i = 0; i < module.num_args; ++i)
-    count += module.args[i].update != ETCH_NO_UPDATE;
-  for (size_t i = 0; i < count; ++i) {
-    const Array *array = nullptr;
-    for (int32_t a = 0; a < module.num_args; ++a)
-      if (module.args[a].update == int32_t(i))
-        array = &args[size_t(a)];
-    if (!array && next < results.size())
-      array = &results[next++];
-    if (array)
-      all.push_back(*array);
-  }
   if (!options.outputDir.empty()) {
     std::error_code ignored; // the write says what is wrong
     std::filesystem::create_directories(options.outputDir, ignored);

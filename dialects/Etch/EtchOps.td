@@ -474,6 +474,27 @@ def CondOp : Op<Etch_Dialect, "cond", [Pure, IsolatedFromAbove, SingleBlock]> {
   let hasRegionVerifier = 1;
 }
 
+def CheckOp : Op<Etch_Dialect, "check", [Pure, AllTypesMatch<["x", "y"]>]> {
+  let summary = "Its operand, looked at for NaN and infinity.";
+  let description = [{
+    x is what the op `what` computed from `inputs` (with `backward`: in the
+    gradient of the op at this location). The run fails if an element of x is
+    not finite although what it was computed from is: the inputs' elements at
+    that place if the op is pointwise, else all elements of all inputs.
+
+    With `most`, x is an int64 of shape () that is to lie in [0, most].
+  }];
+  let arguments = (ins Etch_Tensor:$x, Variadic<Etch_Tensor>:$inputs,
+                       StrAttr:$what, OptionalAttr<I64Attr>:$most,
+                       UnitAttr:$backward);
+  let results = (outs Etch_Tensor:$y);
+  let assemblyFormat = [{
+    $what $x (`from` $inputs^)? (`most` $most^)? (`backward` $backward^)?
+    attr-dict `:`
+    functional-type(operands, results)
+  }];
+}
+
 def YieldOp : Op<Etch_Dialect, "yield", [Pure, Terminator, ReturnLike,
                                          ParentOneOf<["CustomVjpOp", "LoopOp",
                                                       "CondOp"]>]> {

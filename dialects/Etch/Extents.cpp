@@ -119,6 +119,8 @@ std::optional<ExtentSource> etch::sourceOfExtent(Value result, int64_t axis) {
     unsigned i = llvm::cast<OpResult>(result).getResultNumber();
     return ExtentSource{custom.getOutputs()[i], axis};
   }
+  if (auto check = llvm::dyn_cast_or_null<CheckOp>(op))
+    return ExtentSource{check.getX(), axis};
   if (!op || !llvm::isa<DifferentiableOpInterface>(op))
     return std::nullopt;
   const OpInfo &info = infoOf(op);
@@ -130,6 +132,28 @@ std::optional<ExtentSource> etch::sourceOfExtent(Value result, int64_t axis) {
     return std::nullopt;
   auto before = llvm::count(shape.take_front(size_t(axis)), dynamic_extent);
   return ExtentSource{op->getOperand(unsigned(info.numOperands + before)), -1};
+}
+
+/// The first of the arguments' axes that are said to be equal.
+static ExtentSource firstEqual(ExtentSource source) {
+  auto argument = llvm::dyn_cast<BlockArgument>(source.value);
+  auto function = argument ? llvm::dyn_cast_or_null<func::FuncOp>(
+                                 argument.getOwner()->getParentOp())
+                           : func::FuncOp();
+  if (!function || source.axis < 0)
+    return source;
+  auto numbers = [&](unsigned i) -> ArrayRef<int64_t> {
+    auto attr = function.getArgAttrOfType<DenseI64ArrayAttr>(i, kExtentsAttr);
+    return attr ? attr.asArrayRef() : ArrayRef<int64_t>();
+  };
+  ArrayRef<int64_t> own = numbers(argument.getArgNumber());
+  if (size_t(source.axis) >= own.size() || own[size_t(source.axis)] < 0)
+    return source;
+  for (BlockArgument other : argument.getOwner()->getArguments())
+    for (auto [axis, number] : llvm::enumerate(numbers(other.getArgNumber())))
+      if (number == own[size_t(source.axis)])
+        return {other, int64_t(axis)};
+  return source;
 }
 
 ExtentSource ExtentResolver::resolve(Value value, int64_t axis) {
@@ -159,6 +183,8 @@ ExtentSource ExtentResolver::resolve(Value value, int64_t axis) {
       end = {dim.getSource(), *constant};
     }
   }
+  if (!way.empty() && way.back() == std::pair(end.value, end.axis))
+    end = firstEqual(end);
   for (auto &step : way)
     known[step] = end;
   return end;

@@ -107,12 +107,6 @@ int CompiledFunction::num_kernels() const {
 int CompiledFunction::num_launches() const {
   return impl->last("num_launches").module.module->num_launches;
 }
-ProgramMemory CompiledFunction::memory() const {
-  const Variant &v = impl->last("memory");
-  return {v.arena_bytes(), v.module.module->saved_bytes, v.state_bytes(),
-          v.result_bytes()};
-}
-
 std::string CompiledFunction::program() const {
   if (!impl->present)
     impl->last("program");
@@ -137,18 +131,14 @@ std::string Program::report() const {
        " bytes (thereof saved for backward " + std::to_string(m.saved_bytes) +
        "), states " + std::to_string(present->state_bytes()) +
        ", results of a call " + std::to_string(present->result_bytes()) + "\n";
-  char line[80];
-  std::snprintf(line, sizeof line, "last compilation: %.2f ms\n", milliseconds);
-  return s + line;
-}
-
-std::string Program::explain() const {
-  if (reasons.empty())
-    return "every call went as recorded at the first call of its signature\n";
-  std::string s;
-  for (const std::string &r : reasons)
-    s += r + "\n";
-  return s;
+  CompileTimes t = {trace_milliseconds, milliseconds,
+                    origin == driver::Origin::compiled ? "compiled"
+                    : origin == driver::Origin::disk   ? "disk"
+                                                       : "memory",
+                    {}};
+  for (const driver::PhaseTime &phase : phases)
+    t.phases.emplace_back(phase.name, phase.milliseconds);
+  return s + "last compilation: " + t.text();
 }
 
 void Program::dump(const std::string &dir) const {
@@ -174,133 +164,4 @@ void Program::dump(const std::string &dir) const {
             "site " + std::to_string(i) + ": " + describe(*v->trace, i) + "\n";
       write(name + ".lines", lines);
     }
-}
-
-//===----------------------------------------------------------------------===//
-// Compiled beside eager
-//===----------------------------------------------------------------------===//
-
-/// A copy of contents, for later comparison; null for none.
-static ValueRef snapshot(const Node *n) {
-  return n && n->value && n->value->storage ? dense_copy(*n->value)
-                                            : ValueRef();
-}
-
-static std::string compare_values(const std::string &what, const ValueRef &a,
-                                  const ValueRef &b) {
-  if (!a || !b)
-    return a.get() == b.get() ? ""
-                              : what + (a ? " is missing when compiled"
-                                          : " is there only when compiled");
-  if (a->type() != b->type())
-    return what + ": eager " + to_string(a->type()) + ", compiled " +
-           to_string(b->type());
-  size_t size = size_t(size_of(a->dtype));
-  const char *p = static_cast<const char *>(a->data),
-             *q = static_cast<const char *>(b->data);
-  for (int64_t i = 0; i < a->shape.elements(); ++i, p += size, q += size) {
-    if (std::memcmp(p, q, size) == 0)
-      continue;
-    auto number = [&](const char *at) {
-      switch (a->dtype) {
-      case f32:
-        return double(*reinterpret_cast<const float *>(at));
-      case f64:
-        return *reinterpret_cast<const double *>(at);
-      case i32:
-        return double(*reinterpret_cast<const int32_t *>(at));
-      case i64:
-        return double(*reinterpret_cast<const int64_t *>(at));
-      case boolean:
-        break;
-      }
-      return double(*at);
-    };
-    double x = number(p), y = number(q);
-    if (x != x && y != y)
-      continue; // NaNs are equal
-    char text[120];
-    std::snprintf(text, sizeof text,
-                  ": element %lld is %.17g eager, %.17g "
-                  "compiled",
-                  (long long)i, x, y);
-    return what + text;
-  }
-  return "";
-}
-
-namespace {
-/// The arrays that a call may change.
-struct Watched {
-  std::string name;
-  NodeRef node;
-  ValueRef before;
-  Variable grad_before;
-  ValueRef after, grad_after; ///< of the eager run
-};
-} // namespace
-
-CheckReport
-CompiledFunction::compare(std::span<const Variable *const> args,
-                          const std::function<void(Variables &)> &compiled,
-                          const std::function<void(Variables &)> &eager) {
-  if (recorder())
-    throw UserError("check: not inside of a compiled function");
-  std::vector<Watched> watched;
-  auto watch = [&](const std::string &name, Node *n) {
-    if (!n || !n->value->storage)
-      return;
-    for (const Watched &w : watched)
-      if (w.node.get() == n)
-        return;
-    watched.push_back({name, NodeRef(n), n->value, n->grad, {}, {}});
-  };
-  for (size_t i = 0; i < args.size(); ++i)
-    watch("argument " + std::to_string(i), args[i]->node());
-  // A recording tells which arrays are captured; deferred state is made.
-  impl->watch_captured = [&](const std::string &name, Node *n) {
-    watch(name.empty() ? "a captured array" : "'" + name + "'", n);
-  };
-  random::State stream = random::get_state();
-  auto put_back = [&] {
-    for (Watched &w : watched) {
-      w.node->value = w.before;
-      w.node->grad = w.grad_before;
-    }
-    random::set_state(stream);
-  };
-  Variables ignored, expected, got;
-  compiled(ignored);
-  impl->watch_captured = nullptr;
-  // The program may have written into the old memory: it has not, since
-  // `before` shares it.
-  put_back();
-  eager(expected);
-  std::vector<ValueRef> results;
-  for (const Variable &y : expected)
-    results.push_back(snapshot(y.node()));
-  for (Watched &w : watched) {
-    w.after = snapshot(w.node.get());
-    w.grad_after = snapshot(w.node->grad.node());
-  }
-  put_back();
-  compiled(got);
-  CheckReport report;
-  auto note = [&](const std::string &difference) {
-    if (report.difference.empty())
-      report.difference = difference;
-  };
-  if (got.size() != expected.size())
-    note("eager gives " + std::to_string(expected.size()) +
-         " results, compiled " + std::to_string(got.size()));
-  for (size_t i = 0; i < results.size() && i < got.size(); ++i)
-    note(compare_values("result " + std::to_string(i), results[i],
-                        snapshot(got[i].node())));
-  for (Watched &w : watched) {
-    note(compare_values("gradient of " + w.name, w.grad_after,
-                        snapshot(w.node->grad.node())));
-    note(compare_values("new contents of " + w.name, w.after,
-                        snapshot(w.node.get())));
-  }
-  return report;
 }

@@ -341,6 +341,8 @@ Variables Library::run(const Variables &inputs, SourceLocation l) {
   if (etch_status_t status = etch_check_call(&m, &call))
     fail("run", status, l);
   etch_status_t status = m.run(&call);
+  if (status == ETCH_ERROR_VALUE)
+    throw ValueError("run: " + explain_value(call.error, call.error.op), l);
   if (status == ETCH_ERROR_INDEX)
     throw ValueError("run: index " + std::to_string(call.error.value) +
                          " is out of range for extent " +

@@ -7,6 +7,7 @@
 #include "frontend/compile/Program.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 using namespace etch;
 using namespace etch::detail;
@@ -83,6 +84,7 @@ bool Program::begin(std::span<const Variable *const> args, bool trace) {
   replaying_pure = options.pure && !trace && !group.variants.empty() &&
                    pure_is_current(*group.variants.front());
   tracing = !replaying_pure;
+  began = std::chrono::steady_clock::now();
   if (tracing)
     open_trace();
   return replaying_pure;
@@ -156,30 +158,76 @@ void detail::throw_compile_error(
   }
   if (!any)
     message += "the program cannot be compiled";
+  if (message.find("internal error") != message.npos)
+    throw InternalError(message, where);
   throw CompileError(message, where);
+}
+
+/// With the lines of the sites, if somebody is going to look at dumps.
+static std::string text_for_compiler(const Variant &v) {
+  const char *folder = std::getenv("ETCH_DUMP");
+  if (!folder || !*folder)
+    return v.program.text;
+  std::string text = v.program.text;
+  for (size_t i = 0; i < v.trace->events.size(); ++i)
+    text += "// site " + std::to_string(i) + ": " + describe(*v.trace, i) + "\n";
+  return text;
 }
 
 driver::CompileOptions Program::driver_options() const {
   driver::CompileOptions o;
   o.mode =
       options.mode == Mode::fast ? driver::Mode::fast : driver::Mode::strict;
-  o.check = options.check == Check::values;
+  o.check = driver::Check(options.check);
   o.memoryBudget = options.memory_budget;
+  o.profile = options.profile;
+  o.debug = options.debug;
+  o.guard = options.guard_pages;
   return o;
 }
 
 void Program::compile_variant(Variant &v) {
+  v.checked = options.check != Check::none;
   for (auto &[text, module] : modules)
     if (text == v.program.text)
       return v.load(module);
-  CompiledModule m = module_compiler(v.program.text, driver_options());
+  CompiledModule m = module_compiler(text_for_compiler(v), driver_options());
   ++compiles;
   milliseconds = m.milliseconds;
+  phases = m.phases;
   origin = m.origin;
   if (!m.module)
     throw_compile_error(m.diagnostics, v);
   modules.emplace_back(v.program.text, m);
   v.load(std::move(m));
+  v.timed = options.profile;
+  if (options.guard_pages)
+    for (const BufferLife &b : plan().buffers)
+      if (b.offset >= 0)
+        v.guarded.emplace_back(b.offset, b.bytes);
+}
+
+/// Extents that the program need not fix: those of another call's program if
+/// this one's fit, so that the texts are the same.
+void Program::find_open_extents(Variant &v) const {
+  // Plans for a budget, or of guarded pages, are made of numbers.
+  if (!options.dynamic || options.memory_budget || options.guard_pages)
+    return;
+  const Trace *twin = nullptr;
+  for (const auto &group : groups)
+    for (const auto &w : group->variants) {
+      if (!w->open || !same_operations(*w->trace, *v.trace))
+        continue;
+      if (has_extents(*w->open, *v.trace)) {
+        v.open = w->open;
+        return;
+      }
+      if (!twin)
+        twin = w->trace.get();
+    }
+  v.open = detail::find_open_extents(*v.trace, twin);
+  if (twin && !has_extents(*v.open, *twin))
+    v.open = nullptr; // nothing is gained by what fits one call only
 }
 
 /// The variant of the trace that this call went through.
@@ -203,6 +251,7 @@ Variant &Program::settle() {
       group.variants.clear();
     auto v = std::make_unique<Variant>(nullptr);
     v->trace = tracer.share_new();
+    v->debug_lines = options.debug;
     group.variants.insert(group.variants.begin(), std::move(v));
   } else {
     auto found = std::find_if(
@@ -214,7 +263,11 @@ Variant &Program::settle() {
   Variant &v = *group.variants.front();
   // A program is good for whatever part of its results lives on.
   if (v.program.text.empty()) {
+    find_open_extents(v);
     v.plan(slots, *this);
+    std::chrono::duration<double, std::milli> ms =
+        std::chrono::steady_clock::now() - began;
+    trace_milliseconds = ms.count();
   } else if (!v.covers(slots)) {
     std::vector<int32_t> all;
     std::set_union(slots.begin(), slots.end(), v.exits.slots.begin(),
@@ -280,7 +333,7 @@ void Program::finish(bool run, bool compile) {
     if (watch_captured)
       for (size_t i = 0; i < v.trace->values.size(); ++i)
         if (v.trace->values[i].source == Source::captured)
-          watch_captured(v.names[i], find(int32_t(i)));
+          watch_captured(int32_t(i), v.names[i], find(int32_t(i)));
     if (options.pure)
       remember_pure(v);
     if (run) {

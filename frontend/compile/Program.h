@@ -12,6 +12,7 @@
 #include "frontend/compile/Variant.h"
 
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -54,10 +55,13 @@ public:
                       const Location &where);
   Node *find(int32_t slot) const override;
 
+  driver::CompileOptions driver_options() const;
   /// The variant of the last call; UserError before there is one.
   const Variant &last(const char *what) const;
   std::string report() const;
   std::string explain() const;
+  MemoryPlan plan() const;
+  Profile profile() const;
   void dump(const std::string &dir) const;
 
   const void *skeleton() const {
@@ -69,22 +73,24 @@ public:
 
   const CompileOptions options;
   int compiles = 0, traces = 0, hits = 0, runs = 0;
-  double milliseconds = 0;
+  double milliseconds = 0, trace_milliseconds = 0;
+  std::vector<driver::PhaseTime> phases; ///< of the last compilation
   driver::Origin origin = driver::Origin::memory;
   Variant *present = nullptr;
   /// Told of the captured arrays of each call.
-  std::function<void(const std::string &, Node *)> watch_captured;
+  std::function<void(int32_t slot, const std::string &, Node *)>
+      watch_captured;
 
 private:
   void open_trace();
   void finish_pure();
   Variant &settle();
+  void find_open_extents(Variant &v) const;
   void compile_variant(Variant &v);
   void materialize(Variant &v);
   void remember_pure(Variant &v);
   void close();
   bool pure_is_current(const Variant &v) const;
-  driver::CompileOptions driver_options() const;
 
   std::mutex mutex; ///< one call at a time
   std::atomic<std::thread::id> owner{};
@@ -102,6 +108,7 @@ private:
   std::vector<std::pair<int32_t, int32_t>> call_gradients;
   Variables pure_results;
   bool tracing = false, replaying_pure = false;
+  std::chrono::steady_clock::time_point began;
 };
 
 /// The error of a failed compilation, at the line of the operation that it

@@ -466,15 +466,25 @@ void Tracer::host_array(const Variable &, const Location &) {
   // captured array.
 }
 
+/// "'x' of float64 (2, 3)": what a message calls an array.
+static std::string described(const Variable &x) {
+  return (x.name().empty() ? "a Variable" : "'" + x.name() + "'") + " of " +
+         to_string(x.type());
+}
+
 void Tracer::host_read(const Variable &x, const char *what,
                        const Location &where) {
-  std::string name = x.name().empty() ? "a Variable" : "'" + x.name() + "'";
+  // An `if` does not say where it stands; what it asks for does.
+  Location line = where;
+  int32_t slot = slot_of(x);
+  if (!line && slot >= 0 && t->values[size_t(slot)].event >= 0)
+    line = t->events[size_t(t->values[size_t(slot)].event)].where;
   throw TraceError(
-      std::string(what) + ": " + name +
+      std::string(what) + ": " + described(x) +
           " has no contents while its function is being compiled; compute with "
           "operations (where, cond, while_loop), or read it outside of the "
           "compiled function",
-      where);
+      line);
 }
 
 void Tracer::host_write(const Variable &x, const Location &where) {
@@ -484,9 +494,10 @@ void Tracer::host_write(const Variable &x, const Location &where) {
   for (int32_t slot : t->captured)
     read |= t->nodes[size_t(slot)].get() == x.node();
   if (read)
-    throw TraceError("span: writing into an array that an operation of the "
-                     "function being compiled has read; assign() to it, or "
-                     "write before the first use",
+    throw TraceError("span: writing into " + described(x) +
+                         ", which an operation of the function being compiled "
+                         "has read; assign() to it, or write before the first "
+                         "use",
                      where);
 }
 

@@ -9,7 +9,9 @@
 #include "etch/host.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <sys/mman.h>
 
 using namespace etch;
 using namespace etch::detail;
@@ -19,7 +21,7 @@ static CompiledModule compile_with_driver(const std::string &text,
   driver::CompileResult r = driver::compile(text, o);
   const etch_module_t *module = r.module ? &r.module->module() : nullptr;
   return {std::move(r.module), module, r.origin, r.milliseconds,
-          std::move(r.diagnostics)};
+          std::move(r.diagnostics), std::move(r.phases)};
 }
 
 ModuleCompiler detail::module_compiler = compile_with_driver;
@@ -46,7 +48,10 @@ void Variant::plan(std::vector<int32_t> slots, const NodeFinder &nodes) {
         v.source == Source::result && is_floating(v.type.dtype) &&
         trace->events[size_t(v.event)].kind != Event::Kind::assign &&
         !(v.flags & (Node::constant | Node::untracked | Node::unchained));
-  program = print_program(*trace, exits, names);
+  TextOptions text_options;
+  text_options.open = open.get();
+  text_options.debug_lines = debug_lines;
+  program = print_program(*trace, exits, names, text_options);
   module = {};
 }
 
@@ -220,6 +225,48 @@ const ValueRef &Variant::bind(const Argument &arg, const NodeFinder &nodes) {
   return temporaries.back();
 }
 
+/// Where buffers have pages of their own, no others can be touched.
+StorageRef Variant::make_arena(uint64_t bytes) const {
+  if (guarded.empty())
+    return allocate(bytes);
+  struct Pages {
+    void *data;
+    size_t bytes;
+  };
+  constexpr int64_t page = 4096;
+  auto size = (int64_t(bytes) + 2 * page - 1) / page * page;
+  void *data = mmap(nullptr, size_t(size), PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (data == MAP_FAILED)
+    throw RuntimeError("no memory for an arena of " + std::to_string(size) +
+                       " bytes");
+  // Behind what is planned comes scratch memory, then the last page.
+  int64_t first = timed ? driver::ProfileLayout::bytes : 0, planned = first;
+  for (auto [offset, count] : guarded)
+    planned = std::max(
+        planned, (first + offset + count + page - 1) / page * page + page);
+  std::vector<bool> open(size_t(size / page), false);
+  auto allow = [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin / page; i * page < end; ++i)
+      open[size_t(i)] = true;
+  };
+  allow(0, first);
+  for (auto [offset, count] : guarded)
+    allow(first + offset, first + offset + count);
+  allow(planned, int64_t(bytes));
+  for (size_t i = 0; i < open.size(); ++i)
+    if (!open[i])
+      mprotect(static_cast<char *>(data) + int64_t(i) * page, page, PROT_NONE);
+  return borrow(
+      data, bytes,
+      [](void *context) {
+        auto *pages = static_cast<Pages *>(context);
+        munmap(pages->data, pages->bytes);
+        delete pages;
+      },
+      new Pages{data, size_t(size)});
+}
+
 void Variant::run(const NodeFinder &nodes) {
   Trace &t = *trace;
   if (!exits.updates.empty())
@@ -233,13 +280,19 @@ void Variant::run(const NodeFinder &nodes) {
     if (u.way == Update::Way::leaf)
       shared[size_t(u.slot)] = nodes.find(u.value)->value;
 
+  std::vector<std::pair<Node *, ValueRef>> before;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const Argument &arg = arguments[i];
     if (arg.kind == Argument::Kind::literal)
       store_scalar(&literal_words[i], t.values[size_t(arg.value)].type.dtype,
                    t.literals[size_t(arg.value)]);
-    else
+    else {
+      // Held here, contents are copied before they are updated.
+      if (checked && arg.kind == Argument::Kind::update)
+        if (Node *n = nodes.find(arg.value))
+          before.emplace_back(n, n->value);
       arg_tensors[i].data = bind(arg, nodes)->data;
+    }
   }
   for (size_t i = 0; i < results.size(); ++i) {
     const TensorType &type = t.values[size_t(exits.results[i])].type;
@@ -255,27 +308,25 @@ void Variant::run(const NodeFinder &nodes) {
   call.host = serial ? etch_serial_host() : etch_default_host();
   if (uint64_t bytes = module.module->arena_bytes(&call)) {
     if (!arena || arena->bytes < bytes)
-      arena = {}, arena = allocate(bytes);
+      arena = {}, arena = make_arena(bytes);
     call.arena = arena->data;
     call.arena_bytes = arena->bytes;
   }
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point start;
+  if (timed) {
+    std::memset(arena->data, 0, 8 * driver::ProfileLayout::log);
+    start = Clock::now();
+  }
   etch_status_t status = module.module->run(&call);
+  if (timed)
+    collect_times(std::chrono::duration<double>(Clock::now() - start).count());
   temporaries.clear();
   if (status != ETCH_OK) {
     clear_results();
-    Location where = location_of(call.error.site);
-    std::string op;
-    if (call.error.site >= 0 && size_t(call.error.site) < t.events.size()) {
-      const Event &e = t.events[size_t(call.error.site)];
-      op = e.kind == Event::Kind::operation ? opInfo(e.op).name : "backward";
-      op += ": ";
-    }
-    if (status == ETCH_ERROR_INDEX)
-      throw ValueError(op + "index " + std::to_string(call.error.value) +
-                           " is out of range for extent " +
-                           std::to_string(call.error.extent),
-                       where);
-    throw RuntimeError(op + etch_status_name(status), where);
+    for (auto &[node, contents] : before)
+      node->value = contents;
+    fail(status, call.error);
   }
   for (const Update &u : exits.updates) {
     Node *n = u.way == Update::Way::in_place ? nullptr : nodes.find(u.slot);

@@ -6,6 +6,7 @@
 #define ETCH_COMPILE_VARIANT_H
 
 #include "compiler/Driver/Client/Client.h"
+#include "frontend/compile/OpenExtents.h"
 #include "frontend/compile/Tracer.h"
 
 namespace etch::detail {
@@ -17,11 +18,15 @@ struct CompiledModule {
   driver::Origin origin = driver::Origin::memory;
   double milliseconds = 0;
   std::vector<driver::Diagnostic> diagnostics;
+  std::vector<driver::PhaseTime> phases = {};
 };
 using ModuleCompiler = CompiledModule (*)(const std::string &text,
                                           const driver::CompileOptions &);
 /// The driver's client; tests put another function in its place.
 extern ModuleCompiler module_compiler;
+
+/// "log gives nan for element (0, 2), …": `asked` is what the user called.
+std::string explain_value(const etch_error_t &error, const std::string &asked);
 
 /// Finds the Node of an argument or captured array.
 class NodeFinder {
@@ -49,14 +54,36 @@ public:
   ValueRef contents_of(int32_t slot) const;
   /// Forgets the results of the run.
   void clear_results();
+  bool is_serial() const { return serial; }
 
   Location location_of(int64_t site) const;
   uint64_t arena_bytes() const;
   uint64_t state_bytes() const;
   uint64_t result_bytes() const;
 
+  /// What the launches of a profiled program took, of all runs.
+  struct Times {
+    struct Launch {
+      int64_t runs = 0;
+      double ticks = 0;
+    };
+    int64_t runs = 0, start = 0;
+    double seconds = 0, ticks = 0;
+    std::vector<Launch> launches; ///< by number
+    std::vector<int64_t> log;     ///< of the last run, see ProfileLayout
+  };
+  Times times;
+  bool timed = false;
+  bool debug_lines = false; ///< in the program's text
+  /// The program has checks: when it fails, what it updates stays as it was.
+  bool checked = false;
+  /// Offset and bytes of what may be touched in an arena with guarded pages.
+  std::vector<std::pair<int64_t, int64_t>> guarded;
+
   std::unique_ptr<Trace> trace;
   Exits exits;
+  /// What its program leaves open; null: no extents.
+  std::shared_ptr<const OpenExtents> open;
   std::vector<std::string> names; ///< by value
   ProgramText program;
   CompiledModule module;
@@ -84,6 +111,9 @@ private:
     int32_t value, event;
     int64_t extent;
   };
+  StorageRef make_arena(uint64_t bytes) const;
+  void collect_times(double seconds);
+  [[noreturn]] void fail(etch_status_t status, const etch_error_t &error) const;
   void find_index_checks();
   void check_indices(const NodeFinder &nodes) const;
   const ValueRef &bind(const Argument &arg, const NodeFinder &nodes);

@@ -123,10 +123,13 @@ const ValueRef &detail::contents(const Variable &x, const char *what,
   if (!v->storage) {
     if (Recorder *r = thread_state().recorder)
       r->host_read(x, what, where.in_user_code());
-    throw ValueError(std::string(what) +
-                         ": the contents are not there: this Variable is a "
-                         "value of a compiled function, or was released",
-                     where);
+    throw ValueError(
+        std::string(what) + ": the contents of " +
+            (x.name().empty() ? "a Variable" : "'" + x.name() + "'") + " of " +
+            to_string(v->type()) +
+            " are not there: it is a value of a compiled "
+            "function, or was released",
+        where);
   }
   return v;
 }

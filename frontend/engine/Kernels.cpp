@@ -42,7 +42,9 @@ struct KeyHash {
   std::string message = std::string(op.name) + ": ";
   for (const driver::Diagnostic &d : result.diagnostics)
     if (d.severity == driver::Severity::error)
-      throw CompileError(message + d.message, where);
+      d.message.starts_with("internal error")
+          ? throw InternalError(message + d.message, where)
+          : throw CompileError(message + d.message, where);
   throw CompileError(message + "it cannot be compiled", where);
 }
 

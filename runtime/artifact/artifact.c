@@ -208,6 +208,17 @@ static etch_status_t run_held(etch_artifact_t *self,
                      "%d of the program)",
                      (long long)call.error.value, (long long)call.error.extent,
                      (int)call.error.site);
+  else if (status == ETCH_ERROR_VALUE)
+    etch_message_set(message, status,
+                     "%s%s gives %s for element %lld of %lld (operation %d of "
+                     "the program)",
+                     call.error.backward ? "in a gradient, " : "",
+                     call.error.op,
+                     call.error.values[0] != call.error.values[0]
+                         ? "NaN"
+                         : "an infinite value",
+                     (long long)call.error.value, (long long)call.error.extent,
+                     (int)call.error.site);
   else if (status != ETCH_OK)
     etch_message_set(message, status,
                      "the program failed with status %d (operation %d, value "

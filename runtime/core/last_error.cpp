@@ -42,6 +42,8 @@ const char *etch_status_name(etch_status_t status) {
     return "input or output failed";
   case ETCH_ERROR_FORMAT:
     return "malformed file";
+  case ETCH_ERROR_VALUE:
+    return "NaN or infinity";
   }
   return "unknown status";
 }

@@ -46,8 +46,12 @@ Key programKey(std::string_view text, const CompileOptions &options) {
   std::string name;
   for (const std::string &part :
        {std::to_string(uint32_t(options.mode)),
-        std::to_string(uint32_t(options.effort)), std::to_string(options.check),
-        std::to_string(options.memoryBudget), options.mcpu, options.name})
+        std::to_string(uint32_t(options.effort)),
+        std::to_string(uint32_t(options.check)), options.without,
+        std::to_string(options.memoryBudget),
+        std::to_string(options.profile + 2 * options.debug +
+                       4 * options.guard),
+        options.mcpu, options.name})
     name.append(part).push_back('\0');
   return hashText(name.append(text));
 }
@@ -110,6 +114,7 @@ CompileResult Client::compile(std::string_view text,
       ++counters.memoryHits;
       result.origin = Origin::memory;
       result.diagnostics.clear();
+      result.phases.clear();
     }
     result.milliseconds = millisecondsSince(start);
     return result;
@@ -152,6 +157,7 @@ CompileResult Client::make(std::string_view text, const CompileOptions &options,
   CompilerOutput output(text, options, program.low);
   result.origin = Origin::compiled;
   result.diagnostics = output.diagnostics();
+  result.phases = output.phases();
   if (!output.ok())
     return result;
   if (!compilerWanted)
@@ -259,6 +265,18 @@ ExportResult exportLibrary(std::string_view programText,
                         programKey(programText, options).low, libraryPath,
                         headerPath);
   return {output.ok(), output.diagnostics()};
+}
+
+DescribeResult describe(std::string_view programText,
+                        const CompileOptions &options,
+                        const std::vector<int64_t> &extents) {
+  CompilerOutput output(CompilerOutput::Describe(), programText, options,
+                        extents);
+  DescribeResult result{output.ok(), {}, output.diagnostics()};
+  if (output.bytes())
+    result.text.assign(static_cast<const char *>(output.bytes()),
+                       output.size());
+  return result;
 }
 
 CacheStatistics cacheStatistics() { return Client::instance().statistics(); }

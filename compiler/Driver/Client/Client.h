@@ -50,6 +50,13 @@ private:
 
 enum class Origin { memory, disk, compiled };
 
+/// How long a part of a compilation took: a phase, or `translate`, `optimise`,
+/// `emit` (LLVM) and `link`.
+struct PhaseTime {
+  std::string name;
+  double milliseconds = 0;
+};
+
 /// What compile() gives. On failure `module` is null and `diagnostics` holds at
 /// least one error.
 struct CompileResult {
@@ -57,6 +64,7 @@ struct CompileResult {
   Origin origin = Origin::memory;
   double milliseconds = 0; ///< of this call, waiting for other threads included
   std::vector<Diagnostic> diagnostics;
+  std::vector<PhaseTime> phases; ///< empty unless compiled by this call
 
   explicit operator bool() const { return module != nullptr; }
 };
@@ -89,6 +97,35 @@ ExportResult exportLibrary(std::string_view programText,
                            const CompileOptions &options,
                            const std::string &libraryPath,
                            const std::string &headerPath);
+
+/// What describe() gives: lines of words, see compiler/Driver/Describe.h.
+struct DescribeResult {
+  bool ok = false;
+  std::string text;
+  std::vector<Diagnostic> diagnostics;
+};
+
+/// Plans a program without making code: what lives where and when, and what is
+/// launched. Nothing is cached.
+/// `extents` are those of all arguments, axis after axis: what is symbolic is as
+/// large as they make it.
+DescribeResult describe(std::string_view programText,
+                        const CompileOptions &options,
+                        const std::vector<int64_t> &extents);
+
+/// Where a program that was compiled with `profile` leaves its times: 64-bit
+/// words at the start of the arena, which the caller clears before a run. All
+/// times are counts of the processor's clock.
+struct ProfileLayout {
+  static constexpr int64_t capacity = 1 << 15; ///< of the log
+  // Words: entries logged, begin and end of the run, 5 unused; then the log.
+  static constexpr int64_t logged = 0, begin = 1, end = 2, log = 8;
+  // An entry is the launch's number, its begin and its end.
+  static constexpr int64_t entryWords = 3;
+  /// Whole pages; what is planned follows.
+  static constexpr int64_t bytes =
+      (8 * (log + entryWords * capacity) + 4095) / 4096 * 4096;
+};
 
 /// This process's counters since its start.
 CacheStatistics cacheStatistics();

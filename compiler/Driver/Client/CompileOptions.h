@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace etch::driver {
 
@@ -21,11 +22,38 @@ enum class Mode : uint32_t { strict = 0, fast = 1 };
 /// How much time the compiler may take. `quick` is for one-op eager programs.
 enum class Effort : uint32_t { quick = 0, full = 1 };
 
+/// What a program looks for while it runs. `nan`: values that are not finite
+/// although those from which they are computed are. `bounds`: starts of slices
+/// that do not fit, loops cut short. Both cost time.
+enum class Check : uint32_t { none = 0, nan = 1, bounds = 2, all = 3 };
+
+/// "none", "nan", "bounds" or "all".
+inline bool parseCheck(std::string_view name, Check &check) {
+  constexpr std::string_view names[] = {"none", "nan", "bounds", "all"};
+  for (uint32_t i = 0; i < 4; ++i)
+    if (name == names[i]) {
+      check = Check(i);
+      return true;
+    }
+  return false;
+}
+
 struct CompileOptions {
   Mode mode = Mode::strict;
   Effort effort = Effort::full;
-  /// Adds run-time checks of values (NaN, infinities) that cost time.
-  bool check = false;
+  /// Run-time checks that are compiled in.
+  Check check = Check::none;
+  /// Optional passes that are left out, for a search of the one that changes a
+  /// result: names, with commas between them (see etch::optionalPasses).
+  std::string without;
+  /// Each launch is timed; the times lie at the start of the arena (see
+  /// driver::ProfileLayout).
+  bool profile = false;
+  /// Debug information for the lines that the program's locations name.
+  bool debug = false;
+  /// Every buffer ends at the end of a page of its own, with an unused page
+  /// behind it: for tests that protect those.
+  bool guard = false;
   /// Bytes that the arena may take; 0 is no limit.
   int64_t memoryBudget = 0;
   /// "native", or a processor's name as in LLVM ("x86-64-v3", "znver4").

@@ -56,6 +56,7 @@ std::string findLibrary() {
 struct Library {
   etch_compiler_compile_fn compile = nullptr;
   etch_compiler_export_fn exportFiles = nullptr;
+  etch_compiler_describe_fn describe = nullptr;
   etch_compiler_release_fn release = nullptr;
   std::string error;
 
@@ -83,9 +84,11 @@ struct Library {
         dlsym(handle, "etch_compiler_compile"));
     exportFiles = reinterpret_cast<etch_compiler_export_fn>(
         dlsym(handle, "etch_compiler_export"));
+    describe = reinterpret_cast<etch_compiler_describe_fn>(
+        dlsym(handle, "etch_compiler_describe"));
     release = reinterpret_cast<etch_compiler_release_fn>(
         dlsym(handle, "etch_compiler_release"));
-    if (!compile || !exportFiles || !release)
+    if (!compile || !exportFiles || !describe || !release)
       error = "the compiler '" + path + "' lacks an entry point";
   }
 };
@@ -100,11 +103,15 @@ etch_compile_options_t toAbi(const CompileOptions &options, uint64_t hash) {
   out.struct_size = sizeof(out);
   out.mode = uint32_t(options.mode);
   out.effort = uint32_t(options.effort);
-  out.check = options.check;
+  out.check = uint32_t(options.check);
+  out.without = options.without.c_str();
   out.memory_budget = options.memoryBudget;
   out.mcpu = options.mcpu.c_str();
   out.name = options.name.c_str();
   out.program_hash = hash;
+  out.profile = options.profile;
+  out.debug = options.debug;
+  out.guard = options.guard;
   return out;
 }
 
@@ -183,6 +190,27 @@ CompilerOutput::CompilerOutput(std::string_view text,
   collect(compiler.exportFiles(
       text.data(), text.size(), &abi, libraryPath.c_str(),
       headerPath.empty() ? nullptr : headerPath.c_str(), &result));
+}
+
+CompilerOutput::CompilerOutput(Describe, std::string_view text,
+                               const CompileOptions &options,
+                               const std::vector<int64_t> &extents) {
+  const Library &compiler = library();
+  if (!compiler.error.empty()) {
+    messages.push_back({Severity::error, -1, compiler.error});
+    return;
+  }
+  etch_compile_options_t abi = toAbi(options, 0);
+  abi.extents = extents.data();
+  abi.num_extents = extents.size();
+  collect(compiler.describe(text.data(), text.size(), &abi, &result));
+}
+
+std::vector<PhaseTime> CompilerOutput::phases() const {
+  std::vector<PhaseTime> times;
+  for (uint64_t i = 0; i < result.num_phases; ++i)
+    times.push_back({result.phases[i].name, result.phases[i].milliseconds});
+  return times;
 }
 
 void CompilerOutput::collect(int status) {

@@ -26,10 +26,15 @@ public:
   CompilerOutput(std::string_view text, const CompileOptions &options,
                  uint64_t programHash, const std::string &libraryPath,
                  const std::string &headerPath);
+  /// Describes: bytes() is a text.
+  struct Describe {};
+  CompilerOutput(Describe, std::string_view text, const CompileOptions &options,
+                 const std::vector<int64_t> &extents);
   CompilerOutput(const CompilerOutput &) = delete;
   CompilerOutput &operator=(const CompilerOutput &) = delete;
   ~CompilerOutput();
 
+  std::vector<PhaseTime> phases() const;
   bool ok() const { return succeeded; }
   const void *bytes() const { return result.library; }
   size_t size() const { return size_t(result.library_bytes); }

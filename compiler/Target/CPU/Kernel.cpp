@@ -45,11 +45,16 @@ Value Kernel::scratch() {
 }
 
 void Kernel::reportIndex(Value value, Value extent) {
+  report(ETCH_ERROR_INDEX, value, extent, [](Value) {});
+}
+
+void Kernel::report(int32_t status, Value value, Value extent,
+                    function_ref<void(Value)> more) {
   canFail = true;
   Value error = e.loadRaw(e.ptrType(),
                           e.atByte(closure, int64_t(8 * kErrorSlot)), 8);
   Value none = e.constant(e.getI32IntegerAttr(ETCH_OK));
-  Value code = e.constant(e.getI32IntegerAttr(ETCH_ERROR_INDEX));
+  Value code = e.constant(e.getI32IntegerAttr(status));
   auto exchange = e.make<LLVM::AtomicCmpXchgOp>(
       error, none, code, LLVM::AtomicOrdering::acq_rel,
       LLVM::AtomicOrdering::monotonic);
@@ -61,17 +66,32 @@ void Kernel::reportIndex(Value value, Value extent) {
                e.atByte(error, offsetof(etch_error_t, site)), 4);
     e.storeRaw(value, e.atByte(error, offsetof(etch_error_t, value)), 8);
     e.storeRaw(extent, e.atByte(error, offsetof(etch_error_t, extent)), 8);
+    more(error);
   });
 }
 
 LogicalResult Kernel::emit() {
+  bool isProduct = false;
   e.setInsertionPoint(source);
   Type i64 = e.getI64Type(), ptr = e.ptrType();
   auto type = LLVM::LLVMFunctionType::get(
       LLVM::LLVMVoidType::get(e.getContext()), {ptr, i64, i64, e.getI32Type()});
-  StringAttr name = source.getSymNameAttr();
-  source.setSymName(("description." + name.getValue()).str());
-  function = e.make<LLVM::LLVMFuncOp>(name.getValue(), type,
+  std::string name = source.getSymName().str();
+  source.setSymName("description." + name);
+  // All that is not code of a single op belongs to the one that the kernel is
+  // about: its last, or its only one that is not pointwise.
+  for (Operation &op : source.getBody().front().without_terminator()) {
+    auto known = dyn_cast<DifferentiableOpInterface>(op);
+    if (!known || isa<ConstantOp>(op))
+      continue;
+    if (options.descriptiveNames && name.size() < 60)
+      name += "." + op.getName().stripDialect().str();
+    bool isView = known.getInfo().kind == OpKind::view;
+    if (!isView && (!isProduct || !isa<PointwiseOpInterface>(op)))
+      e.loc = op.getLoc();
+    isProduct |= !isView && !isa<PointwiseOpInterface>(op);
+  }
+  function = e.make<LLVM::LLVMFuncOp>(name, type,
                                       LLVM::Linkage::Internal);
   std::string bits = std::to_string(options.vectorBits);
   function.setPassthroughAttr(e.getArrayAttr(
@@ -91,6 +111,8 @@ LogicalResult Kernel::emit() {
 
   auto emitKind = emitPointwise;
   for (Operation &op : source.getBody().front()) {
+    if (isa<CheckOp>(op))
+      emitKind = emitCheck;
     auto known = dyn_cast<DifferentiableOpInterface>(op);
     if (!known)
       continue;

@@ -72,6 +72,9 @@ public:
   mlir::Value scratch();
   /// Reports `value` outside of `extent`; the first report of a call stays.
   void reportIndex(mlir::Value value, mlir::Value extent);
+  /// The same with any code (etch_status_t); `more` writes into the error.
+  void report(int32_t code, mlir::Value value, mlir::Value extent,
+              llvm::function_ref<void(mlir::Value error)> more);
 };
 
 /// One for each kind of kernel (see the pass `fuse`).
@@ -83,6 +86,7 @@ llvm::LogicalResult emitConvolution(Kernel &k);
 llvm::LogicalResult emitWindow(Kernel &k);
 llvm::LogicalResult emitIndexed(Kernel &k);
 llvm::LogicalResult emitScan(Kernel &k);
+llvm::LogicalResult emitCheck(Kernel &k);
 
 } // namespace etch::cpu
 

@@ -23,6 +23,7 @@
 #ifndef ETCH_COMPILE_H
 #define ETCH_COMPILE_H
 
+#include "etch/compile_options.h"
 #include "etch/compiled_call.h"
 
 #include <array>
@@ -30,26 +31,17 @@
 
 namespace etch {
 
-/// `strict` gives the bits of eager mode. `fast` may contract and reassociate
-/// within a bound.
-enum class Mode : uint8_t { strict, fast };
-/// `values` looks for NaN and infinity after each kernel.
-enum class Check : uint8_t { none, values };
-
-struct CompileOptions {
-  Device device = cpu();
-  Mode mode = Mode::strict;
-  /// The function has no effect and depends on nothing but its arguments and
-  /// the contents of captured arrays: it is run once per signature only.
-  bool pure = false;
-  int64_t memory_budget = 0; ///< bytes of the arena; 0: no limit
-  Check check = Check::none;
-  bool dynamic = true; ///< reserved: programs are compiled for their extents
-};
-
 /// What check() found.
 struct CheckReport {
-  std::string difference; ///< "" when all bits agree
+  /// What differs, in lines to read; "" when all bits agree.
+  std::string difference;
+  // Where it began, when there is a difference:
+  std::string op;       ///< "mul", "gradient of mul"; "" when not found
+  Location where;       ///< its line
+  int64_t element = -1; ///< the first that differs; -1: unknown
+  double eager = 0, compiled = 0;
+  std::string detail; ///< "element (0, 2) is 1.5 eager, 1.25 compiled"
+  std::string pass;   ///< of the compiler, that changes the results; or ""
   explicit operator bool() const { return difference.empty(); }
 };
 
@@ -68,10 +60,17 @@ public:
   int num_launches() const; ///< kernel launches per call
   uint64_t arena_bytes() const { return memory().arena; }
   uint64_t saved_bytes() const { return memory().saved; }
+  /// Lists every buffer, draws when each is alive (see report.h).
   ProgramMemory memory() const;
+  CompileTimes times() const;
+  /// Its launches; their times with CompileOptions::profile.
+  Profile profile() const;
+  void reset_profile();
   std::string program() const; ///< its text
   std::string report() const;  ///< the figures above, to read
-  std::string explain() const; ///< why calls were recorded again
+  /// What was fused into what, what it moves and computes, how long it took,
+  /// and why calls were recorded again.
+  std::string explain() const;
   /// Writes each program to <dir>/program<N>.mlir with the table of its lines
   /// beside it. IOError.
   void dump(const std::string &dir) const;
@@ -82,6 +81,7 @@ protected:
   CheckReport compare(std::span<const Variable *const> args,
                       const std::function<void(Variables &)> &compiled,
                       const std::function<void(Variables &)> &eager);
+  MemoryPlan plan_of_last() const;
   std::shared_ptr<detail::Program> impl;
 };
 
@@ -97,6 +97,11 @@ public:
   /// Compiles for arguments of these types without running anything.
   template <class... A> void build(const A &...args) {
     call(detail::CompiledCall::Purpose::build, args...);
+  }
+  /// Plans memory for arguments of these types without making code.
+  template <class... A> MemoryPlan plan(const A &...args) {
+    call(detail::CompiledCall::Purpose::trace, args...);
+    return plan_of_last();
   }
   /// Runs the function eagerly, puts all arrays back, runs it compiled, and
   /// compares results, gradients and states bit by bit. Host effects of the

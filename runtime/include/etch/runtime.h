@@ -25,7 +25,7 @@ extern "C" {
 
 /* Changes when a struct below changes meaning or layout. A host asks a module
    for the version that it was built with; the module answers NULL to others. */
-#define ETCH_ABI_VERSION 1u
+#define ETCH_ABI_VERSION 2u
 
 /* Element types. The numbers are stored in files: never reuse one. */
 typedef enum etch_dtype {
@@ -44,7 +44,8 @@ typedef enum etch_status {
   ETCH_ERROR_INDEX = 4,    /* an index is out of range: see etch_error_t */
   ETCH_ERROR_BUSY = 5,     /* another run uses the same state */
   ETCH_ERROR_IO = 6,       /* a file cannot be read or written */
-  ETCH_ERROR_FORMAT = 7    /* a state file is corrupt or of another program */
+  ETCH_ERROR_FORMAT = 7,   /* a state file is corrupt or of another program */
+  ETCH_ERROR_VALUE = 8     /* NaN or infinity: of modules with checks */
 } etch_status_t;
 
 /* A strided array. Strides count elements, not bytes; both arrays have `rank`
@@ -73,13 +74,26 @@ typedef struct etch_host {
   int32_t reserved;
 } etch_host_t;
 
+#define ETCH_ERROR_MAX_RANK 8
+#define ETCH_ERROR_MAX_VALUES 4
+
 /* What went wrong first. `site` numbers the operation in the program's text;
-   value and extent are the index and the bound that it broke. */
+   value and extent are the index and the bound that it broke. The rest is
+   written for ETCH_ERROR_VALUE only: there, value is the number of the first
+   element that is not finite, extent how many elements there are. */
 typedef struct etch_error {
   int32_t code; /* etch_status_t */
   int32_t site;
   int64_t value;
   int64_t extent;
+  const char *op;   /* what computed it ("log"): lives as long as the module */
+  int32_t backward; /* 1: in the gradient of the operation `site` */
+  int32_t rank;
+  int64_t index[ETCH_ERROR_MAX_RANK]; /* the element, axis by axis */
+  /* The element, then those of the operands if they are as many. */
+  double values[ETCH_ERROR_MAX_VALUES];
+  int32_t num_values;
+  int32_t reserved;
 } etch_error_t;
 
 /* One run. Arguments come in the module's order (states among them); results
@@ -146,8 +160,8 @@ typedef const etch_module_t *(*etch_query_fn)(uint32_t abi_version);
 ETCH_STATIC_ASSERT(sizeof(void *) == 8, "a 64-bit host");
 ETCH_STATIC_ASSERT(sizeof(etch_tensor_t) == 32, "etch_tensor_t");
 ETCH_STATIC_ASSERT(sizeof(etch_host_t) == 24, "etch_host_t");
-ETCH_STATIC_ASSERT(sizeof(etch_error_t) == 24, "etch_error_t");
-ETCH_STATIC_ASSERT(sizeof(etch_call_t) == 72, "etch_call_t");
+ETCH_STATIC_ASSERT(sizeof(etch_error_t) == 144, "etch_error_t");
+ETCH_STATIC_ASSERT(sizeof(etch_call_t) == 192, "etch_call_t");
 ETCH_STATIC_ASSERT(sizeof(etch_param_t) == 32, "etch_param_t");
 ETCH_STATIC_ASSERT(sizeof(etch_module_t) == 88, "etch_module_t");
 

@@ -76,6 +76,12 @@ int etch_compiler_export(const char *, size_t, const etch_compile_options_t *,
   return 1;
 }
 
+int etch_compiler_describe(const char *, size_t, const etch_compile_options_t *,
+                           etch_compile_result_t *result) {
+  *result = {};
+  return 1;
+}
+
 void etch_compiler_release(etch_compile_result_t *result) {
   delete static_cast<Owner *>(result->owner);
   *result = {};

@@ -279,7 +279,7 @@ TEST(Compile, C136_Check) {
   });
   CheckReport bad = g.check(ones({3}));
   EXPECT_FALSE(bad);
-  EXPECT_THAT(bad.difference, HasSubstr("result 0: element 0"));
+  EXPECT_THAT(bad.difference, HasSubstr("result 0: element (0)"));
 }
 
 TEST(Compile, C137_StrictHasTheBitsOfEagerMode) {
