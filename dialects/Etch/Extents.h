@@ -14,6 +14,10 @@
 
 namespace etch {
 
+/// On an argument of a function: a number for each axis; axes of equal numbers,
+/// other than -1, have equal extents.
+inline constexpr llvm::StringLiteral kExtentsAttr = "etch.extents";
+
 /// One extent in terms of an op's operands: axis `axis` of the tensor `value`,
 /// or the index `value` itself when `axis` is -1.
 struct ExtentSource {

@@ -133,14 +133,28 @@ void detail::plan_exits(const Trace &t, Exits &exits) {
 // Comparison
 //===----------------------------------------------------------------------===//
 
+/// All but extents, and where slices begin.
+static bool same_but_extents(const Event &x, const Event &y) {
+  if (x.kind != Event::Kind::operation || x.attrs.size() != y.attrs.size())
+    return x.attrs == y.attrs;
+  bool moves = x.op == OpId::Slice || x.op == OpId::Place;
+  for (size_t i = 0; i < x.attrs.size(); ++i)
+    if (!(i == 0 && moves) &&
+        !(i + 1 == x.attrs.size() && opInfo(x.op).shaped) &&
+        x.attrs[i] != y.attrs[i])
+      return false;
+  return true;
+}
+
 static bool same_event(const Trace &a, const Event &x, const Trace &b,
-                       const Event &y) {
+                       const Event &y, bool extents) {
   if (x.kind != y.kind || x.untracked != y.untracked ||
       x.retain_grad != y.retain_grad || x.create_graph != y.create_graph ||
       x.whole != y.whole || x.op != y.op || x.first_value != y.first_value ||
       x.num_values != y.num_values || x.before != y.before ||
       x.num_inputs != y.num_inputs || x.num_outputs != y.num_outputs ||
-      x.attrs != y.attrs || x.picks != y.picks || x.failure != y.failure)
+      x.picks != y.picks || x.failure != y.failure ||
+      !(extents ? x.attrs == y.attrs : same_but_extents(x, y)))
     return false;
   std::span<const Use> us = a.uses_of(x), vs = b.uses_of(y);
   if (x.kind == Event::Kind::accumulate) {
@@ -154,7 +168,8 @@ static bool same_event(const Trace &a, const Event &x, const Trace &b,
                     });
 }
 
-bool detail::same_prefix(const Trace &a, const Trace &b, size_t num_events) {
+static bool same_beginning(const Trace &a, const Trace &b, size_t num_events,
+                           bool extents) {
   if (a.num_args != b.num_args || a.events.size() < num_events ||
       b.events.size() < num_events)
     return false;
@@ -169,16 +184,27 @@ bool detail::same_prefix(const Trace &a, const Trace &b, size_t num_events) {
     const TraceValue &v = a.values[i], &w = b.values[i];
     if (v.source != w.source || v.event != w.event || v.slot != w.slot ||
         (v.flags & ~Node::unchained) != (w.flags & ~Node::unchained) ||
-        v.type != w.type)
+        v.type.dtype != w.type.dtype ||
+        v.type.shape.rank() != w.type.shape.rank() ||
+        (extents && !(v.type.shape == w.type.shape)))
       return false;
   }
   for (size_t i = 0; i < num_events; ++i)
-    if (!same_event(a, a.events[i], b, b.events[i]))
+    if (!same_event(a, a.events[i], b, b.events[i], extents))
       return false;
   return true;
+}
+
+bool detail::same_prefix(const Trace &a, const Trace &b, size_t num_events) {
+  return same_beginning(a, b, num_events, true);
 }
 
 bool detail::same_trace(const Trace &a, const Trace &b) {
   return a.events.size() == b.events.size() &&
          same_prefix(a, b, a.events.size());
+}
+
+bool detail::same_operations(const Trace &a, const Trace &b) {
+  return a.events.size() == b.events.size() &&
+         same_beginning(a, b, a.events.size(), false);
 }

@@ -143,12 +143,18 @@ struct ProgramText {
   std::vector<int32_t> args; ///< values, in the program's order
 };
 
+struct OpenExtents;
+
 struct TextOptions {
+  /// Locations name the user's files and lines beside the sites.
+  bool debug_lines = false;
   /// Literals become constants, captured arrays states: nothing but the
   /// arguments is asked for at a run.
   bool standalone = false;
   /// With standalone: the contents of these values become constants, too.
   const std::vector<ValueRef> *embedded = nullptr;
+  /// What of the extents the program does not fix; null: nothing.
+  const OpenExtents *open = nullptr;
 };
 
 /// Prints the program. `names` by value, "" where there is none.
@@ -159,6 +165,8 @@ ProgramText print_program(const Trace &trace, const Exits &exits,
 /// Whether two traces compute the same, whatever arrays they captured.
 bool same_prefix(const Trace &a, const Trace &b, size_t num_events);
 bool same_trace(const Trace &a, const Trace &b);
+/// The same but for extents, and where slices begin.
+bool same_operations(const Trace &a, const Trace &b);
 /// One event, for messages: "mul (train.cpp:41)".
 std::string describe(const Trace &trace, size_t event);
 

@@ -6,107 +6,25 @@
 // the keys of the compiler's cache. Operation N of the trace is site N.
 //===----------------------------------------------------------------------===//
 
-#include "frontend/compile/Trace.h"
+#include "frontend/compile/TraceText.h"
 
 #include <algorithm>
 #include <bit>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <unordered_set>
-#include <utility>
 
 using namespace etch;
 using namespace etch::detail;
 
 namespace {
 
-class Printer {
-public:
-  Printer(const Trace &t, const Exits &exits,
-          const std::vector<std::string> &names, const TextOptions &options)
-      : t(t), exits(exits), names(names), options(options),
-        used(t.values.size()), barrier(t.values.size()) {}
-
-  ProgramText print();
-
-private:
-  void find_uses();
-  void use(int32_t value, bool tracked);
-  std::string type(const TensorType &type) const;
-  std::string type(int32_t value) const {
-    return type(t.values[size_t(value)].type);
-  }
-  std::string ssa(int32_t value);
-  std::string captured(std::string name, const std::string &type,
-                       int32_t event);
-  std::string results(const Event &e) const;
-  std::string functional(std::span<const int32_t> operands,
-                         const Event &e) const;
-  std::string list(std::span<const int32_t> values);
-  std::string attributes(const OpInfo &op, const Attrs &attrs) const;
-  void line(const std::string &text, size_t site, bool untracked);
-  void print_event(size_t i);
-  void print_events(size_t first, size_t last);
-  void print_yield(const Event &e, size_t site);
-  std::string print_block(int32_t first_value, int32_t count);
-  size_t print_region(size_t first);
-  void print_operation(const Event &e, size_t site);
-  void print_gradient(const Event &e, size_t site);
-  void print_rule(const Event &e);
-  void print_call(const Event &e, size_t site);
-  void print_arguments();
-  void print_constants();
-  bool is_argument(int32_t value) const;
-  bool is_embedded(int32_t value) const;
-
-  const Trace &t;
-  const Exits &exits;
-  const std::vector<std::string> &names;
-  const TextOptions &options;
-  std::vector<bool> used;
-  /// Assigned and unchained values that gradients must not look behind.
-  std::vector<bool> barrier;
-  /// An open region: whatever comes from outside is an operand of its loop or
-  /// cond and an argument of its blocks.
-  struct Scope {
-    size_t first; ///< the event that begins it
-    struct Capture {
-      std::string name, type; ///< as outside
-    };
-    std::vector<Capture> captures;
-    std::string name(size_t i) const {
-      return "%c" + std::to_string(first) + "_" + std::to_string(i);
-    }
-  };
-  std::vector<Scope> scopes; ///< the innermost is the last
-  std::string out;
-  ProgramText program;
-};
-
 std::string hexadecimal(double value) {
   char digits[19];
   std::snprintf(digits, sizeof digits, "0x%016llX",
                 (unsigned long long)std::bit_cast<uint64_t>(value));
   return digits;
-}
-
-std::string integers(const char *element, const std::vector<int64_t> &values) {
-  std::string s = std::string("array<") + element;
-  for (size_t i = 0; i < values.size(); ++i)
-    s += (i ? ", " : ": ") + std::to_string(values[i]);
-  return s + ">";
-}
-
-std::string text_of(const AttrValue &value) {
-  if (auto *i = std::get_if<int64_t>(&value))
-    return std::to_string(*i) + " : i64";
-  if (auto *d = std::get_if<double>(&value))
-    return hexadecimal(*d) + " : f64";
-  if (auto *b = std::get_if<bool>(&value))
-    return *b ? "true" : "false";
-  if (auto *s = std::get_if<std::string>(&value))
-    return '"' + *s + '"';
-  return integers("i64", std::get<std::vector<int64_t>>(value));
 }
 
 /// One number as the elements of a constant.
@@ -156,11 +74,42 @@ std::string quoted(const std::string &name) {
 
 } // namespace
 
+std::string detail::integers(const char *element, const std::vector<int64_t> &values) {
+  std::string s = std::string("array<") + element;
+  for (size_t i = 0; i < values.size(); ++i)
+    s += (i ? ", " : ": ") + std::to_string(values[i]);
+  return s + ">";
+}
+
+std::string detail::text_of(const AttrValue &value) {
+  if (auto *i = std::get_if<int64_t>(&value))
+    return std::to_string(*i) + " : i64";
+  if (auto *d = std::get_if<double>(&value))
+    return hexadecimal(*d) + " : f64";
+  if (auto *b = std::get_if<bool>(&value))
+    return *b ? "true" : "false";
+  if (auto *s = std::get_if<std::string>(&value))
+    return '"' + *s + '"';
+  return integers("i64", std::get<std::vector<int64_t>>(value));
+}
+
 std::string Printer::type(const TensorType &type) const {
   std::string s = "tensor<";
   for (int64_t e : type.shape)
     s += std::to_string(e) + "x";
   return s + shortNameOf(type.dtype) + ">";
+}
+
+std::string Printer::type(int32_t value) const {
+  const TensorType &full = t.values[size_t(value)].type;
+  if (!is_open(value))
+    return type(full);
+  std::string s = "tensor<";
+  for (int axis = 0; axis < full.shape.rank(); ++axis)
+    s += (options.open->of(value, axis) ? "?"
+                                        : std::to_string(full.shape[axis])) +
+         "x";
+  return s + shortNameOf(full.dtype) + ">";
 }
 
 //===----------------------------------------------------------------------===//
@@ -301,10 +250,12 @@ std::string Printer::list(std::span<const int32_t> values) {
 }
 
 std::string Printer::functional(std::span<const int32_t> operands,
-                                const Event &e) const {
+                                const Event &e, size_t num_extents) const {
   std::string s = "(";
   for (size_t i = 0; i < operands.size(); ++i)
     s += (i ? ", " : "") + type(operands[i]);
+  for (size_t i = 0; i < num_extents; ++i)
+    s += (s.size() > 1 ? ", index" : "index");
   s += ") -> (";
   for (int32_t i = 0; i < e.num_values; ++i)
     s += (i ? ", " : "") + type(e.first_value + i);
@@ -328,18 +279,43 @@ std::string Printer::attributes(const OpInfo &op, const Attrs &attrs) const {
   return s + "}>";
 }
 
-void Printer::line(const std::string &text, size_t site, bool) {
-  out += "  " + text + " loc(\"site\":" + std::to_string(site) + ":0)\n";
+/// As debuggers look for it.
+static std::string absolute(const char *file) {
+  char *path = realpath(file, nullptr);
+  std::string s = path ? path : file;
+  std::free(path);
+  return s;
 }
+
+void Printer::line(const std::string &text, size_t site, bool) {
+  std::string place = "\"site\":" + std::to_string(site) + ":0";
+  if (const Location &where = t.events[site].where;
+      options.debug_lines && where)
+    place = "fused[" + place + ", " +
+            quoted(absolute(where.file)) + ":" +
+            std::to_string(where.line) + ":0]";
+  out += "  " + text + " loc(" + place + ")\n";
+}
+
+//===----------------------------------------------------------------------===//
+// Operations and gradients
+//===----------------------------------------------------------------------===//
 
 void Printer::print_operation(const Event &e, size_t site) {
   const OpInfo &op = opInfo(e.op);
   std::vector<int32_t> operands;
   for (const Use &u : t.uses_of(e))
     operands.push_back(u.value);
-  line(results(e) + "\"etch." + op.name + "\"(" + list(operands) + ")" +
-           attributes(op, e.attrs) + (e.untracked ? " {etch.nograd}" : "") +
-           " : " + functional(operands, e),
+  std::vector<std::string> open;
+  if (op.shaped)
+    open = extents(e.first_value, site);
+  std::string names = list(operands);
+  for (const std::string &extent : open)
+    names += (names.empty() ? "" : ", ") + extent;
+  line(results(e) + "\"etch." + op.name + "\"(" + names + ")" +
+           attributes(op, attrs_of(e, site)) +
+           (e.untracked ? " {etch.nograd}" : "") + " : " +
+           functional(operands, e, open.size()),
        site, e.untracked);
 }
 
@@ -353,10 +329,18 @@ void Printer::print_gradient(const Event &e, size_t site) {
     return;
   std::string ones = "%seed" + std::to_string(site);
   std::string seed_type = type(uses[0].value);
-  if (uses[1].value < 0)
-    line(ones + " = \"etch.constant\"() <{value = dense<1.0> : " + seed_type +
-             "}> : () -> " + seed_type,
+  if (uses[1].value < 0) {
+    bool open = is_open(uses[0].value);
+    std::string scalar =
+        type(TensorType{t.values[size_t(uses[0].value)].type.dtype, {}});
+    const std::string &full = open ? scalar : seed_type;
+    line(ones + (open ? "s" : "") +
+             " = \"etch.constant\"() <{value = dense<1.0> : " + full +
+             "}> : () -> " + full,
          site, false);
+    if (open)
+      print_filled(ones, ones + "s", uses[0].value, "", site);
+  }
   std::string names =
       ssa(operands[0]) + ", " + (uses[1].value < 0 ? ones : ssa(operands[1]));
   std::string types = seed_type + ", " + seed_type;
@@ -429,11 +413,7 @@ void Printer::print_event(size_t i) {
       if (full.shape.empty())
         return;
     }
-    std::vector<int64_t> shape(full.shape.begin(), full.shape.end());
-    return line(name + " = \"etch.broadcast_to\"(" + from +
-                    ") <{shape = " + integers("i64", shape) +
-                    "}> {etch.nograd} : (" + scalar + ") -> " + type(full),
-                i, true);
+    return print_filled(name, from, e.first_value, " {etch.nograd}", i);
   }
   case Event::Kind::gradient:
     return print_gradient(e, i);
@@ -499,93 +479,6 @@ void Printer::print_events(size_t first, size_t last) {
 }
 
 //===----------------------------------------------------------------------===//
-// Loops and branches
-//===----------------------------------------------------------------------===//
-
-void Printer::print_yield(const Event &e, size_t site) {
-  std::vector<int32_t> values;
-  std::string types;
-  for (const Use &u : t.uses_of(e)) {
-    types += (types.empty() ? "" : ", ") + type(u.value);
-    values.push_back(u.value);
-  }
-  line("\"etch.yield\"(" + list(values) + ") : (" + types + ") -> ()", site,
-       e.untracked);
-}
-
-/// The label of a block: what stands for these values, then the captures.
-std::string Printer::print_block(int32_t first_value, int32_t count) {
-  std::string s;
-  for (int32_t v = first_value; v < first_value + count; ++v)
-    s += (s.empty() ? "%" : ", %") + std::to_string(v) + ": " + type(v);
-  const Scope &scope = scopes.back();
-  for (size_t i = 0; i < scope.captures.size(); ++i)
-    s +=
-        (s.empty() ? "" : ", ") + scope.name(i) + ": " + scope.captures[i].type;
-  return "  ^bb0(" + s + "):\n";
-}
-
-/// What is captured is known when the regions have been printed. Gives the
-/// number of the last event.
-size_t Printer::print_region(size_t first) {
-  const Event &begin = t.events[first];
-  size_t last = size_t(begin.partner);
-  const Event &end = t.events[last];
-  size_t between = size_t(end.partner);
-  const Event &middle = t.events[between];
-  std::string before = std::exchange(out, "");
-  scopes.push_back({first, {}});
-  bool has_first = begin.whole || middle.num_uses;
-  if (has_first) {
-    print_events(first + 1, between);
-    print_yield(middle, between);
-  }
-  std::string first_text = std::exchange(out, "");
-  print_events(between + 1, last);
-  print_yield(end, last);
-  std::string second_text = std::exchange(out, std::move(before));
-  if (has_first)
-    first_text = "\n" + print_block(begin.first_value, begin.num_values) +
-                 first_text + "  ";
-  second_text =
-      print_block(middle.first_value, middle.num_values) + second_text;
-  Scope scope = std::move(scopes.back());
-  scopes.pop_back();
-
-  std::string operands, types, made;
-  auto operand = [&](const std::string &name, const std::string &type) {
-    operands += (operands.empty() ? "" : ", ") + name;
-    types += (types.empty() ? "" : ", ") + type;
-  };
-  for (const Use &u : t.uses_of(begin))
-    operand(ssa(u.value), type(u.value));
-  for (const Scope::Capture &c : scope.captures)
-    operand(c.name, c.type);
-  for (int32_t v = end.first_value; v < end.first_value + end.num_values; ++v)
-    made += (made.empty() ? "" : ", ") + type(v);
-  out += "  " + results(end) +
-         (begin.whole ? "\"etch.cond\"" : "\"etch.loop\"") + "(" + operands +
-         ")";
-  if (!begin.whole) {
-    size_t states = begin.num_inputs, slices = begin.num_outputs;
-    auto sizes = [](const std::vector<size_t> &list) {
-      return integers("i32", std::vector<int64_t>(list.begin(), list.end()));
-    };
-    out += " <{max_iterations = " + text_of(begin.attrs[0]) +
-           ", operandSegmentSizes = " +
-           sizes({begin.num_uses - states - slices, states, slices,
-                  scope.captures.size()}) +
-           ", resultSegmentSizes = " + sizes({1, states, end.num_outputs}) +
-           ", reverse = " + text_of(begin.attrs[1]) + "}>";
-  }
-  out += " ({" + first_text + "}, {\n" + second_text;
-  line(std::string("})") + (begin.untracked ? " {etch.nograd}" : "") + " : (" +
-           types + ") -> (" + made + ")",
-       first, begin.untracked);
-  return last;
-}
-
-//===----------------------------------------------------------------------===//
 // The function
 //===----------------------------------------------------------------------===//
 
@@ -636,7 +529,7 @@ void Printer::print_arguments() {
       name = state ? "state" + std::to_string(states++)
                    : "x" + std::to_string(inputs++);
     out += type(v) + " {" + (state ? "etch.state, " : "") +
-           "etch.name = " + quoted(name) + "}";
+           "etch.name = " + quoted(name) + open_axes(v) + "}";
   }
   out += ") -> (";
 }
@@ -673,6 +566,7 @@ ProgramText Printer::print() {
   }
   out += ") {\n";
   print_constants();
+  print_symbols();
   print_events(0, t.events.size());
   out +=
       "  func.return" + names + (types.empty() ? "" : " : " + types) + "\n}\n";
