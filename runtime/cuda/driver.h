@@ -1,0 +1,90 @@
+//===- driver.h - The CUDA driver, looked up by name ------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// No header of CUDA is needed: the functions that we use, under the names that
+// the driver exports, are in one table.
+//===----------------------------------------------------------------------===//
+#ifndef ETCH_RUNTIME_CUDA_DRIVER_H
+#define ETCH_RUNTIME_CUDA_DRIVER_H
+
+#include <cstddef>
+#include <cstdint>
+
+namespace etch::runtime::cuda {
+
+using Result = int; ///< CUresult
+using Address = uint64_t;
+struct ContextTag;
+struct StreamTag;
+struct ModuleTag;
+struct FunctionTag;
+struct GraphTag;
+struct GraphExecTag;
+using Context = ContextTag *;
+using Stream = StreamTag *;
+using Module = ModuleTag *;
+using Function = FunctionTag *;
+using Graph = GraphTag *;
+using GraphExec = GraphExecTag *;
+
+// Values of the driver's enumerations.
+inline constexpr Result kSuccess = 0, kOutOfMemory = 2, kNoDevice = 100;
+inline constexpr int kComputeMajor = 75, kComputeMinor = 76;
+inline constexpr unsigned kNonBlocking = 1; ///< of streams
+inline constexpr int kCaptureThreadLocal = 1;
+/// The oldest driver that has all of the table: CUDA 12.0.
+inline constexpr int kOldestVersion = 12000;
+
+/// F(member, exported name, parameters)
+#define ETCH_CUDA_FUNCTIONS(F)                                                 \
+  F(init, cuInit, (unsigned))                                                  \
+  F(driverVersion, cuDriverGetVersion, (int *))                                \
+  F(errorName, cuGetErrorName, (Result, const char **))                        \
+  F(errorString, cuGetErrorString, (Result, const char **))                    \
+  F(deviceCount, cuDeviceGetCount, (int *))                                    \
+  F(deviceGet, cuDeviceGet, (int *, int))                                      \
+  F(deviceName, cuDeviceGetName, (char *, int, int))                           \
+  F(deviceAttribute, cuDeviceGetAttribute, (int *, int, int))                  \
+  F(contextRetain, cuDevicePrimaryCtxRetain, (Context *, int))                 \
+  F(contextRelease, cuDevicePrimaryCtxRelease_v2, (int))                       \
+  F(contextSet, cuCtxSetCurrent, (Context))                                    \
+  F(memoryInfo, cuMemGetInfo_v2, (size_t *, size_t *))                         \
+  F(memoryAlloc, cuMemAlloc_v2, (Address *, size_t))                           \
+  F(memoryFree, cuMemFree_v2, (Address))                                       \
+  F(copyIn, cuMemcpyHtoDAsync_v2, (Address, const void *, size_t, Stream))     \
+  F(copyOut, cuMemcpyDtoHAsync_v2, (void *, Address, size_t, Stream))          \
+  F(copy, cuMemcpyDtoDAsync_v2, (Address, Address, size_t, Stream))            \
+  F(clear, cuMemsetD8Async, (Address, unsigned char, size_t, Stream))          \
+  F(streamCreate, cuStreamCreate, (Stream *, unsigned))                        \
+  F(streamDestroy, cuStreamDestroy_v2, (Stream))                               \
+  F(streamWait, cuStreamSynchronize, (Stream))                                 \
+  F(moduleLoad, cuModuleLoadData, (Module *, const void *))                    \
+  F(moduleUnload, cuModuleUnload, (Module))                                    \
+  F(moduleFunction, cuModuleGetFunction, (Function *, Module, const char *))   \
+  F(launch, cuLaunchKernel,                                                    \
+    (Function, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,     \
+     unsigned, Stream, void **, void **))                                      \
+  F(captureBegin, cuStreamBeginCapture_v2, (Stream, int))                      \
+  F(captureEnd, cuStreamEndCapture, (Stream, Graph *))                         \
+  F(graphInstantiate, cuGraphInstantiateWithFlags,                             \
+    (GraphExec *, Graph, unsigned long long))                                  \
+  F(graphLaunch, cuGraphLaunch, (GraphExec, Stream))                           \
+  F(graphExecDestroy, cuGraphExecDestroy, (GraphExec))                         \
+  F(graphDestroy, cuGraphDestroy, (Graph))
+
+struct Driver {
+#define ETCH_MEMBER(member, name, Parameters)                                  \
+  Result(*member) Parameters = nullptr;
+  ETCH_CUDA_FUNCTIONS(ETCH_MEMBER)
+#undef ETCH_MEMBER
+  int numDevices = 0;
+  char problem[256] = ""; ///< why there is no driver; "" if there is one
+
+  /// Looked up and initialised by the first call.
+  static const Driver &get();
+};
+
+} // namespace etch::runtime::cuda
+
+#endif // ETCH_RUNTIME_CUDA_DRIVER_H

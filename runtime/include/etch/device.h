@@ -1,0 +1,101 @@
+/*===- device.h - Memory and kernels of a graphics processor --------------===*\
+|*
+|* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+|*
+|* The driver's library is looked for when it is first needed; without one, all
+|* functions fail with a text that says why. Work of a device goes to one stream,
+|* in the order of the calls; functions that say so wait for it. Functions that
+|* fail return a status and leave a text for etch_last_error(). A device may be
+|* used from several threads, one at a time.
+\*===----------------------------------------------------------------------===*/
+#ifndef ETCH_DEVICE_H
+#define ETCH_DEVICE_H
+
+#include "etch/runtime.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A status behind those of etch_status_t: the driver reported a failure. */
+#define ETCH_ERROR_DEVICE ((etch_status_t)9)
+
+typedef struct etch_device etch_device_t;
+typedef struct etch_device_module etch_device_module_t;
+typedef struct etch_device_graph etch_device_graph_t;
+/* One kernel of a module: lives as long as the module. */
+typedef struct etch_device_function etch_device_function_t;
+
+/* The number of devices; 0 where there is no driver, or one that is too old. */
+int32_t etch_device_count(void);
+/* Why there is none; "" where there is one. Valid for ever. */
+const char *etch_device_unavailable(void);
+
+/* Device number `ordinal`, with its own stream and memory. */
+etch_status_t etch_device_open(int32_t ordinal, etch_device_t **out);
+/* Waits, and gives back all memory. NULL is allowed. */
+void etch_device_close(etch_device_t *device);
+
+typedef struct etch_device_info {
+  char name[64];
+  char architecture[16];   /* "sm_90" */
+  uint64_t total, free;    /* bytes of memory; free: what nobody has */
+  uint64_t used, cached;   /* of this etch_device_t: handed out, kept */
+  uint64_t copies_in, copies_out, bytes_in, bytes_out; /* since it was opened */
+  uint64_t launches, graph_launches, allocations; /* asked of the driver */
+} etch_device_info_t;
+etch_status_t etch_device_describe(etch_device_t *device,
+                                   etch_device_info_t *out);
+
+/* Memory, aligned to 256 bytes. Freed memory is kept for requests of its size;
+   it may be freed while work that uses it still waits in the stream.
+   ETCH_ERROR_MEMORY says how much was asked for, and how much there is. */
+etch_status_t etch_device_alloc(etch_device_t *device, uint64_t bytes,
+                                void **out);
+etch_status_t etch_device_free(etch_device_t *device, void *memory);
+/* Gives what is kept back to the driver. Waits. */
+etch_status_t etch_device_trim(etch_device_t *device);
+
+/* From the host; the source may change as soon as it returns. */
+etch_status_t etch_device_copy_in(etch_device_t *device, void *to,
+                                  const void *from, uint64_t bytes);
+/* To the host. Waits. */
+etch_status_t etch_device_copy_out(etch_device_t *device, void *to,
+                                   const void *from, uint64_t bytes);
+etch_status_t etch_device_copy(etch_device_t *device, void *to,
+                               const void *from, uint64_t bytes);
+etch_status_t etch_device_clear(etch_device_t *device, void *to,
+                                uint64_t bytes);
+/* Waits for all work. Failures of launches appear here at the latest. */
+etch_status_t etch_device_wait(etch_device_t *device);
+
+/* Loads machine code (a cubin), which may go away afterwards. */
+etch_status_t etch_device_load(etch_device_t *device, const void *image,
+                               uint64_t bytes, etch_device_module_t **out);
+void etch_device_unload(etch_device_module_t *module);
+etch_status_t etch_device_find(etch_device_module_t *module, const char *name,
+                               etch_device_function_t **out);
+
+/* One grid: `arguments` are 8 bytes each, copied by the call. `site` numbers the
+   operation for the text of a failure; -1: none. A grid of no blocks does
+   nothing. */
+etch_status_t etch_device_launch(etch_device_t *device,
+                                 etch_device_function_t *function,
+                                 int64_t blocks, int32_t threads,
+                                 const uint64_t *arguments,
+                                 int32_t num_arguments, int32_t site);
+
+/* What is launched and copied between the two becomes a graph instead of being
+   done. Nothing may be allocated, copied from or to the host, or waited for. */
+etch_status_t etch_device_capture_begin(etch_device_t *device);
+etch_status_t etch_device_capture_end(etch_device_t *device,
+                                      etch_device_graph_t **out);
+etch_status_t etch_device_graph_launch(etch_device_t *device,
+                                       etch_device_graph_t *graph);
+void etch_device_graph_destroy(etch_device_graph_t *graph);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* ETCH_DEVICE_H */

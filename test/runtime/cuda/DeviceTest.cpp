@@ -1,0 +1,230 @@
+//===- DeviceTest.cpp - The device's runtime on a fake driver -------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "test/runtime/cuda/FakeDriver.h"
+
+#include "etch/device.h"
+#include "etch/host.h"
+
+#include <cstring>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <string>
+#include <vector>
+
+using testing::HasSubstr;
+
+namespace {
+
+struct Device : testing::Test {
+  etch_device_t *device = nullptr;
+  unsigned long long before = etch_fake_used();
+
+  void SetUp() override {
+    ASSERT_STREQ(etch_device_unavailable(), "");
+    ASSERT_EQ(etch_device_open(1, &device), ETCH_OK) << etch_last_error();
+  }
+  void TearDown() override {
+    etch_device_close(device);
+    EXPECT_EQ(etch_fake_used(), before);
+  }
+  etch_device_info_t info() {
+    etch_device_info_t all;
+    EXPECT_EQ(etch_device_describe(device, &all), ETCH_OK);
+    return all;
+  }
+  void *alloc(uint64_t bytes) {
+    void *memory = nullptr;
+    EXPECT_EQ(etch_device_alloc(device, bytes, &memory), ETCH_OK)
+        << etch_last_error();
+    return memory;
+  }
+  float *put(const std::vector<float> &values) {
+    auto *memory = static_cast<float *>(alloc(values.size() * 4));
+    EXPECT_EQ(
+        etch_device_copy_in(device, memory, values.data(), values.size() * 4),
+        ETCH_OK);
+    return memory;
+  }
+  std::vector<float> get(const float *memory, size_t count) {
+    std::vector<float> values(count);
+    EXPECT_EQ(etch_device_copy_out(device, values.data(), memory, count * 4),
+              ETCH_OK)
+        << etch_last_error();
+    return values;
+  }
+};
+
+/// With the kernel axpy and two arrays.
+struct Axpy : Device {
+  etch_device_module_t *module = nullptr;
+  etch_device_function_t *axpy = nullptr;
+  float *x = nullptr, *y = nullptr;
+
+  void SetUp() override {
+    Device::SetUp();
+    ASSERT_EQ(
+        etch_device_load(device, ETCH_KERNELS, sizeof ETCH_KERNELS, &module),
+        ETCH_OK)
+        << etch_last_error();
+    ASSERT_EQ(etch_device_find(module, "axpy", &axpy), ETCH_OK);
+    x = put({1, 2, 3});
+    y = put({10, 20, 30});
+  }
+  void TearDown() override {
+    etch_device_unload(module);
+    Device::TearDown();
+  }
+  etch_status_t launch(float a) {
+    uint64_t arguments[4] = {uint64_t(y), uint64_t(x), 0, 3};
+    memcpy(&arguments[2], &a, sizeof a);
+    return etch_device_launch(device, axpy, 1, 32, arguments, 4, 7);
+  }
+};
+
+} // namespace
+
+TEST(Devices, AreCounted) {
+  EXPECT_EQ(etch_device_count(), 2);
+  etch_device_t *device = nullptr;
+  EXPECT_EQ(etch_device_open(2, &device), ETCH_ERROR_ARGUMENT);
+  EXPECT_STREQ(etch_last_error(), "there is no device 2; there are 2");
+  EXPECT_EQ(device, nullptr);
+}
+
+TEST_F(Device, SaysWhatItIs) {
+  etch_device_info_t all = info();
+  EXPECT_STREQ(all.name, "Emulated device");
+  EXPECT_STREQ(all.architecture, "sm_90");
+  EXPECT_EQ(all.total, uint64_t(256) << 20);
+}
+
+TEST_F(Device, CopiesBothWays) {
+  float *memory = put({1, 2, 3});
+  float *other = static_cast<float *>(alloc(12));
+  EXPECT_EQ(etch_device_clear(device, other, 12), ETCH_OK);
+  EXPECT_EQ(etch_device_copy(device, other + 1, memory, 8), ETCH_OK);
+  EXPECT_EQ(get(other, 3), (std::vector<float>{0, 1, 2}));
+  etch_device_info_t all = info();
+  EXPECT_EQ(all.copies_in, 1u);
+  EXPECT_EQ(all.bytes_in, 12u);
+  EXPECT_EQ(all.copies_out, 1u);
+  EXPECT_EQ(all.bytes_out, 12u);
+}
+
+TEST_F(Device, KeepsFreedMemory) {
+  void *first = alloc(1000);
+  EXPECT_EQ(etch_device_free(device, first), ETCH_OK);
+  EXPECT_EQ(info().cached, 1024u);
+  EXPECT_EQ(alloc(900), first);
+  EXPECT_EQ(info().allocations, 1u);
+  EXPECT_EQ(etch_device_free(device, first), ETCH_OK);
+  EXPECT_EQ(etch_device_free(device, first), ETCH_ERROR_ARGUMENT);
+  EXPECT_EQ(etch_device_trim(device), ETCH_OK);
+  EXPECT_EQ(etch_fake_used(), before);
+}
+
+TEST_F(Device, C145_SaysHowMuchMemoryIsMissing) {
+  void *large = alloc(uint64_t(200) << 20);
+  void *more = nullptr;
+  EXPECT_EQ(etch_device_alloc(device, uint64_t(100) << 20, &more),
+            ETCH_ERROR_MEMORY);
+  EXPECT_EQ(more, nullptr);
+  EXPECT_STREQ(etch_last_error(),
+               "the device has too little memory: 100.0 MiB are needed, 56.0 "
+               "MiB of 256.0 MiB are free, this program has 200.0 MiB");
+  // What is kept goes before that is said.
+  EXPECT_EQ(etch_device_free(device, large), ETCH_OK);
+  EXPECT_EQ(etch_device_alloc(device, uint64_t(100) << 20, &more), ETCH_OK);
+}
+
+TEST_F(Device, AccessOutsideOfMemoryFails) {
+  float *memory = put({1});
+  EXPECT_EQ(
+      etch_device_copy_in(device, memory, before ? "" : "12345678", 1 << 20),
+      ETCH_ERROR_DEVICE);
+  EXPECT_THAT(etch_last_error(), HasSubstr("invalid argument"));
+}
+
+TEST_F(Axpy, Launches) {
+  EXPECT_EQ(launch(2), ETCH_OK);
+  EXPECT_EQ(get(y, 3), (std::vector<float>{12, 24, 36}));
+  EXPECT_EQ(info().launches, 1u);
+  etch_device_function_t *again = nullptr;
+  EXPECT_EQ(etch_device_find(module, "axpy", &again), ETCH_OK);
+  EXPECT_EQ(again, axpy);
+}
+
+TEST_F(Axpy, NoBlocksAreNoLaunch) {
+  EXPECT_EQ(etch_device_launch(device, axpy, 0, 32, nullptr, 0, 1), ETCH_OK);
+  EXPECT_EQ(info().launches, 0u);
+}
+
+TEST_F(Axpy, ReplaysAGraph) {
+  ASSERT_EQ(etch_device_capture_begin(device), ETCH_OK);
+  EXPECT_EQ(launch(1), ETCH_OK);
+  EXPECT_EQ(launch(1), ETCH_OK);
+  void *memory = nullptr;
+  EXPECT_EQ(etch_device_alloc(device, 4, &memory), ETCH_ERROR_ARGUMENT);
+  EXPECT_STREQ(etch_last_error(),
+               "memory is allocated while a graph is captured");
+  etch_device_graph_t *graph = nullptr;
+  ASSERT_EQ(etch_device_capture_end(device, &graph), ETCH_OK);
+  EXPECT_EQ(get(y, 3), (std::vector<float>{10, 20, 30})); // nothing was done
+  EXPECT_EQ(etch_device_graph_launch(device, graph), ETCH_OK);
+  EXPECT_EQ(etch_device_graph_launch(device, graph), ETCH_OK);
+  EXPECT_EQ(get(y, 3), (std::vector<float>{14, 28, 42}));
+  EXPECT_EQ(info().graph_launches, 2u);
+  etch_device_graph_destroy(graph);
+}
+
+TEST_F(Axpy, FailuresOfLaunchesNameTheOperation) {
+  etch_fake_fail("cuLaunchKernel", 1, 0);
+  EXPECT_EQ(launch(1), ETCH_ERROR_DEVICE);
+  EXPECT_STREQ(etch_last_error(), "kernel 'axpy' of operation 7 cannot be "
+                                  "launched: invalid argument (CUDA error 1)");
+}
+
+TEST_F(Axpy, FailuresOfKernelsShowWhenOneWaits) {
+  etch_fake_fail("kernel", 700, 1);
+  EXPECT_EQ(launch(1), ETCH_OK);
+  EXPECT_EQ(launch(1), ETCH_OK);
+  EXPECT_EQ(etch_device_wait(device), ETCH_ERROR_DEVICE);
+  EXPECT_STREQ(etch_last_error(),
+               "work on the device failed: an illegal memory access was "
+               "encountered (CUDA error 700); the last kernel was 'axpy' of "
+               "operation 7");
+}
+
+TEST_F(Axpy, UnknownKernelsAndCode) {
+  etch_device_function_t *function = nullptr;
+  EXPECT_EQ(etch_device_find(module, "nothing", &function), ETCH_ERROR_DEVICE);
+  EXPECT_THAT(etch_last_error(), HasSubstr("no kernel 'nothing'"));
+  etch_device_module_t *other = nullptr;
+  EXPECT_EQ(etch_device_load(device, "/no/code", 9, &other), ETCH_ERROR_DEVICE);
+  EXPECT_THAT(etch_last_error(), HasSubstr("architecture sm_90"));
+}
+
+TEST_F(Device, EveryCallMayFail) {
+  for (const char *function :
+       {"cuDeviceGet", "cuDevicePrimaryCtxRetain", "cuStreamCreate"}) {
+    etch_fake_fail(function, 2, 0);
+    etch_device_t *other = nullptr;
+    EXPECT_EQ(etch_device_open(0, &other), ETCH_ERROR_MEMORY) << function;
+    EXPECT_EQ(other, nullptr);
+  }
+  etch_fake_fail("cuStreamBeginCapture_v2", 999, 0);
+  EXPECT_EQ(etch_device_capture_begin(device), ETCH_ERROR_DEVICE);
+  etch_device_graph_t *graph = nullptr;
+  for (const char *function :
+       {"cuStreamEndCapture", "cuGraphInstantiateWithFlags"}) {
+    EXPECT_EQ(etch_device_capture_begin(device), ETCH_OK);
+    etch_fake_fail(function, 999, 0);
+    EXPECT_EQ(etch_device_capture_end(device, &graph), ETCH_ERROR_DEVICE);
+    EXPECT_EQ(graph, nullptr);
+  }
+  void *memory = nullptr;
+  etch_fake_fail("cuMemAlloc_v2", 999, 0);
+  EXPECT_EQ(etch_device_alloc(device, 8, &memory), ETCH_ERROR_DEVICE);
+}

@@ -1,0 +1,326 @@
+//===- FakeDriver.cpp - A CUDA driver without a device ----------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Stands in the place of libcuda.so.1. Memory of the device is memory of the
+// host, kept account of: what reaches outside fails as on a device. A stream is
+// a list of work that is done when somebody waits, so that what forgets to wait
+// shows. Machine code is the path of a shared object, its kernels are functions
+// `void name(u64 blocks, int threads, const u64 *arguments)`, next to an int
+// `name_arguments`. Tests ask for failures.
+//===----------------------------------------------------------------------===//
+
+#include "test/runtime/cuda/FakeDriver.h"
+
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <dlfcn.h>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#ifndef ETCH_FAKE_VERSION
+#define ETCH_FAKE_VERSION 13000
+#endif
+#ifndef ETCH_FAKE_DEVICES
+#define ETCH_FAKE_DEVICES 2
+#endif
+#define EXPORT extern "C" __attribute__((visibility("default")))
+
+using Address = uint64_t;
+using Work = std::function<int()>;
+using Kernel = void (*)(unsigned long long, int, const unsigned long long *);
+
+namespace {
+
+enum {
+  kSuccess,
+  kInvalidValue,
+  kOutOfMemory,
+  kNotFound = 500,
+  kIllegalAddress = 700,
+  kCaptureInvalid = 901
+};
+constexpr size_t kTotal = size_t(256) << 20;
+
+struct Failure {
+  int code = 0, after = 0;
+};
+
+struct Function {
+  Kernel kernel;
+  int numArguments;
+};
+struct Module {
+  void *library;
+  std::map<std::string, Function> functions;
+};
+struct Graph {
+  std::vector<Work> work;
+};
+struct Stream {
+  std::vector<Work> work;
+  Graph *capture = nullptr;
+
+  int add(Work w) {
+    (capture ? capture->work : work).push_back(std::move(w));
+    return kSuccess;
+  }
+  int wait() {
+    int result = sticky;
+    for (Work &w : work)
+      if (!result)
+        result = sticky = w();
+    work.clear();
+    return result;
+  }
+  int sticky = 0; ///< a failed kernel spoils the stream
+};
+
+std::map<Address, size_t> memory;
+std::map<std::string, Failure> failures;
+std::map<std::string, int> calls;
+size_t used = 0;
+bool current = false;
+
+/// Counts a call; the code that a test asked for, or success.
+int enter(const char *name) {
+  ++calls[name];
+  auto it = failures.find(name);
+  if (it == failures.end() || it->second.after-- > 0)
+    return kSuccess;
+  int code = it->second.code;
+  failures.erase(it);
+  return code;
+}
+
+bool inMemory(Address address, size_t bytes) {
+  auto it = memory.upper_bound(address);
+  if (it == memory.begin())
+    return false;
+  --it;
+  return address + bytes <= it->first + it->second;
+}
+
+} // namespace
+
+#define ENTER(name)                                                            \
+  if (int code = enter(#name))                                                 \
+  return code
+
+EXPORT void etch_fake_fail(const char *function, int code, int after) {
+  failures[function] = {code, after};
+}
+EXPORT int etch_fake_calls(const char *function) { return calls[function]; }
+EXPORT unsigned long long etch_fake_used() { return used; }
+
+EXPORT int cuInit(unsigned) {
+  ENTER(cuInit);
+  return kSuccess;
+}
+EXPORT int cuDriverGetVersion(int *version) {
+  *version = ETCH_FAKE_VERSION;
+  return kSuccess;
+}
+EXPORT int cuGetErrorName(int, const char **text) {
+  *text = "CUDA_ERROR";
+  return kSuccess;
+}
+EXPORT int cuGetErrorString(int code, const char **text) {
+  *text = code == kOutOfMemory      ? "out of memory"
+          : code == kInvalidValue   ? "invalid argument"
+          : code == kIllegalAddress ? "an illegal memory access was encountered"
+          : code == kNotFound       ? "named symbol not found"
+                                    : "some failure";
+  return kSuccess;
+}
+EXPORT int cuDeviceGetCount(int *count) {
+  *count = ETCH_FAKE_DEVICES;
+  return kSuccess;
+}
+EXPORT int cuDeviceGet(int *device, int ordinal) {
+  ENTER(cuDeviceGet);
+  *device = ordinal;
+  return kSuccess;
+}
+EXPORT int cuDeviceGetName(char *name, int size, int) {
+  strncpy(name, "Emulated device", size_t(size));
+  return kSuccess;
+}
+EXPORT int cuDeviceGetAttribute(int *value, int attribute, int) {
+  *value = attribute == 75 ? 9 : 0;
+  return kSuccess;
+}
+EXPORT int cuDevicePrimaryCtxRetain(void **context, int) {
+  ENTER(cuDevicePrimaryCtxRetain);
+  *context = &memory;
+  return kSuccess;
+}
+EXPORT int cuDevicePrimaryCtxRelease_v2(int) { return kSuccess; }
+EXPORT int cuCtxSetCurrent(void *context) {
+  current = context != nullptr;
+  return kSuccess;
+}
+EXPORT int cuMemGetInfo_v2(size_t *available, size_t *total) {
+  *available = kTotal - used;
+  *total = kTotal;
+  return kSuccess;
+}
+EXPORT int cuMemAlloc_v2(Address *out, size_t bytes) {
+  ENTER(cuMemAlloc_v2);
+  if (!bytes || !current)
+    return kInvalidValue;
+  if (bytes > kTotal - used)
+    return kOutOfMemory;
+  void *p = aligned_alloc(256, (bytes + 255) / 256 * 256);
+  memset(p, 0xa5, bytes); // nobody may rely on what is there
+  *out = Address(p);
+  memory[*out] = bytes;
+  used += bytes;
+  return kSuccess;
+}
+EXPORT int cuMemFree_v2(Address address) {
+  auto it = memory.find(address);
+  if (it == memory.end())
+    return kInvalidValue;
+  used -= it->second;
+  free((void *)address);
+  memory.erase(it);
+  return kSuccess;
+}
+
+EXPORT int cuMemcpyHtoDAsync_v2(Address to, const void *from, size_t bytes,
+                                Stream *stream) {
+  ENTER(cuMemcpyHtoDAsync_v2);
+  if (!inMemory(to, bytes))
+    return kInvalidValue;
+  std::string copy((const char *)from, bytes); // it goes through pinned memory
+  return stream->add([=] {
+    memcpy((void *)to, copy.data(), copy.size());
+    return kSuccess;
+  });
+}
+EXPORT int cuMemcpyDtoHAsync_v2(void *to, Address from, size_t bytes,
+                                Stream *stream) {
+  ENTER(cuMemcpyDtoHAsync_v2);
+  if (!inMemory(from, bytes))
+    return kInvalidValue;
+  return stream->add([=] {
+    memcpy(to, (void *)from, bytes);
+    return kSuccess;
+  });
+}
+EXPORT int cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes,
+                                Stream *stream) {
+  if (!inMemory(to, bytes) || !inMemory(from, bytes))
+    return kInvalidValue;
+  return stream->add([=] {
+    memmove((void *)to, (void *)from, bytes);
+    return kSuccess;
+  });
+}
+EXPORT int cuMemsetD8Async(Address to, unsigned char value, size_t bytes,
+                           Stream *stream) {
+  if (!inMemory(to, bytes))
+    return kInvalidValue;
+  return stream->add([=] {
+    memset((void *)to, value, bytes);
+    return kSuccess;
+  });
+}
+
+EXPORT int cuStreamCreate(Stream **stream, unsigned) {
+  ENTER(cuStreamCreate);
+  *stream = new Stream;
+  return kSuccess;
+}
+EXPORT int cuStreamDestroy_v2(Stream *stream) {
+  delete stream;
+  return kSuccess;
+}
+EXPORT int cuStreamSynchronize(Stream *stream) {
+  ENTER(cuStreamSynchronize);
+  return stream->wait();
+}
+
+EXPORT int cuModuleLoadData(Module **out, const void *image) {
+  ENTER(cuModuleLoadData);
+  void *library = dlopen((const char *)image, RTLD_NOW | RTLD_LOCAL);
+  if (!library)
+    return 209; // no binary for this device
+  *out = new Module{library, {}};
+  return kSuccess;
+}
+EXPORT int cuModuleUnload(Module *module) {
+  dlclose(module->library);
+  delete module;
+  return kSuccess;
+}
+EXPORT int cuModuleGetFunction(Function **out, Module *module,
+                               const char *name) {
+  ENTER(cuModuleGetFunction);
+  auto kernel = Kernel(dlsym(module->library, name));
+  auto *number =
+      (int *)dlsym(module->library, (std::string(name) + "_arguments").c_str());
+  if (!kernel || !number)
+    return kNotFound;
+  *out = &(module->functions[name] = {kernel, *number});
+  return kSuccess;
+}
+EXPORT int cuLaunchKernel(Function *function, unsigned blocks, unsigned,
+                          unsigned, unsigned threads, unsigned, unsigned,
+                          unsigned, Stream *stream, void **arguments, void **) {
+  ENTER(cuLaunchKernel);
+  if (!blocks || !threads || threads > 1024)
+    return kInvalidValue;
+  std::vector<unsigned long long> values;
+  for (int i = 0; i < function->numArguments; ++i)
+    values.push_back(*(unsigned long long *)arguments[i]);
+  int later = enter("kernel");
+  return stream->add([=] {
+    if (!later)
+      function->kernel(blocks, int(threads), values.data());
+    return later;
+  });
+}
+
+EXPORT int cuStreamBeginCapture_v2(Stream *stream, int) {
+  ENTER(cuStreamBeginCapture_v2);
+  if (stream->capture)
+    return kCaptureInvalid;
+  stream->capture = new Graph;
+  return kSuccess;
+}
+EXPORT int cuStreamEndCapture(Stream *stream, Graph **graph) {
+  *graph = stream->capture;
+  stream->capture = nullptr;
+  if (int code = enter("cuStreamEndCapture")) {
+    delete *graph;
+    return code;
+  }
+  return kSuccess;
+}
+EXPORT int cuGraphInstantiateWithFlags(Graph **out, Graph *graph,
+                                       unsigned long long) {
+  ENTER(cuGraphInstantiateWithFlags);
+  *out = new Graph(*graph);
+  return kSuccess;
+}
+EXPORT int cuGraphLaunch(Graph *graph, Stream *stream) {
+  ENTER(cuGraphLaunch);
+  for (Work &w : graph->work)
+    stream->add(w);
+  return kSuccess;
+}
+EXPORT int cuGraphExecDestroy(Graph *graph) {
+  delete graph;
+  return kSuccess;
+}
+#ifndef ETCH_FAKE_INCOMPLETE
+EXPORT int cuGraphDestroy(Graph *graph) {
+  delete graph;
+  return kSuccess;
+}
+#endif

@@ -1,0 +1,19 @@
+//===- FakeDriver.h - What tests ask of the fake driver ---------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#ifndef ETCH_TEST_RUNTIME_CUDA_FAKEDRIVER_H
+#define ETCH_TEST_RUNTIME_CUDA_FAKEDRIVER_H
+
+extern "C" {
+/// One call of this function of the driver (`kernel`: a kernel, once it runs)
+/// fails with `code`, after that many that do not.
+void etch_fake_fail(const char *function, int code, int after);
+/// How often a function was called.
+int etch_fake_calls(const char *function);
+/// Bytes of the device that are handed out.
+unsigned long long etch_fake_used();
+}
+
+#endif // ETCH_TEST_RUNTIME_CUDA_FAKEDRIVER_H
