@@ -16,9 +16,10 @@ static void lookUp(Driver &driver) {
     snprintf(driver.problem, sizeof driver.problem, format, values...);
   };
   void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-  if (!library)
-    return problem("%s",
-                   "no CUDA driver is installed (libcuda.so.1 is not found)");
+  if (!library) {
+    const char *why = dlerror();
+    return problem("no CUDA driver: %s", why ? why : "unknown reason");
+  }
 #define ETCH_LOOK_UP(member, name, Parameters)                                 \
   driver.member =                                                              \
       reinterpret_cast<Result(*) Parameters>(dlsym(library, #name));           \
