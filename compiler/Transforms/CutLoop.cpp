@@ -178,9 +178,10 @@ LogicalResult LoopGradient::keepValues() {
       if (x.outside && x.outside.getDefiningOp() == loop)
         x.outside =
             now->getResult(llvm::cast<OpResult>(x.outside).getResultNumber());
-  for (Value &g : starts)
-    if (g && g.getDefiningOp() == loop)
-      g = now->getResult(llvm::cast<OpResult>(g).getResultNumber());
+  for (CotangentSum &start : starts)
+    for (Value *g : {&start.value, &start.present})
+      if (*g && g->getDefiningOp() == loop)
+        *g = now->getResult(llvm::cast<OpResult>(*g).getResultNumber());
   outer.replace(loop, now);
   loop = now;
   return success();
@@ -200,6 +201,11 @@ LoopOp LoopGradient::writeBackward() {
   SmallVector<Type> types;
   for (unsigned m : slices)
     types.push_back(loop.getXs()[m].getType());
+  for (auto [m, flag] : llvm::zip_equal(slices, rowFlags))
+    if (flag)
+      types.push_back(arrayType(flag.getType(), llvm::cast<RankedTensorType>(
+                                                    loop.getXs()[m].getType())
+                                                    .getDimSize(0)));
   SmallVector<Value> inits = outsides(sums);
   auto backward = LoopOp::create(
       outer.b, loc, loop.getCount().getType(), ValueRange(inits).getTypes(),

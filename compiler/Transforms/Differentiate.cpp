@@ -18,6 +18,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Transforms/Passes.h"
+#include "compiler/Transforms/Presence.h"
 #include "compiler/Transforms/Simplifier.h"
 #include "compiler/Transforms/Sweep.h"
 
@@ -109,10 +110,11 @@ SmallVector<Operation *> Expansion::findPath() {
 }
 
 Value Expansion::resultFor(Value x) {
-  Value gx = sweep.cotangents.lookup(x);
+  auto [gx, present] = sweep.sumOf(x);
   Location loc = gradient.getLoc();
   if (!gx)
     return buildSplat(b, loc, 0, x);
+  gx = masked(b, loc, gx, present, 0);
   auto type = llvm::cast<RankedTensorType>(x.getType());
   if (gx.getType() == type)
     return gx;
@@ -187,6 +189,17 @@ void Differentiator::mergeUpTo(Operation *end) {
     op = simplify(op);
 }
 
+/// Whether another gradient is still to be expanded, perhaps of this one.
+static bool isFollowed(GradientOp gradient) {
+  auto program = gradient->getParentOfType<func::FuncOp>();
+  return program
+      .walk([&](GradientOp other) {
+        return other == gradient ? WalkResult::advance()
+                                 : WalkResult::interrupt();
+      })
+      .wasInterrupted();
+}
+
 /// Gives the op to look at next.
 Operation *Differentiator::expand(GradientOp gradient) {
   Operation *op = gradient;
@@ -195,6 +208,7 @@ Operation *Differentiator::expand(GradientOp gradient) {
     mergeUpTo(op);
   Operation *before = op->getPrevNode();
   Expansion expansion(gradient, *simplifier);
+  expansion.sweep.again = isFollowed(gradient);
   expansion.sweep.replaced = [&](Operation *old, Operation *now) {
     simplifier->replace(old, now);
     before = before == old ? now : before;

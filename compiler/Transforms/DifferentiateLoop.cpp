@@ -14,9 +14,14 @@
 // on where the ops after the loop left it. What an iteration yields as a state
 // and as an output has the output's cotangent first, then those of the next
 // iteration: that starts the sum of its state with the output's cotangent.
+//
+// Beside each sum goes its presence: in the first iteration, or after none,
+// there may be no cotangent yet. Those that turn out to hold always are
+// dropped.
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Transforms/LoopGradient.h"
+#include "compiler/Transforms/Presence.h"
 #include "compiler/Transforms/Rows.h"
 
 using namespace mlir;
@@ -83,13 +88,29 @@ void LoopGradient::findCarriers() {
 // Sums
 //===----------------------------------------------------------------------===//
 
-/// Whether this is the loop's first, or last, iteration, in `like`'s shape.
-Value LoopGradient::isAtEnd(bool last, Value like) {
+/// Whether this is the loop's first, or last, iteration.
+Value LoopGradient::isAtEnd(bool last) {
   Value end = buildSplat(b, loc, 0, index);
   if (last != loop.getReverse())
     end = SubOp::create(b, loc, capture(loop.getCount()),
                         buildSplat(b, loc, 1, index));
-  return broadcastLike(b, loc, EqualOp::create(b, loc, index, end), like);
+  return EqualOp::create(b, loc, index, end);
+}
+
+/// Whether there is a cotangent for output `j` in this iteration, or in the one
+/// before.
+Value LoopGradient::presenceOf(size_t j, bool before) {
+  Value present = outer.presence.lookup(loop.getYs()[j]);
+  if (!present)
+    return {};
+  if (rankOf(present) == 0)
+    return capture(present);
+  if (before)
+    return rowBefore(present);
+  for (BackwardArgument &known : inputs)
+    if (known.outside == present)
+      return known.inside;
+  return argument(inputs, sliceType(present.getType()), present);
 }
 
 /// An output's cotangent in the iteration before this one.
@@ -106,85 +127,168 @@ Value LoopGradient::rowBefore(Value array) {
 /// What a state's sum has from elsewhere before this iteration: in the first
 /// that of its initial value; else that of outputs which the iteration before
 /// yielded with it; in any that of outputs which are the state itself.
-Value LoopGradient::startOf(unsigned k) {
-  Value state = stateArgs[k], sum;
-  auto inFirst = [&](Value first, Value others) -> Value {
-    Value none = buildSplat(b, loc, nothing, state);
-    return SelectOp::create(b, loc, isAtEnd(/*last=*/false, state),
-                            first ? first : none, others ? others : none);
-  };
-  Value start = starts[k] ? capture(starts[k]) : Value();
-  for (size_t j = yielded.size(); j-- > 0;) {
-    Value term;
-    if (carriers[j] == int(k))
-      term = inFirst(sum ? Value() : start, rowBefore(gYs[j]));
-    else if (gYs[j] && yielded[j] == state)
-      term = gSlices[j];
-    else
-      continue;
-    if (!sum && start && carriers[j] != int(k))
-      sum = inFirst(start, Value());
-    sum = sum ? AddOp::create(b, loc, sum, term) : term;
+void LoopGradient::startState(unsigned k) {
+  Value state = stateArgs[k];
+  if (starts[k].value) {
+    Value present = isAtEnd(/*last=*/false);
+    if (starts[k].present)
+      present = buildAnd(b, loc, capture(starts[k].present), present);
+    inner.addMasked(state, capture(starts[k].value), loc, present);
   }
-  return !sum && start ? inFirst(start, Value()) : sum;
+  for (size_t j = yielded.size(); j-- > 0;) {
+    if (carriers[j] == int(k)) {
+      Value present = buildNot(b, loc, isAtEnd(/*last=*/false));
+      inner.addMasked(state, rowBefore(gYs[j]), loc,
+                      buildAnd(b, loc, present, presenceOf(j, true)));
+    } else if (gYs[j] && yielded[j] == state) {
+      inner.add(state, gSlices[j], loc, presenceOf(j));
+    }
+  }
 }
 
 void LoopGradient::startSums() {
   for (Value g : gYs)
     gSlices.push_back(g ? argument(inputs, sliceType(g.getType()), g)
                         : Value());
-  for (unsigned c : captures) {
-    Value x = loop.getCaptures()[c], start = outer.take(x);
-    if (!start)
-      start = buildSplat(outer.b, loc, nothing, x);
-    inner.cotangents[captureArgs[c]] = argument(sums, x.getType(), start);
-  }
+  SmallVector<Value> presents; // before the loop; null: always
+  auto start = [&](const CotangentSum &sum, Value like) {
+    presents.push_back(sum.value ? sum.present
+                                 : buildBool(outer.b, loc, false));
+    return argument(sums, like.getType(),
+                    sum.value ? sum.value
+                              : buildSplat(outer.b, loc, nothing, like));
+  };
+  SmallVector<Value> nextSums;
+  for (unsigned c : captures)
+    inner.cotangents[captureArgs[c]] =
+        start(outer.take(loop.getCaptures()[c]), loop.getCaptures()[c]);
+  for (unsigned k : states)
+    nextSums.push_back(
+        start(outer.sumOf(loop.getFinals()[k]), loop.getInits()[k]));
+  for (size_t m = 0; m < slices.size(); ++m)
+    presents.push_back(buildBool(outer.b, loc, false));
+  auto flag = RankedTensorType::get({}, b.getI1Type());
+  SmallVector<Value> inside;
+  for (Value present : presents)
+    inside.push_back(argument(
+        sums, flag, present ? present : buildBool(outer.b, loc, true)));
+  for (auto [i, c] : llvm::enumerate(captures))
+    inner.presence[captureArgs[c]] = inside[i];
+
   starts.resize(stateArgs.size());
   for (unsigned k : states)
     starts[k] = outer.take(loop.getInits()[k]);
   for (unsigned k : states)
-    if (Value start = startOf(k))
-      inner.cotangents[stateArgs[k]] = start;
-  for (unsigned k : states) {
-    Value g = gFinals[k];
-    if (!g)
-      g = buildSplat(outer.b, loc, nothing, loop.getInits()[k]);
-    Value sum = argument(sums, g.getType(), g);
+    startState(k);
+  for (auto [i, k] : llvm::enumerate(states)) {
     // Where there is an iteration after this one, it has begun with what comes
     // through outputs. Those that are kept are read after all others.
-    Value all;
-    auto append = [&](Value g) {
-      all = all ? AddOp::create(b, loc, all, g) : g;
+    auto addSum = [&] {
+      inner.add(nexts[k], nextSums[i], loc, inside[captures.size() + i]);
     };
     for (size_t j = yielded.size(); j-- > 0;) {
       if (j + 1 == numOutputs)
-        append(sum);
+        addSum();
       if (carriers[j] == int(k))
-        append(gSlices[j]);
+        inner.addMasked(
+            nexts[k], gSlices[j], loc,
+            buildAnd(b, loc, isAtEnd(/*last=*/true), presenceOf(j)));
     }
     if (numOutputs == 0)
-      append(sum);
-    if (all != sum)
-      sum = SelectOp::create(b, loc, isAtEnd(/*last=*/true, sum), all, sum);
-    inner.add(nexts[k], sum, loc);
+      addSum();
   }
   for (size_t j = yielded.size(); j-- > 0;)
     if (gYs[j] && carriers[j] < 0 && !llvm::is_contained(stateArgs, yielded[j]))
-      inner.add(yielded[j], gSlices[j], loc);
+      inner.add(yielded[j], gSlices[j], loc, presenceOf(j));
+}
+
+/// Whether an array holds what iterations keep for others: no part of the
+/// program, its rows have cotangents of their own.
+static bool isKept(Value array) {
+  Operation *op = array.getDefiningOp();
+  auto kept = op ? op->getAttrOfType<IntegerAttr>(kKeptAttr) : IntegerAttr();
+  return kept && llvm::isa<LoopOp>(op) &&
+         llvm::cast<OpResult>(array).getResultNumber() + kept.getInt() >=
+             op->getNumResults();
 }
 
 void LoopGradient::finishSums() {
-  for (auto [i, c] : llvm::enumerate(captures))
-    sums[i].next = inner.cotangents.lookup(captureArgs[c]);
-  for (auto [i, k] : llvm::enumerate(states)) {
-    Value g = inner.cotangents.lookup(stateArgs[k]);
-    sums[captures.size() + i].next =
-        g ? g : buildSplat(b, loc, nothing, stateArgs[k]);
+  size_t at = 0, flags = captures.size() + states.size();
+  auto finish = [&](Value x) {
+    auto [value, present] = inner.sumOf(x);
+    if (!value)
+      present = buildBool(b, loc, false);
+    else if (!present)
+      present = buildBool(b, loc, true);
+    sums[at].next = value ? value : buildSplat(b, loc, nothing, x);
+    sums[flags + at++].next = present;
+  };
+  for (unsigned c : captures)
+    finish(captureArgs[c]);
+  for (unsigned k : states)
+    finish(stateArgs[k]);
+  // Only the rows of what is kept can be absent one by one.
+  llvm::erase_if(slices, [&](unsigned m) {
+    return !inner.cotangents.lookup(sliceArgs[m]);
+  });
+  sums.truncate(flags + at + slices.size());
+  for (auto [i, m] : llvm::enumerate(slices)) {
+    auto [value, present] = inner.sumOf(sliceArgs[m]);
+    BackwardArgument &any = sums[flags + at + i];
+    bool hasRows = present && isKept(loop.getXs()[m]);
+    any.next = present && !hasRows && rankOf(present) == 0
+                   ? buildOr(b, loc, any.inside, present)
+                   : Value();
+    if (!any.next)
+      any.next = buildBool(b, loc, true);
+    rowFlags.push_back(hasRows ? present : Value());
+    outputs.push_back(masked(b, loc, value, present, hasRows ? nothing : 0));
   }
-  for (unsigned m : slices) {
-    Value g = inner.cotangents.lookup(sliceArgs[m]);
-    outputs.push_back(g ? g : buildSplat(b, loc, 0, sliceArgs[m]));
+  for (Value flag : rowFlags)
+    if (flag)
+      outputs.push_back(flag);
+  findSure();
+}
+
+/// Drops the presences that hold from the start, and after each iteration if
+/// they held before.
+void LoopGradient::findSure() {
+  size_t first = captures.size() + states.size();
+  SmallVector<BackwardArgument> flags(sums.begin() + long(first), sums.end());
+  llvm::DenseSet<Value> sure;
+  for (const BackwardArgument &flag : flags)
+    if (isBool(flag.outside, true))
+      sure.insert(flag.inside);
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (const BackwardArgument &flag : flags)
+      if (sure.contains(flag.inside) && !holds(flag.next, sure))
+        changed = sure.erase(flag.inside);
   }
+  sums.truncate(first);
+  OpBuilder start(begin);
+  auto always = [&](Value flag, Value yes) {
+    flag.replaceAllUsesWith(yes);
+    for (auto *kind : {&sums, &flags})
+      for (BackwardArgument &x : *kind)
+        x.next = x.next == flag ? yes : x.next;
+    llvm::replace(outputs, flag, yes);
+  };
+  for (BackwardArgument &flag : flags) {
+    int at = int(sums.size());
+    if (sure.contains(flag.inside))
+      always(flag.inside, buildBool(start, loc, true));
+    else
+      sums.push_back(flag);
+    bool holdsAfter = neverIsEmpty() && holds(flag.next, sure);
+    presences.push_back(sure.contains(flag.inside) || holdsAfter ? -1 : at);
+  }
+}
+
+/// The presence of a sum after the loop.
+Value LoopGradient::presenceAfter(size_t sum, LoopOp backward) {
+  int at = presences[sum];
+  return at < 0 ? Value() : backward.getFinals()[unsigned(at)];
 }
 
 //===----------------------------------------------------------------------===//
@@ -201,23 +305,34 @@ bool LoopGradient::neverIsEmpty() {
 void LoopGradient::addResults(LoopOp backward) {
   OpBuilder &b = outer.b;
   ValueRange finals = backward.getFinals();
-  for (auto [i, c] : llvm::enumerate(captures))
-    outer.add(loop.getCaptures()[c], finals[i], loc);
-  for (auto [i, k] : llvm::enumerate(states)) {
-    Value init = loop.getInits()[k], g = finals[captures.size() + i];
-    if (starts[k] && !neverIsEmpty()) {
+  size_t at = 0;
+  for (unsigned c : captures) {
+    outer.add(loop.getCaptures()[c], finals[at], loc,
+              presenceAfter(at, backward));
+    ++at;
+  }
+  for (unsigned k : states) {
+    Value init = loop.getInits()[k], present = presenceAfter(at, backward);
+    if (starts[k].value && !neverIsEmpty()) {
       // Without iterations nothing has gone on from the start.
       Value count = loop.getCount();
       Value empty =
           EqualOp::create(b, loc, count, buildSplat(b, loc, 0, count));
-      Value sum = AddOp::create(b, loc, starts[k],
-                                backward.getInits()[captures.size() + i]);
-      g = SelectOp::create(b, loc, broadcastLike(b, loc, empty, g), sum, g);
+      outer.addMasked(init, starts[k].value, loc,
+                      buildAnd(b, loc, starts[k].present, empty));
     }
-    outer.add(init, g, loc);
+    outer.add(init, finals[at++], loc,
+              starts[k].value && !starts[k].present ? Value() : present);
   }
-  for (auto [i, m] : llvm::enumerate(slices))
-    outer.add(loop.getXs()[m], backward.getYs()[i], loc);
+  unsigned flag = unsigned(slices.size());
+  for (auto [i, m] : llvm::enumerate(slices)) {
+    Value present = presenceAfter(at++, backward);
+    if (rowFlags[i])
+      outer.add(loop.getXs()[m], backward.getYs()[i], loc,
+                backward.getYs()[flag++]);
+    else
+      outer.addMasked(loop.getXs()[m], backward.getYs()[i], loc, present);
+  }
 }
 
 LogicalResult LoopGradient::run() {
@@ -226,15 +341,11 @@ LogicalResult LoopGradient::run() {
   captureArgs = valuesOf(ValueRange(loop.getCaptured()));
   nexts = valuesOf(loop.getNextStates());
   yielded = valuesOf(loop.getYielded());
-  auto gradients = [&](ValueRange results) {
-    return llvm::map_to_vector(
-        results, [&](Value y) { return outer.cotangents.lookup(y); });
-  };
   numOutputs = yielded.size();
   if (auto attr = loop->getAttrOfType<IntegerAttr>(kKeptAttr))
     numOutputs -= size_t(attr.getInt());
-  gFinals = gradients(loop.getFinals());
-  gYs = gradients(loop.getYs());
+  gYs = llvm::map_to_vector(
+      loop.getYs(), [&](Value y) { return outer.cotangents.lookup(y); });
   findActive();
   if (states.empty() && slices.empty() && captures.empty())
     return success();

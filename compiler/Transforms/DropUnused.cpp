@@ -9,6 +9,7 @@
 #include "compiler/Transforms/Rows.h"
 #include "compiler/Transforms/Simplifier.h"
 #include "compiler/Transforms/SimplifyControl.h"
+#include "compiler/Transforms/Sweep.h"
 
 using namespace mlir;
 using namespace etch;
@@ -25,6 +26,17 @@ static SmallVector<Value> keep(ValueRange values, const llvm::BitVector &drop) {
 static void mark(llvm::BitVector &all, size_t at, const llvm::BitVector &part) {
   for (unsigned i : part.set_bits())
     all.set(unsigned(at) + i);
+}
+
+/// Counts the outputs that are kept anew, without the dropped ones.
+static void countKept(Operation *control, const llvm::BitVector &dropped) {
+  auto kept = control->getAttrOfType<IntegerAttr>(kKeptAttr);
+  if (!kept)
+    return;
+  int64_t own = int64_t(dropped.size()) - kept.getInt(), left = kept.getInt();
+  for (unsigned i : dropped.set_bits())
+    left -= int64_t(i) >= own;
+  control->setAttr(kKeptAttr, IntegerAttr::get(kept.getType(), left));
 }
 
 LoopOp etch::dropParts(LoopOp loop, const LoopParts &parts) {
@@ -55,6 +67,7 @@ LoopOp etch::dropParts(LoopOp loop, const LoopParts &parts) {
       keep(loop.getCaptures(), parts.captures), loop.getReverse(),
       loop.getMaxIterations());
   now->setDiscardableAttrs(loop->getDiscardableAttrDictionary());
+  countKept(now, parts.ys);
   now.getCondition().takeBody(loop.getCondition());
   now.getBody().takeBody(loop.getBody());
   loop.getCount().replaceAllUsesWith(now.getCount());
@@ -179,6 +192,7 @@ static Operation *dropUnusedOf(CondOp cond) {
       CondOp::create(b, cond.getLoc(), ValueRange(results).getTypes(),
                      cond.getPredicate(), keep(cond.getCaptures(), captures));
   now->setDiscardableAttrs(cond->getDiscardableAttrDictionary());
+  countKept(now, ys);
   now.getThen().takeBody(cond.getThen());
   now.getOtherwise().takeBody(cond.getOtherwise());
   for (auto [x, y] : llvm::zip_equal(results, now.getYs()))

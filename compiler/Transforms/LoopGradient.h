@@ -12,10 +12,6 @@
 
 namespace etch {
 
-/// On a loop: how many of its outputs, the last ones, are kept for a backward
-/// loop. Their readers come after those of all others.
-inline constexpr llvm::StringLiteral kKeptAttr = "etch.kept";
-
 /// An argument of the backward body: for the time being one of the forward
 /// body.
 struct BackwardArgument {
@@ -29,7 +25,9 @@ class LoopGradient {
 public:
   LoopGradient(Sweep &outer, LoopOp loop)
       : outer(outer), loop(loop), block(loop.getBodyBlock()),
-        b(loop.getContext()), loc(loop.getLoc()), inner(b) {}
+        b(loop.getContext()), loc(loop.getLoc()), inner(b) {
+    inner.again = outer.again;
+  }
 
   llvm::LogicalResult run();
 
@@ -39,9 +37,12 @@ private:
   mlir::Value capture(mlir::Value outside);
   void findActive();
   void findCarriers();
-  mlir::Value startOf(unsigned state);
+  void startState(unsigned state);
   mlir::Value rowBefore(mlir::Value array);
-  mlir::Value isAtEnd(bool last, mlir::Value like);
+  mlir::Value isAtEnd(bool last);
+  mlir::Value presenceOf(size_t output, bool before = false);
+  void findSure();
+  mlir::Value presenceAfter(size_t sum, LoopOp backward);
   void startSums();
   void finishSums();
   void cutApart();
@@ -64,13 +65,16 @@ private:
 
   llvm::SmallVector<mlir::Value> stateArgs, sliceArgs, captureArgs, nexts,
       yielded;
-  llvm::SmallVector<mlir::Value> gFinals, gYs; // from outside
-  llvm::SmallVector<mlir::Value> gSlices;      // of ys, in the body
-  llvm::SmallVector<mlir::Value> starts;       // of states, from outside
+  llvm::SmallVector<mlir::Value> gYs;     // from outside
+  llvm::SmallVector<mlir::Value> gSlices; // of ys, in the body
+  llvm::SmallVector<CotangentSum> starts; // of states, from outside
   llvm::SmallVector<int> carriers; // the state that an output is yielded as
   llvm::SmallVector<unsigned> states, slices, captures; // that are active
-  // Of the backward loop. Sums of `captures` come first, then of `states`.
+  // Of the backward loop. Sums of `captures` come first, then of `states`, then
+  // the presences of both and of the outputs for `slices`.
   llvm::SmallVector<BackwardArgument> sums, inputs, captured;
+  llvm::SmallVector<int> presences; // among sums, by sum; -1: always there
+  llvm::SmallVector<mlir::Value> rowFlags; // presences of rows, by slice
   mlir::Value index;
   llvm::SmallVector<mlir::Value> outputs;
   mlir::Operation *border = nullptr,

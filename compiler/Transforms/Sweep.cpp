@@ -6,6 +6,8 @@
 
 #include "compiler/Transforms/Sweep.h"
 
+#include "compiler/Transforms/Presence.h"
+
 #include "mlir/IR/IRMapping.h"
 
 using namespace mlir;
@@ -51,28 +53,58 @@ LogicalResult Sweep::visitAll(ArrayRef<Operation *> ops) {
   return success(ok);
 }
 
+/// Either side of such a select gets the cotangent where it is taken.
+void Sweep::visitPresence(SelectOp select, Value condition) {
+  Location loc = select.getLoc();
+  auto [gy, present] = sumOf(select.getY());
+  if (active.contains(select.getLhs()))
+    addMasked(select.getLhs(), gy, loc, buildAnd(b, loc, condition, present));
+  if (active.contains(select.getRhs()))
+    addMasked(select.getRhs(), gy, loc,
+              buildAnd(b, loc, buildNot(b, loc, condition), present));
+}
+
 LogicalResult Sweep::visit(Operation *op) {
-  SmallVector<Value> gys = llvm::map_to_vector(
-      op->getResults(), [&](Value y) { return cotangents.lookup(y); });
-  if (llvm::none_of(gys, [](Value gy) { return bool(gy); }))
+  Location loc = op->getLoc();
+  SmallVector<Value> gys;
+  // Of what the rule gives: if there is one cotangent, there are all.
+  Value present;
+  bool any = false, sure = false;
+  for (Value y : op->getResults()) {
+    auto [gy, own] = sumOf(y);
+    gys.push_back(gy);
+    if (!gy)
+      continue;
+    present = any && own && present ? buildOr(b, loc, present, own) : own;
+    any = true;
+    sure |= !present;
+  }
+  if (!any)
     return success();
+  if (sure)
+    present = {};
   if (auto loop = llvm::dyn_cast<LoopOp>(op))
     return visitLoop(*this, loop);
   if (auto cond = llvm::dyn_cast<CondOp>(op))
     return visitCond(*this, cond);
+  if (Value condition = presenceOf(op))
+    return visitPresence(llvm::cast<SelectOp>(op), condition), success();
+  if (present && rankOf(present) > 0) // only loops know rows
+    present = {};
   SmallVector<Value> gxs;
   if (auto custom = llvm::dyn_cast<CustomVjpOp>(op)) {
     gxs = inlineRule(custom, gys);
   } else {
     auto rule = llvm::cast<DifferentiableOpInterface>(op);
     if (rule.getInfo().gradient == Gradient::none)
-      return emitError(op->getLoc())
+      return emitError(loc)
              << rule.getInfo().name
              << ": has no gradient, and what is differentiated depends on it";
     gxs = rule.buildVjp(b, gys);
   }
   for (auto [x, gx] : llvm::zip_equal(gradientOperands(op), gxs))
-    add(x, gx, op->getLoc());
+    if (gx && active.contains(x))
+      addMasked(x, gx, loc, present);
   return success();
 }
 
@@ -82,7 +114,8 @@ SmallVector<Value> Sweep::inlineRule(CustomVjpOp op, ValueRange gys) {
   IRMapping map;
   for (auto [argument, y, gy] :
        llvm::zip_equal(rule.getArguments(), op.getYs(), gys))
-    map.map(argument, gy ? gy : buildSplat(b, op.getLoc(), 0, y));
+    map.map(argument, gy ? masked(b, op.getLoc(), gy, presence.lookup(y), 0)
+                         : buildSplat(b, op.getLoc(), 0, y));
   // An output that the rule reads has the rule behind it, too.
   for (auto [output, y] : llvm::zip_equal(op.getOutputs(), op.getYs()))
     map.map(output, y);
@@ -92,16 +125,33 @@ SmallVector<Value> Sweep::inlineRule(CustomVjpOp op, ValueRange gys) {
                              [&](Value gx) { return map.lookupOrDefault(gx); });
 }
 
-void Sweep::add(Value x, Value gx, Location loc) {
+void Sweep::add(Value x, Value gx, Location loc, Value present) {
   if (!gx || !active.contains(x))
     return;
+  if (present && isBool(present, true))
+    present = {};
   Value &sum = cotangents[x];
+  if (sum)
+    present = buildOr(b, loc, presence.lookup(x), present);
   sum = sum ? AddOp::create(b, loc, sum, gx) : gx;
+  if (present)
+    presence[x] = present;
+  else
+    presence.erase(x);
 }
 
-Value Sweep::take(Value x) {
-  Value sum = cotangents.lookup(x);
+void Sweep::addMasked(Value x, Value gx, Location loc, Value present) {
+  add(x, masked(b, loc, gx, present), loc, present);
+}
+
+CotangentSum Sweep::sumOf(Value x) const {
+  return {cotangents.lookup(x), presence.lookup(x)};
+}
+
+CotangentSum Sweep::take(Value x) {
+  CotangentSum sum = sumOf(x);
   cotangents.erase(x);
+  presence.erase(x);
   return sum;
 }
 
@@ -111,13 +161,17 @@ void Sweep::replace(Operation *old, Operation *now) {
   for (auto [x, y] : llvm::zip(old->getResults(), now->getResults())) {
     if (active.erase(x))
       active.insert(y);
-    if (Value sum = take(x))
-      cotangents[y] = sum;
+    if (CotangentSum sum = take(x); sum.value) {
+      cotangents[y] = sum.value;
+      if (sum.present)
+        presence[y] = sum.present;
+    }
     x.replaceAllUsesWith(y);
   }
-  for (auto &entry : cotangents)
-    if (entry.second.getDefiningOp() == old)
-      entry.second =
-          now->getResult(llvm::cast<OpResult>(entry.second).getResultNumber());
+  for (auto *values : {&cotangents, &presence})
+    for (auto &entry : *values)
+      if (entry.second.getDefiningOp() == old)
+        entry.second = now->getResult(
+            llvm::cast<OpResult>(entry.second).getResultNumber());
   old->erase();
 }

@@ -66,7 +66,10 @@ OpFoldResult PowOp::fold(FoldAdaptor) {
 }
 
 OpFoldResult SelectOp::fold(FoldAdaptor) {
-  return getLhs() == getRhs() ? OpFoldResult(getLhs()) : OpFoldResult();
+  if (getLhs() == getRhs() || isSplatOf(getCondition(), -1))
+    return getLhs(); // the bit of true is -1
+  return isSplatOf(getCondition(), 0) ? OpFoldResult(getRhs())
+                                      : OpFoldResult();
 }
 
 OpFoldResult CastOp::fold(FoldAdaptor) { return same(*this, getX()); }
