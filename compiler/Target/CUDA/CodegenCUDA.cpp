@@ -69,6 +69,7 @@ FailureOr<Source> etch::cuda::emitSource(ModuleOp module) {
     description.name = function.getSymName().str();
     description.numSlots = int64_t(k.slots.size());
     description.canFail = k.canFail;
+    description.usesScratch = bool(k.scratchBytes);
     for (auto [n, stage] : llvm::enumerate(k.stages)) {
       std::string prefix = "ETCH_KERNEL(" + std::to_string(stage.threads) + ")";
       if (failed(kernels.print(stage.function, prefix)))

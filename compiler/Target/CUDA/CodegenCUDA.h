@@ -27,6 +27,7 @@ struct KernelDescription {
   std::vector<StageDescription> stages;
   int64_t numSlots = 0;
   bool canFail = false;
+  bool usesScratch = false;
 };
 
 struct Source {

@@ -13,7 +13,10 @@
 #include "compiler/Target/CPU/CodegenCPU.h"
 #include "compiler/Target/CUDA/Prelude.h"
 
-#include "etch/runtime.h"
+#include "dialects/Device/DeviceDialect.h"
+#include "etch/device.h"
+#include "etch/host.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
@@ -79,10 +82,16 @@ std::unique_ptr<Program> Program::compile(StringRef text, std::string name,
   buildPipeline(passes, PipelineOptions(), Phase::bufferize);
   if (mlir::failed(passes.run(*module)))
     return failed("cannot be bufferized");
+  module->walk([&](Operation *op) {
+    program->readsOnHost |=
+        isa<memref::CopyOp, device::LoopOp, device::BranchOp>(op);
+  });
   FailureOr<cuda::Source> source = cuda::emitSource(*module);
   if (mlir::failed(source))
     return failed("has no text");
   program->source = std::move(*source);
+  for (const cuda::KernelDescription &kernel : program->source.kernels)
+    program->usesScratch |= kernel.usesScratch;
 
   auto target = driver::resolveTarget("x86-64-v3");
   if (!target)
@@ -116,35 +125,48 @@ std::unique_ptr<Program> Program::compile(StringRef text, std::string name,
 // Kernels as C++
 //===----------------------------------------------------------------------===//
 
-/// The kernels of a program, and for each a function that the program calls: it
-/// launches the stages with the slots of the closure.
+/// The kernels of a program. For each, what the program calls: it launches the
+/// stages with the slots of the closure. For each stage, what the driver calls.
 static void printProgram(llvm::raw_ostream &os, const Program &program) {
   os << "namespace " << program.prefix << " {\n"
      << program.source.text << program.source.host << "}\n";
+  const char *exported =
+      "extern \"C\" __attribute__((visibility(\"default\"))) ";
   for (const cuda::KernelDescription &kernel : program.source.kernels) {
-    os << "extern \"C\" __attribute__((visibility(\"default\"))) void "
-       << program.prefix << kernel.name << "(u64 *closure, i64, i64, i32) {\n"
-       << "  using namespace " << program.prefix << ";\n"
-       << "  u64 *slots = closure + 5, all[" << kernel.numSlots + 3 << "];\n"
-       << "  for (int i = 0; i < " << kernel.numSlots
-       << "; ++i) all[i] = slots[i];\n"
-       << "  std::vector<char> scratch(" << kernel.name
-       << "_scratch((u8 *)slots) + 64);\n"
-       << "  all[" << kernel.numSlots << "] = closure[2];\n"
-       << "  all[" << kernel.numSlots + 1 << "] = closure[3];\n"
-       << "  all[" << kernel.numSlots + 2
-       << "] = ((u64)scratch.data() + 63) & ~63ull;\n";
-    for (auto [n, stage] : llvm::enumerate(kernel.stages)) {
+    int64_t count = kernel.numSlots + 3;
+    for (const auto &stage : kernel.stages) {
       // What the text of the stage says.
       size_t from = program.source.text.find(" " + stage.function + "(");
       size_t to = program.source.text.find("\n}\n", from);
       bool barriers =
           program.source.text.substr(from, to - from).find("etch_barrier(") !=
           std::string::npos;
-      os << "  etch_emulator::grid(" << kernel.name << "_blocks" << n
-         << "((u8 *)slots), " << stage.threads << ", "
+      std::string grid = program.prefix + stage.function + "_grid";
+      os << exported << "int " << grid << "_arguments = " << count << ";\n"
+         << exported << "void " << grid
+         << "(u64 blocks, int threads, const u64 *arguments) {\n"
+         << "  etch_emulator::grid(blocks, threads, "
          << (barriers ? "true" : "false") << ", [&] { etch_emulator::call("
-         << program.prefix << "::" << stage.function << ", all); });\n";
+         << program.prefix << "::" << stage.function
+         << ", arguments); });\n}\n";
+    }
+    os << exported << "void " << program.prefix << kernel.name
+       << "(u64 *closure, i64, i64, i32) {\n"
+       << "  using namespace " << program.prefix << ";\n"
+       << "  u64 *slots = closure + 5, all[" << count << "];\n"
+       << "  for (int i = 0; i < " << kernel.numSlots
+       << "; ++i) all[i] = slots[i];\n"
+       << "  all[" << count - 3 << "] = closure[2];\n"
+       << "  all[" << count - 2 << "] = closure[3];\n"
+       << "  all[" << count - 1
+       << "] = (u64)etch_emulator::etch_emulator_host->scratch(" << kernel.name
+       << "_scratch((u8 *)slots));\n";
+    for (auto [n, stage] : llvm::enumerate(kernel.stages)) {
+      std::string grid = program.prefix + stage.function + "_grid";
+      os << "  etch_emulator::etch_emulator_host->launch(\"" << grid << "\", &"
+         << grid << ", " << kernel.name << "_blocks" << n << "((u8 *)slots), "
+         << stage.threads << ", all, " << count << ", "
+         << (kernel.canFail ? "int(closure[3])" : "-1") << ");\n";
     }
     os << "}\n";
   }
@@ -270,6 +292,67 @@ static bool sameValues(const Array &a, const Array &b, std::string &where) {
 
 namespace {
 
+using GridFunction = void (*)(unsigned long long, int,
+                              const unsigned long long *);
+
+/// What launches do; the emulator has the same struct.
+struct HostFunctions {
+  void *(*scratch)(unsigned long long bytes);
+  void (*launch)(const char *name, GridFunction grid, unsigned long long blocks,
+                 int threads, const unsigned long long *arguments, int count,
+                 int site);
+};
+
+/// A device with the kernels at hand.
+struct Device {
+  etch_device_t *device = nullptr;
+  etch_device_module_t *module = nullptr;
+  bool waits = false; ///< after each launch
+  std::string problem;
+
+  void check(etch_status_t status) {
+    if (status != ETCH_OK && problem.empty())
+      problem = etch_last_error();
+  }
+  void *alloc(uint64_t bytes) {
+    void *memory = nullptr;
+    check(etch_device_alloc(device, bytes, &memory));
+    return memory;
+  }
+};
+
+std::vector<char> scratchMemory;
+Device *currentDevice = nullptr;
+
+const HostFunctions directly = {
+    [](unsigned long long bytes) {
+      scratchMemory.resize(bytes + 64);
+      uintptr_t start = uintptr_t(scratchMemory.data()) + 63;
+      return reinterpret_cast<void *>(start & ~uintptr_t(63));
+    },
+    [](const char *, GridFunction grid, unsigned long long blocks, int threads,
+       const unsigned long long *arguments, int,
+       int) { grid(blocks, threads, arguments); }};
+
+const HostFunctions throughDriver = {
+    [](unsigned long long bytes) -> void * {
+      // Given back with the device.
+      return bytes ? currentDevice->alloc(bytes) : nullptr;
+    },
+    [](const char *name, GridFunction, unsigned long long blocks, int threads,
+       const unsigned long long *arguments, int count, int site) {
+      Device &d = *currentDevice;
+      etch_device_function_t *function = nullptr;
+      d.check(etch_device_find(d.module, name, &function));
+      if (!function)
+        return;
+      std::vector<uint64_t> values(arguments, arguments + count);
+      d.check(etch_device_launch(d.device, function, int64_t(blocks), threads,
+                                 values.data(), count, site));
+      if (d.waits)
+        d.check(etch_device_wait(d.device));
+    }};
+
 /// One run of a module.
 struct Run {
   std::vector<Array> args, results;
@@ -282,21 +365,73 @@ struct Run {
       results.push_back(makeArray(module.results[i], dynamic, 0));
       std::fill(results.back().bytes.begin(), results.back().bytes.end(), 0);
     }
+  }
+  /// On the host.
+  void run(const etch_module_t &module) {
     std::vector<etch_tensor_t> in, out;
     for (Array &a : args)
       in.push_back(a.describe());
     for (Array &a : results)
       out.push_back(a.describe());
-    etch_call_t call = {};
-    call.args = in.data();
-    call.results = out.data();
-    call.num_args = module.num_args;
-    call.num_results = module.num_results;
+    etch_call_t call = describe(in, out);
     call.arena_bytes = module.arena_bytes(&call);
     std::vector<char> arena(call.arena_bytes + 64);
     call.arena = (void *)((uintptr_t(arena.data()) + 63) & ~uintptr_t(63));
     module.run(&call);
     error = call.error;
+  }
+  /// With all arrays on a device. `graph`: captured, then launched.
+  void run(const etch_module_t &module, Device &d, bool graph) {
+    std::vector<etch_tensor_t> in, out;
+    auto place = [&](Array &a) {
+      etch_tensor_t tensor = a.describe();
+      tensor.data = d.alloc(a.bytes.size());
+      d.check(etch_device_copy_in(d.device, tensor.data, a.bytes.data(),
+                                  a.bytes.size()));
+      return tensor;
+    };
+    for (Array &a : args)
+      in.push_back(place(a));
+    for (Array &a : results)
+      out.push_back(place(a));
+    etch_call_t call = describe(in, out);
+    call.arena_bytes = module.arena_bytes(&call);
+    call.arena = d.alloc(call.arena_bytes);
+    // What host code reads must be there.
+    d.check(etch_device_wait(d.device));
+    etch_device_graph_t *made = nullptr;
+    if (graph)
+      d.check(etch_device_capture_begin(d.device));
+    module.run(&call);
+    if (graph) {
+      d.check(etch_device_capture_end(d.device, &made));
+      if (made)
+        d.check(etch_device_graph_launch(d.device, made));
+    }
+    for (size_t i = 0; i < args.size(); ++i)
+      d.check(etch_device_copy_out(d.device, args[i].bytes.data(), in[i].data,
+                                   args[i].bytes.size()));
+    for (size_t i = 0; i < results.size(); ++i)
+      d.check(etch_device_copy_out(d.device, results[i].bytes.data(),
+                                   out[i].data, results[i].bytes.size()));
+    error = call.error;
+    etch_device_graph_destroy(made);
+    for (etch_tensor_t &tensor : in)
+      d.check(etch_device_free(d.device, tensor.data));
+    for (etch_tensor_t &tensor : out)
+      d.check(etch_device_free(d.device, tensor.data));
+    d.check(etch_device_free(d.device, call.arena));
+  }
+
+private:
+  etch_call_t describe(std::vector<etch_tensor_t> &in,
+                       std::vector<etch_tensor_t> &out) {
+    etch_call_t call = {};
+    call.args = in.data();
+    call.results = out.data();
+    call.num_args = int32_t(in.size());
+    call.num_results = int32_t(out.size());
+    return call;
   }
 };
 
@@ -329,9 +464,52 @@ static const etch_module_t *load(const SmallVectorImpl<char> &bytes,
   return query ? query(ETCH_ABI_VERSION) : nullptr;
 }
 
+/// All runs of a program; what differs, or "".
+static std::string runAll(const Program &program, const etch_module_t &cpu,
+                          const etch_module_t &open, void *kernels,
+                          Device *device) {
+  int &schedule = *static_cast<int *>(dlsym(kernels, "etch_schedule"));
+  char *fault = static_cast<char *>(dlsym(kernels, "etch_emulator_error"));
+  bool dynamic = false;
+  for (int32_t i = 0; i < cpu.num_args; ++i)
+    for (int32_t axis = 0; axis < cpu.args[i].rank; ++axis)
+      dynamic |= cpu.args[i].extents[axis] == ETCH_DYNAMIC;
+  std::vector<int64_t> extents = {1};
+  if (dynamic)
+    extents = {1, 13};
+  for (int64_t extent : extents) {
+    Run expected(cpu, extent);
+    expected.run(cpu);
+    for (int s = 0; s < 4; ++s) {
+      schedule = s;
+      fault[0] = 0;
+      Run run(open, extent);
+      if (!device) {
+        run.run(open);
+      } else {
+        // A graph knows nothing of what the host does between launches, nor
+        // of memory that a launch asks for.
+        bool graph = s % 2 && !program.readsOnHost && !program.usesScratch;
+        device->waits = program.readsOnHost;
+        device->problem.clear();
+        run.run(open, *device, graph);
+      }
+      std::string difference = fault;
+      if (difference.empty() && device)
+        difference = device->problem;
+      if (difference.empty())
+        difference = compareRuns(expected, run);
+      if (!difference.empty())
+        return "schedule " + std::to_string(s) + ", extents " +
+               std::to_string(extent) + ": " + difference;
+    }
+  }
+  return "";
+}
+
 std::vector<Outcome>
 etch::test::emulate(ArrayRef<std::unique_ptr<Program>> programs,
-                    const std::string &header, bool sanitize) {
+                    const EmulationOptions &options) {
   std::vector<Outcome> outcomes;
   auto all = [&](const std::string &text) {
     for (auto &program : programs)
@@ -359,59 +537,49 @@ etch::test::emulate(ArrayRef<std::unique_ptr<Program>> programs,
                                       "-fvisibility=hidden",
                                       "-w",
                                       "-include",
-                                      header,
+                                      options.header,
                                       source.path,
                                       "-o",
                                       object.path};
-  if (sanitize)
+  if (options.sanitize)
     arguments.push_back("-fsanitize=address");
   auto compiler = llvm::sys::findProgramByName("clang++-22");
   if (!compiler)
     return all("clang++-22 is not installed");
-  if (llvm::sys::ExecuteAndWait(*compiler, arguments)) {
-    llvm::sys::fs::copy_file(source.path, "/tmp/etch-cuda-failed.cpp");
+  if (llvm::sys::ExecuteAndWait(*compiler, arguments))
     return all("the kernels do not compile as C++");
-  }
   void *kernels = dlopen(object.path.c_str(), RTLD_NOW | RTLD_GLOBAL);
   if (!kernels)
     return all(dlerror());
-  int *schedule = (int *)dlsym(kernels, "etch_schedule");
-  char *fault = (char *)dlsym(kernels, "etch_emulator_error");
-  if (!schedule || !fault)
+  auto **host =
+      static_cast<const HostFunctions **>(dlsym(kernels, "etch_emulator_host"));
+  if (!host)
     return all("no emulator in the kernels");
-
+  *host = options.device ? &throughDriver : &directly;
+  Device device;
+  if (options.device) {
+    device.check(etch_device_open(0, &device.device));
+    if (device.device)
+      device.check(etch_device_load(device.device, object.path.c_str(),
+                                    object.path.size() + 1, &device.module));
+    if (!device.problem.empty())
+      return all(device.problem);
+    currentDevice = &device;
+  }
   for (auto &program : programs) {
-    Outcome outcome{program->name, true, "same"};
+    Outcome outcome{program->name, true, ""};
     Scratch cpuFile("so"), openFile("so");
     const etch_module_t *cpu = load(program->cpu, cpuFile, outcome.text),
                         *open = load(program->open, openFile, outcome.text);
-    outcome.same = cpu && open;
-    bool dynamic = false;
-    if (cpu)
-      for (int32_t i = 0; i < cpu->num_args; ++i)
-        for (int32_t axis = 0; axis < cpu->args[i].rank; ++axis)
-          dynamic |= cpu->args[i].extents[axis] == ETCH_DYNAMIC;
-    std::vector<int64_t> extents = {1};
-    if (dynamic)
-      extents = {1, 13};
-    for (int64_t extent : extents) {
-      if (!outcome.same)
-        break;
-      Run expected(*cpu, extent);
-      for (int s = 0; s < 4 && outcome.same; ++s) {
-        *schedule = s;
-        fault[0] = 0;
-        Run run(*open, extent);
-        std::string difference = fault[0] ? fault : compareRuns(expected, run);
-        if (difference.empty())
-          continue;
-        outcome.same = false;
-        outcome.text = "schedule " + std::to_string(s) + ", " + difference;
-        if (dynamic)
-          outcome.text += " (extents " + std::to_string(extent) + ")";
-      }
-    }
+    if (cpu && open)
+      outcome.text = runAll(*program, *cpu, *open, kernels,
+                            options.device ? &device : nullptr);
+    outcome.same = cpu && open && outcome.text.empty();
+    if (outcome.same)
+      outcome.text = "same";
     outcomes.push_back(outcome);
   }
+  etch_device_unload(device.module);
+  etch_device_close(device.device);
   return outcomes;
 }

@@ -25,6 +25,9 @@ struct Program {
   cuda::Source source;
   /// Shared objects: all the CPU's, and one whose kernels are somewhere else.
   llvm::SmallVector<char> cpu, open;
+  /// Its host code reads or writes arrays between launches.
+  bool readsOnHost = false;
+  bool usesScratch = false; ///< some kernel does
 
   /// Null with the reason in `problem`.
   static std::unique_ptr<Program> compile(llvm::StringRef text,
@@ -38,10 +41,18 @@ struct Outcome {
   std::string text;
 };
 
-/// Compiles the kernels of all programs behind `header`, the emulator, and runs
-/// each program under each schedule. `sanitize`: with AddressSanitizer.
+struct EmulationOptions {
+  std::string header;    ///< the emulator
+  bool sanitize = false; ///< with AddressSanitizer
+  /// Through the runtime and a driver, whose kernels the emulator runs: arrays
+  /// in the device's memory, every other time as a graph.
+  bool device = false;
+};
+
+/// Compiles the kernels of all programs behind the emulator and runs each
+/// program under each schedule.
 std::vector<Outcome> emulate(llvm::ArrayRef<std::unique_ptr<Program>> programs,
-                             const std::string &header, bool sanitize);
+                             const EmulationOptions &options);
 
 } // namespace etch::test
 

@@ -26,6 +26,19 @@
 
 namespace etch_emulator {
 
+/// How a program launches: set by who loads the kernels.
+struct Host {
+  void *(*scratch)(unsigned long long bytes);
+  void (*launch)(const char *name,
+                 void (*grid)(unsigned long long, int,
+                              const unsigned long long *),
+                 unsigned long long blocks, int threads,
+                 const unsigned long long *arguments, int count, int site);
+};
+extern "C" {
+__attribute__((weak, visibility("default"))) const Host *etch_emulator_host;
+}
+
 /// Orders in which the threads of a block run: 0 as numbered, 1 backwards, 2
 /// odd ones first, 3 warps backwards.
 extern "C" {

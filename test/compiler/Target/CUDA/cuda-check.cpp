@@ -29,9 +29,9 @@ using namespace etch::test;
 namespace {
 
 struct Options {
-  std::string emulator;
+  EmulationOptions emulation;
   std::vector<std::string> architectures, files;
-  bool show = false, verbose = false, sanitize = false;
+  bool show = false, verbose = false;
 };
 
 struct Counts {
@@ -73,7 +73,7 @@ int main(int argc, char **argv) {
   for (int i = 1; i < argc; ++i) {
     StringRef word = argv[i];
     if (word == "--emulator" && i + 1 < argc)
-      options.emulator = argv[++i];
+      options.emulation.header = argv[++i];
     else if (word == "--arch" && i + 1 < argc)
       options.architectures.push_back(argv[++i]);
     else if (word == "--show")
@@ -81,7 +81,9 @@ int main(int argc, char **argv) {
     else if (word == "--verbose")
       options.verbose = true;
     else if (word == "--sanitize")
-      options.sanitize = true;
+      options.emulation.sanitize = true;
+    else if (word == "--device")
+      options.emulation.device = true;
     else
       options.files.push_back(word.str());
   }
@@ -98,8 +100,7 @@ int main(int argc, char **argv) {
   auto flush = [&] {
     if (batch.empty())
       return;
-    for (const Outcome &outcome :
-         emulate(batch, options.emulator, options.sanitize)) {
+    for (const Outcome &outcome : emulate(batch, options.emulation)) {
       (outcome.same ? counts.same : counts.different)++;
       if (!outcome.same || options.verbose)
         outs() << outcome.program << ": " << outcome.text << "\n";
@@ -132,7 +133,7 @@ int main(int argc, char **argv) {
         outs() << program->source.text << program->source.host;
       if (!options.architectures.empty())
         compileKernels(*program, options, counts);
-      if (!options.emulator.empty())
+      if (!options.emulation.header.empty())
         batch.push_back(std::move(program));
       if (batch.size() == 64)
         flush();
