@@ -273,6 +273,8 @@ Variant &Program::settle() {
     std::set_union(slots.begin(), slots.end(), v.exits.slots.begin(),
                    v.exits.slots.end(), std::back_inserter(all));
     v.plan(std::move(all), *this);
+  } else if (!v.trace->has_same_numbers()) {
+    v.plan(v.exits.slots, *this);
   }
   return v;
 }

@@ -7,6 +7,9 @@
 #include "frontend/compile/Trace.h"
 
 #include <algorithm>
+#include <bit>
+#include <map>
+#include <tuple>
 
 using namespace etch;
 using namespace etch::detail;
@@ -34,6 +37,33 @@ int32_t Trace::resolve(int32_t value) const {
       return value;
     }
   }
+}
+
+void Trace::find_same_numbers() {
+  using Key = std::tuple<const char *, uint32_t, const char *, uint32_t, DType,
+                         int32_t, uint64_t>;
+  std::map<Key, int32_t> first;
+  bool is_new = same_number.empty();
+  same_number.resize(values.size(), -1);
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (values[i].source != Source::literal)
+      continue;
+    const Event &e = events[size_t(values[i].event)];
+    Key key = {e.where.file,         e.where.line,
+               e.site.file,          e.site.line,
+               values[i].type.dtype, is_new ? -1 : same_number[i],
+               std::bit_cast<uint64_t>(literals[i])};
+    same_number[i] = first.emplace(key, int32_t(i)).first->second;
+  }
+}
+
+bool Trace::has_same_numbers() const {
+  for (size_t i = 0; i < same_number.size(); ++i)
+    if (same_number[i] >= 0 &&
+        std::bit_cast<uint64_t>(literals[i]) !=
+            std::bit_cast<uint64_t>(literals[size_t(same_number[i])]))
+      return false;
+  return true;
 }
 
 //===----------------------------------------------------------------------===//

@@ -98,6 +98,10 @@ struct Trace {
   std::vector<NodeRef> nodes;
   std::vector<const Node *> hints; ///< by slot: what a captured array was last
   std::vector<double> literals;    ///< by value; of the call in progress
+  /// By value, of literals: an earlier one from the same line that has had the
+  /// same number at every call, or itself. One argument of the program stands
+  /// for both.
+  std::vector<int32_t> same_number;
   std::vector<int32_t> captured;   ///< the slots of captured arrays
   bool stale = false;              ///< some Nodes are missing or taken
 
@@ -110,6 +114,10 @@ struct Trace {
   }
   /// The value of which this one is another name in the program.
   int32_t resolve(int32_t value) const;
+  /// Finds literals with the same number, among those that had it before.
+  void find_same_numbers();
+  /// Whether they have the same number in the call in progress, too.
+  bool has_same_numbers() const;
 };
 
 /// How an array that the function assigned to gets its new contents.

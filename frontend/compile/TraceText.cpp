@@ -193,6 +193,9 @@ void Printer::find_uses() {
   for (size_t i = used.size(); i-- > 0;)
     if (used[i])
       used[size_t(t.resolve(int32_t(i)))] = true;
+  for (size_t i = 0; i < used.size(); ++i)
+    if (used[i] && t.values[i].source == Source::literal)
+      numbers[size_t(number_of(int32_t(i)))] = true;
 }
 
 /// The name of a value: that of what it is a copy of, unless a barrier is
@@ -218,7 +221,9 @@ std::string Printer::ssa(int32_t value) {
   std::string number = std::to_string(value);
   if (v.source == Source::literal && v.type.shape.empty())
     return options.standalone ? captured("%lit" + number, type(value), v.event)
-                              : captured("%arg" + number, type(value), -1);
+                              : captured("%arg" +
+                                             std::to_string(number_of(value)),
+                                         type(value), -1);
   return captured((v.event < 0 ? "%arg" : "%") + number, type(value), v.event);
 }
 
@@ -403,7 +408,8 @@ void Printer::print_event(size_t i) {
                 scalar = type(TensorType{full.dtype, {}});
     std::string from;
     if (!options.standalone) {
-      from = captured("%arg" + std::to_string(e.first_value), scalar, -1);
+      from = captured("%arg" + std::to_string(number_of(e.first_value)), scalar,
+                      -1);
     } else {
       from = "%lit" + std::to_string(e.first_value);
       line(from + " = \"etch.constant\"() <{value = dense<" +
@@ -497,7 +503,7 @@ bool Printer::is_argument(int32_t value) const {
         return true;
     return used[size_t(value)] && !is_embedded(value);
   case Source::literal:
-    return used[size_t(value)] && !options.standalone;
+    return numbers[size_t(value)] && !options.standalone;
   case Source::result:
     return false;
   }

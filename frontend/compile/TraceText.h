@@ -17,7 +17,8 @@ public:
   Printer(const Trace &t, const Exits &exits,
           const std::vector<std::string> &names, const TextOptions &options)
       : t(t), exits(exits), names(names), options(options),
-        used(t.values.size()), barrier(t.values.size()) {}
+        used(t.values.size()), numbers(t.values.size()),
+        barrier(t.values.size()) {}
 
   ProgramText print();
 
@@ -59,12 +60,17 @@ private:
   void print_constants();
   bool is_argument(int32_t value) const;
   bool is_embedded(int32_t value) const;
+  /// The literal whose argument stands for this one.
+  int32_t number_of(int32_t literal) const {
+    return t.same_number.empty() ? literal : t.same_number[size_t(literal)];
+  }
 
   const Trace &t;
   const Exits &exits;
   const std::vector<std::string> &names;
   const TextOptions &options;
   std::vector<bool> used;
+  std::vector<bool> numbers; ///< used, by themselves or by their equals
   /// Assigned and unchained values that gradients must not look behind.
   std::vector<bool> barrier;
   /// An open region: whatever comes from outside is an operand of its loop or

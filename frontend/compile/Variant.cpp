@@ -48,6 +48,7 @@ void Variant::plan(std::vector<int32_t> slots, const NodeFinder &nodes) {
         v.source == Source::result && is_floating(v.type.dtype) &&
         trace->events[size_t(v.event)].kind != Event::Kind::assign &&
         !(v.flags & (Node::constant | Node::untracked | Node::unchained));
+  trace->find_same_numbers();
   TextOptions text_options;
   text_options.open = open.get();
   text_options.debug_lines = debug_lines;
