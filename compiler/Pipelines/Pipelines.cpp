@@ -55,6 +55,8 @@ void etch::buildDifferentiatePipeline(OpPassManager &pm,
 void etch::buildSimplifyPipeline(OpPassManager &pm,
                                  const PipelineOptions &options) {
   pm.addPass(createSimplify({isLeftOut(options, "etch-simplify")}));
+  if (options.fast)
+    pm.addPass(createRelax());
   addUnlessLeftOut(pm, options, createHoist());
   addUnlessLeftOut(pm, options, createRecomputeKept());
   if (options.checkValues || options.checkBounds)
@@ -70,9 +72,12 @@ void etch::buildFusePipeline(OpPassManager &pm,
   pm.addPass(createExpand({isLeftOut(options, "etch-simplify")}));
   // Undoes some merging of equal ops, so it comes after the last of it.
   if (const auto &again = options.rematerialisation; again.segments)
-    pm.addPass(
+    addUnlessLeftOut(
+        pm, options,
         createRematerialise({again.segments, again.products, again.share}));
   addUnlessLeftOut(pm, options, createRecompute());
+  if (options.fast)
+    pm.addPass(createContract());
   pm.addPass(createFuse({isLeftOut(options, "etch-fuse")}));
   pm.addPass(createVerifyFuse());
 }
@@ -80,7 +85,7 @@ void etch::buildFusePipeline(OpPassManager &pm,
 // --etch-bufferize-pipeline
 void etch::buildBufferizePipeline(OpPassManager &pm,
                                   const PipelineOptions &options) {
-  pm.addPass(createOrder());
+  addUnlessLeftOut(pm, options, createOrder());
   pm.addPass(createBufferize(
       {options.memoryBudget,
        options.guardPages || isLeftOut(options, "etch-bufferize"),

@@ -138,10 +138,10 @@ TEST(Cache, ManyProcessesAtOnce) {
 
 TEST(Cache, UserDirectoryFollowsTheEnvironment) {
   setenv("XDG_CACHE_HOME", "/somewhere", 1);
-  EXPECT_EQ(Cache::userDirectory(), "/somewhere/etch/abi-1");
+  EXPECT_EQ(Cache::userDirectory(), "/somewhere/etch/abi-2");
   unsetenv("XDG_CACHE_HOME");
   setenv("HOME", "/home/me", 1);
-  EXPECT_EQ(Cache::userDirectory(), "/home/me/.cache/etch/abi-1");
+  EXPECT_EQ(Cache::userDirectory(), "/home/me/.cache/etch/abi-2");
   unsetenv("HOME");
   EXPECT_EQ(Cache::userDirectory(), "");
 }

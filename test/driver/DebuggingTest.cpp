@@ -133,7 +133,7 @@ protected:
 
 } // namespace
 
-TEST_F(Debugging, C136_TheFirstPassThatChangesAResultIsFound) {
+TEST_F(Debugging, TheFirstPassThatChangesAResultIsFound) {
   unsetenv("ETCH_DUMP");
   double x[16], y[16], z[16];
   for (int i = 0; i < 16; ++i)
@@ -220,7 +220,7 @@ TEST_F(Debugging, ACrashLeavesAReproducerAndTheProcessGoesOn) {
   EXPECT_TRUE(compile(message)) << message;
 }
 
-TEST_F(Debugging, C122_EachPhaseHasAPageThatNeedsNothingElse) {
+TEST_F(Debugging, C134_EachPhaseHasAPageThatNeedsNothingElse) {
   std::string message;
   ASSERT_TRUE(compile(message)) << message;
   for (const PhaseInfo &phase : allPhases()) {
@@ -271,7 +271,7 @@ func.func @main(%x: tensor<4x3xf64>, %lr: tensor<f64> {etch.literal},
 }
 )";
 
-TEST_F(Debugging, EachOpOfAKernelLeadsToASite) {
+TEST_F(Debugging, C134_EachOpOfAKernelLeadsToASite) {
   mlir::DialectRegistry registry;
   registerCompilerDialects(registry);
   mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);

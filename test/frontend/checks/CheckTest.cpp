@@ -114,6 +114,30 @@ TEST_F(Checks, ThePassThatChangesAResultIsNamed) {
   EXPECT_THAT(report.difference, HasSubstr("the pass etch-fuse changes it"));
 }
 
+TEST_F(Checks, AFaultOfTheCompilerIsAnInternalErrorAtTheLine) {
+  correct = detail::module_compiler;
+  detail::module_compiler = [](const std::string &,
+                               const driver::CompileOptions &) {
+    detail::CompiledModule m;
+    m.diagnostics.push_back({driver::Severity::error, 1,
+                             "internal error: the phase fuse failed; the "
+                             "program is kept in 'x.mlir'"});
+    return m;
+  };
+  uint32_t line = 0;
+  auto f = compile([&](const Variable &x) {
+    Variable y = exp(x);
+    return line = __LINE__, sin(y);
+  });
+  try {
+    f(ones({2}));
+    FAIL() << "nothing thrown";
+  } catch (const InternalError &e) {
+    EXPECT_THAT(e.what(), HasSubstr("kept in 'x.mlir'"));
+    EXPECT_EQ(e.where().line, line);
+  }
+}
+
 TEST_F(Checks, WhatAgreesIsNotSearched) {
   auto f = compile([](const Variable &x) { return sum(tanh(x) * x); });
   CheckReport report = f.check(random::randn({20, 3}));

@@ -62,9 +62,9 @@ void provoke(const std::string &name, const std::function<void()> &mistake,
   const Json &expected = all[name];
   EXPECT_EQ(kind, expected["kind"].text());
   auto place = [](int l) { return "ProvokedTest.cpp:" + std::to_string(l); };
-  EXPECT_EQ(message, replaced(replaced(expected["message"].text(), "LINE",
-                                       place(line)),
-                              "LOOP", place(loop_line)));
+  EXPECT_EQ(message,
+            replaced(replaced(expected["message"].text(), "LINE", place(line)),
+                     "LOOP", place(loop_line)));
   // The four parts are really there.
   for (const char *part : {"op", "cause"})
     EXPECT_NE(message.find(expected[part].text()), message.npos) << part;
@@ -134,7 +134,7 @@ TEST(Provoked, NanInAGradient) {
   });
 }
 
-TEST(Provoked, Index) {
+TEST(Provoked, C135_Index) {
   provoke("index", [] {
     Parameter w{ones({4, 3})};
     SGD optimizer({.lr = 0.1});
