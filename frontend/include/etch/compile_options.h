@@ -1,0 +1,42 @@
+//===- compile_options.h - How functions are compiled -----------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+#ifndef ETCH_COMPILE_OPTIONS_H
+#define ETCH_COMPILE_OPTIONS_H
+
+#include "etch/variable.h"
+
+namespace etch {
+
+/// `strict` gives the bits of eager mode. `fast` may contract and reassociate
+/// within a bound.
+enum class Mode : uint8_t { strict, fast };
+/// What a program looks for while it runs; each costs time. `nan`: an operation
+/// whose result is NaN or infinite although its operands are not. `bounds`:
+/// starts of slices that do not fit, loops that are cut short (indices are
+/// looked at always). A call that fails throws ValueError; all arrays are then
+/// as they were before it.
+enum class Check : uint8_t { none = 0, nan = 1, bounds = 2, all = 3 };
+
+struct CompileOptions {
+  Device device = cpu();
+  Mode mode = Mode::strict;
+  /// The function has no effect and depends on nothing but its arguments and
+  /// the contents of captured arrays: it is run once per signature only.
+  bool pure = false;
+  int64_t memory_budget = 0; ///< bytes of the arena; 0: no limit
+  Check check = Check::none;
+  /// Every launch is timed (see CompiledFunction::profile).
+  bool profile = false;
+  /// gdb and perf know the lines of the function in the compiled code.
+  bool debug = false;
+  /// Every buffer of the arena lies at the end of pages of its own, in front of
+  /// one that may not be touched: for tests.
+  bool guard_pages = false;
+  bool dynamic = true; ///< reserved: programs are compiled for their extents
+};
+
+} // namespace etch
+
+#endif // ETCH_COMPILE_OPTIONS_H
