@@ -101,6 +101,9 @@ void Kernel::reportIndex(Value value, Value extent) {
 LogicalResult Kernel::emit() {
   auto emitKind = emitPointwise;
   for (Operation &op : source.getBody().front()) {
+    if (isa<CheckOp>(op))
+      return mlir::emitError(op.getLoc())
+             << "run-time checks of values are made for cpu() only";
     auto known = dyn_cast<DifferentiableOpInterface>(op);
     if (!known)
       continue;
