@@ -11,12 +11,13 @@
 // A program that a region became is written first: what it needs is a slot of
 // the one that runs it, while it does.
 //
-// Slots of symbolic size lie behind the planned part, one after the other; one
-// whose size is the same as that of a dead one takes its place.
+// Where sizes are symbolic the plan is one for guessed extents, of which only
+// the order in space is kept (see Layout.h).
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Buffer/Control.h"
 #include "compiler/Buffer/Extents.h"
+#include "compiler/Buffer/Layout.h"
 #include "compiler/Buffer/Passes.h"
 #include "compiler/Buffer/Plan.h"
 #include "compiler/Buffer/Storage.h"
@@ -37,19 +38,27 @@ namespace etch {
 namespace {
 class Writer {
 public:
-  Writer(func::FuncOp old, llvm::StringMap<ProgramSizes> &programs)
-      : old(old), name(old.getSymName().str()), isMain(name == "main"),
-        storage(old), programs(programs), b(old.getContext()),
+  Writer(func::FuncOp old, llvm::StringMap<ProgramSizes> &programs,
+         bool guarded, bool describes)
+      : guarded(guarded), describes(describes), old(old),
+        name(old.getSymName().str()), isMain(name == "main"),
+        storage(old, !guarded), programs(programs), b(old.getContext()),
         loc(old.getLoc()) {}
   LogicalResult run();
+  /// Where most of the arena is alive: the place, and what computes there.
+  std::pair<Location, std::string> peak() const { return {peakLoc, peakOp}; }
 
 private:
+  void findPeak(ArrayRef<Lifetime> lifetimes);
   void declareMain();
   void planSlots();
+  void planSymbolic(ArrayRef<Lifetime> known);
   void writeSizes();
   void writeSteps();
   void writeControl(Operation *control);
   void setModuleAttributes(ArrayRef<Lifetime> lifetimes);
+  int64_t firstBackwardStep() const;
+  void describe(ArrayRef<Lifetime> lifetimes);
 
   Value constant(int64_t n) {
     return arith::ConstantIndexOp::create(b, loc, n);
@@ -58,6 +67,7 @@ private:
   Value viewOf(unsigned slot, Value tensor);
   Value reshaped(Value memory, Value own, Value tensor);
 
+  const bool guarded, describes;
   func::FuncOp old, main;
   std::string name;
   bool isMain;
@@ -66,13 +76,16 @@ private:
   std::optional<ProgramExtents> extents;
   OpBuilder b;
   Location loc;
+  Location peakLoc = UnknownLoc::get(loc.getContext());
+  std::string peakOp;
   llvm::DenseMap<Value, Value> memory; // of tensors, as memrefs
   llvm::DenseMap<std::pair<int64_t, Type>, Value> views; // of the arena
   SmallVector<Value> results, returned; // memrefs of result slots, tensors
   Value arena;
 
   SmallVector<int64_t> offsets;   // of slots of static size
-  SmallVector<Value> slotOffsets; // of all slots, as values
+  SmallVector<Value> slotOffsets; // as values; null: see offsets
+  SmallVector<Value> slotBytes;   // as values, in symbolic programs
   int64_t staticBytes = 0;
   Value totalBytes; // null: staticBytes
 };
@@ -142,70 +155,67 @@ void Writer::declareMain() {
 
 void Writer::planSlots() {
   SmallVector<Lifetime> lifetimes;
-  SmallVector<size_t> symbolic;
-  for (auto [i, slot] : llvm::enumerate(storage.slots)) {
-    if (slot.control) {
-      bool known = !extents->arenaBytes(slot.control);
-      if (!known)
-        symbolic.push_back(i);
-      lifetimes.push_back(
-          {slot.begin, slot.end,
-           known ? extents->staticArenaBytes(slot.control) : 0});
-      continue;
+  bool isSymbolic = false;
+  for (const Storage::Slot &slot : storage.slots) {
+    int64_t bytes = 0;
+    if (slot.control && extents->arenaBytes(slot.control)) {
+      isSymbolic = true;
+    } else if (slot.control) {
+      bytes = extents->staticArenaBytes(slot.control);
+    } else {
+      auto type = llvm::cast<RankedTensorType>(slot.value.getType());
+      isSymbolic |= !type.hasStaticShape();
+      if (type.hasStaticShape())
+        bytes = type.getNumElements() * elementBytes(type);
     }
-    auto type = llvm::cast<RankedTensorType>(slot.value.getType());
-    if (!type.hasStaticShape())
-      symbolic.push_back(i);
-    lifetimes.push_back({slot.begin, slot.end,
-                         type.hasStaticShape()
-                             ? type.getNumElements() * elementBytes(type)
-                             : 0});
+    lifetimes.push_back({slot.begin, slot.end, bytes});
   }
-  staticBytes = planArena(lifetimes);
+  staticBytes = isSymbolic ? liveBytes(lifetimes)
+                : guarded  ? planGuarded(lifetimes)
+                           : planArena(lifetimes);
+  findPeak(lifetimes);
   if (isMain)
     setModuleAttributes(lifetimes);
   slotOffsets.resize(storage.slots.size());
-  for (auto [i, l] : llvm::enumerate(lifetimes))
+  for (const Lifetime &l : lifetimes)
     offsets.push_back(l.offset);
-  if (symbolic.empty())
-    return;
+  if (isSymbolic)
+    planSymbolic(lifetimes);
+  if (describes)
+    describe(lifetimes);
+}
 
-  Value top = constant(staticBytes);
-  // Slots that are free again, by what their size is made of.
-  struct Free {
-    int64_t from;
-    Value offset;
-  };
-  std::map<std::vector<const void *>, SmallVector<Free>> classes;
-  for (size_t i : symbolic) {
-    const Storage::Slot &slot = storage.slots[i];
+/// The plan is made for guessed extents; offsets follow from the real ones.
+void Writer::planSymbolic(ArrayRef<Lifetime> known) {
+  SmallVector<Lifetime> guessed(known);
+  SmallVector<Value> sizes;
+  for (auto [slot, l] : llvm::zip_equal(storage.slots, guessed)) {
+    Value bytes;
     if (slot.control) {
-      slotOffsets[i] = top;
-      top =
-          arith::AddIOp::create(b, loc, top, extents->arenaBytes(slot.control));
-      continue;
+      bytes = extents->arenaBytes(slot.control);
+      l.bytes = bytes ? 64 * pageBytes : l.bytes;
+    } else if (auto type = llvm::cast<RankedTensorType>(slot.value.getType());
+               !type.hasStaticShape()) {
+      bytes = extents->bytesOf(slot.value);
+      l.bytes = elementBytes(type);
+      for (int64_t extent : type.getShape())
+        l.bytes *= ShapedType::isDynamic(extent) ? guessedExtent : extent;
     }
-    auto type = llvm::cast<RankedTensorType>(slot.value.getType());
-    int64_t known = elementBytes(type);
-    std::vector<const void *> key;
-    for (int64_t extent : type.getShape())
-      known *= ShapedType::isDynamic(extent) ? 1 : extent;
-    for (Value extent : extents->of(slot.value))
-      key.push_back(extent.getAsOpaquePointer());
-    llvm::sort(key);
-    key.push_back(reinterpret_cast<const void *>(known));
-    auto &free = classes[key];
-    auto *it = llvm::find_if(free, [&](Free f) { return f.from < slot.begin; });
-    if (it == free.end()) {
-      slotOffsets[i] = top;
-      top = arith::AddIOp::create(b, loc, top, extents->bytesOf(slot.value));
-      free.push_back({slot.end, slotOffsets[i]});
-    } else {
-      slotOffsets[i] = it->offset;
-      it->from = slot.end;
-    }
+    sizes.push_back(bytes ? bytes : constant(alignUp(l.bytes)));
   }
-  totalBytes = top;
+  planArena(guessed);
+  SymbolicLayout layout = layOut(guessed, sizes, b, loc);
+  slotOffsets = layout.offsets;
+  totalBytes = layout.total;
+  slotBytes = std::move(sizes);
+}
+
+/// The number of steps if there is none.
+int64_t Writer::firstBackwardStep() const {
+  return llvm::find_if(
+             storage.steps,
+             [](Operation *step) { return step->hasAttr(kBackwardAttr); }) -
+         storage.steps.begin();
 }
 
 void Writer::setModuleAttributes(ArrayRef<Lifetime> lifetimes) {
@@ -213,12 +223,7 @@ void Writer::setModuleAttributes(ArrayRef<Lifetime> lifetimes) {
   auto set = [&](StringRef name, int64_t bytes) {
     module->setAttr(name, b.getI64IntegerAttr(bytes));
   };
-  int64_t saved = 0;
-  int64_t border = llvm::find_if(storage.steps,
-                                 [](Operation *step) {
-                                   return step->hasAttr(kBackwardAttr);
-                                 }) -
-                   storage.steps.begin();
+  int64_t saved = 0, border = firstBackwardStep();
   if (border < storage.numSteps)
     for (const Lifetime &l : lifetimes)
       if (l.begin < border && border <= l.end)
@@ -226,6 +231,117 @@ void Writer::setModuleAttributes(ArrayRef<Lifetime> lifetimes) {
   set("etch.arena_bytes", staticBytes);
   set("etch.live_bytes", liveBytes(lifetimes));
   set("etch.saved_bytes", saved);
+}
+
+/// Where the operation stands that computes a value.
+static Location placeOf(Value value) {
+  auto result = llvm::dyn_cast<OpResult>(value);
+  if (!result)
+    return value.getLoc();
+  if (auto fused = llvm::dyn_cast<FusedLoc>(value.getLoc()))
+    if (auto places = llvm::dyn_cast_if_present<ArrayAttr>(fused.getMetadata()))
+      return llvm::cast<LocationAttr>(places[result.getResultNumber()]);
+  return value.getLoc();
+}
+
+/// What computes a value: an op of a kernel, or a loop or branch.
+static std::string makerOf(Value value) {
+  auto result = llvm::dyn_cast<OpResult>(value);
+  if (!result)
+    return "";
+  Operation *op = result.getOwner();
+  if (auto call = llvm::dyn_cast<func::CallOp>(op)) {
+    auto kernel = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
+        call, call.getCalleeAttr());
+    Value inner = kernel.getBody().front().getTerminator()->getOperand(
+        result.getResultNumber());
+    if (inner.getDefiningOp())
+      op = inner.getDefiningOp();
+  }
+  return op->getName().stripDialect().str();
+}
+
+void Writer::findPeak(ArrayRef<Lifetime> lifetimes) {
+  SmallVector<int64_t> change(size_t(storage.numSteps) + 2);
+  for (const Lifetime &l : lifetimes) {
+    change[size_t(std::max<int64_t>(l.begin, 0))] += l.bytes;
+    change[size_t(l.end) + 1] -= l.bytes;
+  }
+  int64_t alive = 0, most = 0;
+  for (auto [i, step] : llvm::enumerate(storage.steps)) {
+    alive += change[i];
+    if (alive <= most || step->getNumResults() == 0)
+      continue;
+    most = alive;
+    peakLoc = placeOf(step->getResult(0));
+    peakOp = makerOf(step->getResult(0));
+  }
+}
+
+void Writer::describe(ArrayRef<Lifetime> lifetimes) {
+  SmallVector<Attribute> entries;
+  constexpr StringLiteral places[] = {"argument", "result", "arena",
+                                      "constant"};
+  auto add = [&](Value value, Place place, int64_t slot, int64_t begin,
+                 int64_t end, StringRef maker, StringRef called) {
+    auto type = llvm::cast<RankedTensorType>(value.getType());
+    std::string text;
+    llvm::raw_string_ostream(text) << type;
+    NamedAttrList list;
+    auto number = [&](StringRef name, int64_t n) {
+      list.set(name, b.getI64IntegerAttr(n));
+    };
+    list.set("place", b.getStringAttr(places[size_t(place)]));
+    number("begin", begin);
+    number("end", end);
+    number("slot", slot);
+    number("bytes", type.hasStaticShape()
+                        ? type.getNumElements() * elementBytes(type)
+                        : -1);
+    list.set("loc", LocationAttr(placeOf(value)));
+    list.set("type", b.getStringAttr(text));
+    list.set("op", b.getStringAttr(maker));
+    list.set("name", b.getStringAttr(called));
+    entries.push_back(list.getDictionary(b.getContext()));
+  };
+  for (const Buffer &buffer : storage.buffers) {
+    StringRef called;
+    if (auto argument = llvm::dyn_cast<BlockArgument>(buffer.value))
+      if (auto attr = old.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
+                                                       "etch.name"))
+        called = attr.getValue();
+    bool whole = llvm::isa<BlockArgument>(buffer.value) ||
+                 buffer.place == Place::constant;
+    add(buffer.value, buffer.place,
+        buffer.place == Place::arena ? buffer.number : -1, buffer.begin,
+        whole ? storage.numSteps : buffer.end, makerOf(buffer.value), called);
+  }
+  for (const FinalCopy &copy : storage.copies)
+    if (copy.savedIn)
+      add(copy.value, Place::arena, *copy.savedIn, storage.numSteps,
+          storage.numSteps, "copy", "");
+  main->setAttr(kPlanAttr, b.getArrayAttr(entries));
+
+  // Begin, end, offset, bytes of each slot; -1 where that is for `.plan` to
+  // say.
+  SmallVector<int64_t> slots, pieces;
+  SmallVector<Value> values = {totalBytes ? totalBytes : constant(staticBytes)};
+  for (auto [i, l] : llvm::enumerate(lifetimes)) {
+    Value offset = slotOffsets[i];
+    llvm::append_values(slots, l.begin, l.end, offset ? -1 : l.offset,
+                        offset ? -1 : alignUp(l.bytes));
+    values.push_back(offset ? offset : constant(l.offset));
+    values.push_back(offset ? slotBytes[i] : constant(alignUp(l.bytes)));
+  }
+  for (Operation *step : storage.steps)
+    if (isControl(step))
+      pieces.push_back(storage.slotOf.lookup(step));
+  main->setAttr(kSlotsAttr, b.getDenseI64ArrayAttr(slots));
+  main->setAttr(kPiecesAttr, b.getDenseI64ArrayAttr(pieces));
+  main->setAttr(kBorderAttr, b.getI64IntegerAttr(firstBackwardStep()));
+  if (isMain)
+    outlineSizes(main, size_t(old.getNumArguments()), kPlanFunction,
+                 b.getIndexType(), values);
 }
 
 /// `arena_bytes` takes main's arguments and does what main does so far. Callers
@@ -267,7 +383,7 @@ Value Writer::reshaped(Value memory, Value own, Value tensor) {
   if (memory.getType() == type && extents->of(own) == extents->of(tensor))
     return memory;
   SmallVector<OpFoldResult> strides(size_t(type.getRank())),
-      sizes = getMixedValues(type.getShape(), extents->of(tensor), b);
+      sizes = getMixedValues(type.getShape(), extents -> of(tensor), b);
   OpFoldResult stride = b.getIndexAttr(1);
   for (size_t i = strides.size(); i-- != 0;) {
     strides[i] = stride;
@@ -344,7 +460,10 @@ void Writer::writeSteps() {
                                                       : memoryOf(x));
     for (Value y : call.getResults())
       outs.push_back(memoryOf(y));
-    device::LaunchOp::create(b, call.getLoc(), call.getCallee(), ins, outs);
+    auto launch =
+        device::LaunchOp::create(b, call.getLoc(), call.getCallee(), ins, outs);
+    if (describes && call->hasAttr(kBackwardAttr))
+      launch->setAttr(kBackwardAttr, b.getUnitAttr());
   }
   SmallVector<std::pair<Value, const FinalCopy *>> toStates;
   for (const FinalCopy &copy : storage.copies) {
@@ -372,10 +491,18 @@ struct Bufferize : etch::impl::BufferizeBase<Bufferize> {
   void runOnOperation() override {
     auto functions = llvm::to_vector(getOperation().getOps<func::FuncOp>());
     llvm::StringMap<ProgramSizes> programs;
+    std::pair<Location, std::string> peak = {UnknownLoc::get(&getContext()),
+                                             ""};
     // Each stands before those that use it.
     for (func::FuncOp function : functions)
-      if (isProgram(function) && failed(Writer(function, programs).run()))
-        return signalPassFailure();
+      if (isProgram(function)) {
+        bool isMain = function.getSymName() == "main";
+        Writer writer(function, programs, guard, describe);
+        if (failed(writer.run()))
+          return signalPassFailure();
+        if (isMain)
+          peak = writer.peak();
+      }
     for (auto &program : programs)
       if (program.second.function)
         program.second.function.erase();
@@ -385,7 +512,8 @@ struct Bufferize : etch::impl::BufferizeBase<Bufferize> {
       return getOperation()->getAttrOfType<IntegerAttr>(name).getInt();
     };
     if (budget > 0 && bytes("etch.arena_bytes") > budget) {
-      emitError(UnknownLoc::get(&getContext()))
+      emitError(peak.first)
+          << peak.second << (peak.second.empty() ? "" : ": ")
           << "the program needs " << bytes("etch.arena_bytes")
           << " bytes of memory, the budget is " << int64_t(budget) << " ("
           << bytes("etch.live_bytes") << " bytes are alive at once)";

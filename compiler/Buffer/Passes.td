@@ -8,6 +8,18 @@
 
 include "mlir/Pass/PassBase.td"
 
+def Order : Pass<"etch-order", "::mlir::ModuleOp"> {
+  let summary = "Runs what frees memory early and what takes memory late.";
+  let description = [{
+    Before and after: what `etch-fuse` leaves. Calls, loops and branches of each
+    program change places where that makes the largest set of values alive at
+    once smaller: a parameter is updated as soon as its gradient is there and
+    nothing reads its old value any more, instead of after the last gradient.
+    What a program computes stays the same. A program is left as it is when
+    no other order needs less.
+  }];
+}
+
 def Bufferize : Pass<"etch-bufferize", "::mlir::ModuleOp"> {
   let summary = "Gives every tensor of the program a planned place in memory.";
   let description = [{
@@ -24,7 +36,12 @@ def Bufferize : Pass<"etch-bufferize", "::mlir::ModuleOp"> {
                            "::etch::device::DeviceDialect"];
   let options = [Option<"budget", "budget", "int64_t", "0",
                         "Bytes that the arena may take; 0 is no limit. A static "
-                        "program that needs more is an error">];
+                        "program that needs more is an error">,
+                 Option<"guard", "guard", "bool", "false",
+                        "Every buffer of known size ends where a page does, and "
+                        "the next page is nobody's">,
+                 Option<"describe", "describe", "bool", "false",
+                        "Programs get `etch.plan`: what lives where and when">];
 }
 
 #endif // ETCH_COMPILER_BUFFER_PASSES

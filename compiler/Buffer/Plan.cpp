@@ -151,6 +151,16 @@ static int64_t planByTime(MutableArrayRef<Lifetime> lifetimes) {
   return free.total;
 }
 
+int64_t etch::planGuarded(MutableArrayRef<Lifetime> lifetimes) {
+  int64_t top = pageBytes;
+  for (Lifetime &l : lifetimes) {
+    int64_t pages = (l.bytes + pageBytes - 1) / pageBytes * pageBytes;
+    l.offset = top + pages - l.bytes;
+    top += pages + pageBytes;
+  }
+  return top;
+}
+
 int64_t etch::planArena(MutableArrayRef<Lifetime> all) {
   SmallVector<Lifetime> lifetimes;
   for (const Lifetime &l : all)

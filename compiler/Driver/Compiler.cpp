@@ -22,6 +22,8 @@
 #include "compiler/Pipelines/Pipelines.h"
 #include "compiler/Target/CPU/CodegenCPU.h"
 
+#include "dialects/Etch/Extents.h"
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Parser/Parser.h"
@@ -135,6 +137,7 @@ private:
 
 bool Compilation::parse() {
   Timed timed(times, "parse");
+  pipeline.fast = request.options.mode == driver::Mode::fast;
   pipeline.memoryBudget = request.options.memoryBudget;
   pipeline.checkValues = uint32_t(request.options.check) & uint32_t(Check::nan);
   pipeline.checkBounds =
@@ -147,6 +150,10 @@ bool Compilation::parse() {
   }
   if (std::string flag = withoutFlag(); !flag.empty())
     pipeline.without += (pipeline.without.empty() ? "" : ",") + flag;
+  if (std::string wrong = unknownPass(pipeline.without); !wrong.empty()) {
+    diagnostics.error(wrong);
+    return false;
+  }
   llvm::Expected<TargetInfo> resolved = resolveTarget(request.options.mcpu);
   if (!resolved) {
     diagnostics.error(resolved.takeError());
@@ -240,9 +247,13 @@ bool describe(Type type, DictionaryAttr attributes, ArtifactParam &param) {
   if (!dtype)
     return false;
   param.dtype = etch_dtype_t(dtype);
-  for (int64_t extent : tensor.getShape())
-    param.extents.push_back(ShapedType::isDynamic(extent) ? ETCH_DYNAMIC
-                                                          : extent);
+  auto numbers = attributes ? attributes.getAs<DenseI64ArrayAttr>(kExtentsAttr)
+                            : DenseI64ArrayAttr();
+  for (auto [axis, extent] : llvm::enumerate(tensor.getShape()))
+    param.extents.push_back(!ShapedType::isDynamic(extent) ? extent
+                            : numbers
+                                ? ETCH_DYNAMIC + 1 + numbers[int64_t(axis)]
+                                : ETCH_DYNAMIC);
   if (!attributes)
     return true;
   if (auto name = attributes.getAs<StringAttr>("etch.name"))

@@ -94,9 +94,11 @@ Error etch::driver::linkSharedObject(StringRef object,
     files.emplace_back(content);
   std::vector<std::string> words = {
       "ld.lld", "-shared", "-o", path, "--threads=1", "-z", "now",
-      "--gc-sections", "--hash-style=gnu", "-s", "--build-id=none",
+      "--gc-sections", "--hash-style=gnu", "--build-id=none",
       // No dependency on the loader's search paths, none on what is unused.
       "--as-needed", "-nostdlib"};
+  if (!options.debug)
+    words.push_back("-s");
   if (options.closed)
     words.insert(words.end(), {"-z", "defs"});
   if (!options.soname.empty())

@@ -20,6 +20,8 @@ struct LinkOptions {
   /// Every symbol must be found, in the objects or in `libraries`. Without,
   /// what is missing is looked for in the process that loads the object.
   bool closed = false;
+  /// Keeps symbols and debug information.
+  bool debug = false;
   /// Contents of further objects and of shared libraries to link against.
   llvm::SmallVector<llvm::StringRef, 2> objects, libraries;
 };

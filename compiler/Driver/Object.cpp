@@ -19,6 +19,7 @@
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Host.h"
 
+#include <chrono>
 #include <mutex>
 
 using namespace llvm;
@@ -164,7 +165,8 @@ Error emit(Module &module, TargetMachine &machine,
 }
 
 Error produce(Module &module, TargetMachine &machine, bool quick,
-              SmallVectorImpl<char> &out) {
+              SmallVectorImpl<char> &out,
+              std::vector<etch::driver::PhaseTime> *times) {
   std::string text;
   raw_string_ostream stream(text);
   if (verifyModule(module, &stream))
@@ -172,9 +174,21 @@ Error produce(Module &module, TargetMachine &machine, bool quick,
   // Nothing is known by its name, so nothing becomes a call of libm.
   TargetLibraryInfoImpl library(module.getTargetTriple());
   library.disableAllFunctions();
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point start = Clock::now();
+  auto note = [&](const char *name) {
+    Clock::time_point now = Clock::now();
+    std::chrono::duration<double, std::milli> ms = now - start;
+    if (times)
+      times->push_back({name, ms.count()});
+    start = now;
+  };
   if (Error error = optimise(module, machine, library, quick))
     return error;
-  return emit(module, machine, library, out);
+  note("optimise");
+  Error error = emit(module, machine, library, out);
+  note("emit");
+  return error;
 }
 
 } // namespace
@@ -234,7 +248,8 @@ Expected<TargetInfo> etch::driver::resolveTarget(StringRef mcpu) {
 }
 
 Error etch::driver::emitObject(Module &module, const TargetInfo &target,
-                               bool quick, SmallVectorImpl<char> &out) {
+                               bool quick, SmallVectorImpl<char> &out,
+                               std::vector<PhaseTime> *times) {
   std::string key = target.text() + (quick ? " quick" : " full");
   std::unique_ptr<TargetMachine> machine = machines().take(key);
   if (!machine)
@@ -249,7 +264,7 @@ Error etch::driver::emitObject(Module &module, const TargetInfo &target,
   module.setTargetTriple(Triple(target.triple));
   module.setDataLayout(machine->createDataLayout());
   setAttributes(module, target, quick);
-  Error result = produce(module, *machine, quick, out);
+  Error result = produce(module, *machine, quick, out, times);
   if (!result && !errors.empty())
     result = textError("code generation: " + Twine(errors));
   context.setDiagnosticHandler(std::move(previous));

@@ -5,6 +5,8 @@
 #define ETCH_DRIVER_OBJECT_H
 
 #include "llvm/ADT/SmallVector.h"
+#include "compiler/Driver/Client/Client.h"
+
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
@@ -36,9 +38,11 @@ llvm::Expected<TargetInfo> resolveTarget(llvm::StringRef mcpu);
 /// as written: no contraction, no reassociation; no loop is vectorised or
 /// unrolled, kernels come scheduled; no call of a library appears by itself
 /// other than memcpy, memmove, memset (and fma where the target has none).
-/// Sets data layout, triple and function attributes of the module.
+/// Sets data layout, triple and function attributes of the module. `times`, if
+/// wanted, receives how long `optimise` and `emit` took.
 llvm::Error emitObject(llvm::Module &module, const TargetInfo &target,
-                       bool quick, llvm::SmallVectorImpl<char> &out);
+                       bool quick, llvm::SmallVectorImpl<char> &out,
+                       std::vector<PhaseTime> *times = nullptr);
 
 } // namespace etch::driver
 

@@ -31,6 +31,19 @@ static bool isLeftOut(const PipelineOptions &options, StringRef name) {
   return llvm::is_contained(names, name);
 }
 
+std::string etch::unknownPass(StringRef without) {
+  SmallVector<StringRef> names;
+  without.split(names, ',', -1, /*KeepEmpty=*/false);
+  for (StringRef name : names)
+    if (!llvm::is_contained(optionalPasses, std::string_view(name))) {
+      std::string text = "'" + name.str() + "' is no optional pass; there are";
+      for (std::string_view known : optionalPasses)
+        text.append(" ").append(known);
+      return text;
+    }
+  return "";
+}
+
 static void addUnlessLeftOut(OpPassManager &pm, const PipelineOptions &options,
                              std::unique_ptr<Pass> pass) {
   StringRef name = pass->getArgument();

@@ -18,6 +18,9 @@ namespace etch {
 
 /// What of the compiler's options the target-independent phases depend on.
 struct PipelineOptions {
+  /// Mode `fast`: values may differ from those of the definition within the
+  /// bound that `etch-relax` states.
+  bool fast = false;
   /// Bytes that the arena may take; 0 is no limit.
   int64_t memoryBudget = 0;
   /// Run-time checks are inserted.
@@ -36,6 +39,9 @@ struct PipelineOptions {
   /// Programs say what lives where and when (see Describe.h).
   bool describe = false;
 };
+
+/// What is wrong with a list for PipelineOptions::without; "" if all is well.
+std::string unknownPass(llvm::StringRef without);
 
 /// Called when an optional pass has been added: tests plant a fault behind it.
 extern std::function<void(mlir::OpPassManager &, llvm::StringRef)>

@@ -142,7 +142,15 @@ void Outliner::outline(ArrayRef<Operation *> ops, ArrayRef<Value> results) {
     kernel = buildKernel(main, group, results, kernels.size() - 1);
   auto arguments = llvm::map_to_vector(
       group.arguments, [&](Value x) { return values.lookupOrDefault(x); });
-  auto call = func::CallOp::create(b, ops.front()->getLoc(), kernel, arguments);
+  // All places that the kernel's code comes from; apart, those of its results.
+  auto placeOf = [](auto of) -> Attribute { return LocationAttr(of.getLoc()); };
+  auto places = llvm::map_to_vector(
+      ops, [](Operation *op) { return Location(op->getLoc()); });
+  auto call = func::CallOp::create(
+      b,
+      FusedLoc::get(b.getContext(), places,
+                    b.getArrayAttr(llvm::map_to_vector(results, placeOf))),
+      kernel, arguments);
   if (llvm::any_of(ops,
                    [](Operation *op) { return op->hasAttr(kBackwardAttr); }))
     call->setAttr(kBackwardAttr, b.getUnitAttr());

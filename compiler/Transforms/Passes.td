@@ -49,6 +49,24 @@ def Simplify : EtchPass<"simplify"> {
                         "Only what comes after must hold">];
 }
 
+def Relax : EtchPass<"relax"> {
+  let summary = "Writes sums and products with fewer ops; for mode `fast`.";
+  let description = [{
+    Like terms become one, terms with a common factor share its product, numbers
+    of a product become one. The result may differ from that of the ops as they
+    stood by a few units in the last place of the sum of the absolute values of
+    the terms; it is finite where that sum is.
+  }];
+}
+
+def Contract : EtchPass<"contract"> {
+  let summary = "Marks sums that may take a product in; for mode `fast`.";
+  let description = [{
+    a * b + c is rounded once instead of twice if nobody else reads the product.
+    Comes after all merging of equal ops.
+  }];
+}
+
 def Hoist : EtchPass<"hoist"> {
   let summary = "Moves out of loops what need not be repeated.";
   let description = [{

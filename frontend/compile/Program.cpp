@@ -34,6 +34,25 @@ bool Signature::holds(std::span<const Variable *const> actual) const {
   return true;
 }
 
+bool Signature::is_like(const Signature &other) const {
+  if (args.size() != other.args.size() ||
+      config.enable_backprop != other.config.enable_backprop ||
+      config.train != other.config.train)
+    return false;
+  for (size_t i = 0; i < args.size(); ++i) {
+    const Arg &a = args[i], &b = other.args[i];
+    Shape shape = b.type.shape;
+    if (a.type.dtype != b.type.dtype || a.flags != b.flags ||
+        a.same != b.same || a.type.shape.rank() != shape.rank())
+      return false;
+    if (!shape.empty())
+      shape[0] = a.type.shape[0];
+    if (!(a.type.shape == shape))
+      return false;
+  }
+  return true;
+}
+
 static Signature signature_of(std::span<const Variable *const> actual) {
   Signature s;
   s.config = config();
@@ -72,6 +91,8 @@ bool Program::begin(std::span<const Variable *const> args, bool trace) {
   if (at == groups.size()) {
     groups.push_back(std::make_unique<Group>());
     groups.back()->signature = signature_of(args);
+    drop_old_group();
+    at = groups.size() - 1;
   }
   if (at)
     std::rotate(groups.begin(), groups.begin() + long(at),
@@ -90,6 +111,43 @@ bool Program::begin(std::span<const Variable *const> args, bool trace) {
   return replaying_pure;
 }
 
+/// Batches and sequences may have many lengths: what is known of those that
+/// have not come for long is forgotten; their program is kept.
+void Program::drop_old_group() {
+  constexpr size_t most = 64;
+  if (groups.size() <= most)
+    return;
+  auto oldest = groups.end() - 2;
+  for (const auto &v : (*oldest)->variants)
+    if (v.get() == present)
+      return;
+  groups.erase(oldest);
+}
+
+/// Calls like this one but for extents say how it should go.
+void Program::expect_trace() {
+  constexpr size_t most = 4;
+  std::vector<TensorType> types;
+  for (const Variable &x : call_args)
+    types.push_back(x.type());
+  for (const auto &group : groups) {
+    if (group == groups.front() ||
+        !group->signature.is_like(groups.front()->signature))
+      continue;
+    for (const auto &v : group->variants) {
+      bool known = !v->open || expected.size() == most;
+      for (const Expected &e : expected)
+        known |= e.open == v->open;
+      if (known)
+        continue;
+      if (auto trace = trace_elsewhere(*v->open, *v->trace, types)) {
+        candidates.push_back(trace.get());
+        expected.push_back({std::move(trace), v->open});
+      }
+    }
+  }
+}
+
 void Program::open_trace() {
   candidates.clear();
   Group &group = *groups.front();
@@ -97,6 +155,8 @@ void Program::open_trace() {
   if (!options.pure)
     for (auto &v : group.variants)
       candidates.push_back(v->trace.get());
+  if (group.variants.empty() && options.dynamic)
+    expect_trace();
   tracer.begin(call_args, candidates);
   scope.emplace(&tracer);
 }
@@ -124,6 +184,7 @@ Node *Program::find(int32_t slot) const {
 //===----------------------------------------------------------------------===//
 
 void Program::close() {
+  expected.clear();
   call_args.clear();
   call_returned.clear();
   call_gradients.clear();
@@ -216,7 +277,9 @@ void Program::find_open_extents(Variant &v) const {
   const Trace *twin = nullptr;
   for (const auto &group : groups)
     for (const auto &w : group->variants) {
-      if (!w->open || !same_operations(*w->trace, *v.trace))
+      if (!w->open ||
+          !group->signature.is_like(groups.front()->signature) ||
+          !same_operations(*w->trace, *v.trace))
         continue;
       if (has_extents(*w->open, *v.trace)) {
         v.open = w->open;
@@ -257,13 +320,24 @@ Variant &Program::settle() {
     auto found = std::find_if(
         group.variants.begin(), group.variants.end(),
         [&](const auto &v) { return v->trace.get() == &tracer.trace(); });
+    if (found == group.variants.end()) {
+      auto as_expected = std::find_if(
+          expected.begin(), expected.end(),
+          [&](const Expected &e) { return e.trace.get() == &tracer.trace(); });
+      auto v = std::make_unique<Variant>(std::move(as_expected->trace));
+      v->open = as_expected->open;
+      v->debug_lines = options.debug;
+      group.variants.push_back(std::move(v));
+      found = group.variants.end() - 1;
+    }
     std::rotate(group.variants.begin(), found, found + 1);
   }
   hits += !recorded;
   Variant &v = *group.variants.front();
   // A program is good for whatever part of its results lives on.
   if (v.program.text.empty()) {
-    find_open_extents(v);
+    if (!v.open)
+      find_open_extents(v);
     v.plan(slots, *this);
     std::chrono::duration<double, std::milli> ms =
         std::chrono::steady_clock::now() - began;

@@ -30,6 +30,8 @@ struct Signature {
   Config config;
 
   bool holds(std::span<const Variable *const> actual) const;
+  /// Whether only leading extents differ.
+  bool is_like(const Signature &other) const;
 };
 
 /// The variants of one signature, the last one used first.
@@ -83,9 +85,14 @@ public:
 
 private:
   void open_trace();
+  void expect_trace();
+  void drop_old_group();
   void finish_pure();
   Variant &settle();
   void find_open_extents(Variant &v) const;
+  std::string
+  find_from_extents(const Variant &v, const Exits &exits,
+                    std::vector<TextOptions::FromExtent> &found) const;
   void compile_variant(Variant &v);
   void materialize(Variant &v);
   void remember_pure(Variant &v);
@@ -103,6 +110,12 @@ private:
   std::optional<RecordingScope> scope;
   std::vector<Variable> call_args;
   std::vector<Trace *> candidates;
+  /// What is expected of a call with new extents.
+  struct Expected {
+    std::unique_ptr<Trace> trace;
+    std::shared_ptr<const OpenExtents> open;
+  };
+  std::vector<Expected> expected;
   std::vector<int32_t> slots;
   std::vector<Variant::Returned> call_returned;
   std::vector<std::pair<int32_t, int32_t>> call_gradients;

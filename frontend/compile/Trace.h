@@ -163,6 +163,13 @@ struct TextOptions {
   const std::vector<ValueRef> *embedded = nullptr;
   /// What of the extents the program does not fix; null: nothing.
   const OpenExtents *open = nullptr;
+  /// A literal that is a number times an extent, or divided by it.
+  struct FromExtent {
+    int32_t symbol = -1; ///< -1: it is not
+    double factor = 1;
+    bool divides = false;
+  };
+  const std::vector<FromExtent> *from_extents = nullptr; ///< by value
 };
 
 /// Prints the program. `names` by value, "" where there is none.

@@ -20,13 +20,6 @@ using namespace etch::detail;
 
 namespace {
 
-std::string hexadecimal(double value) {
-  char digits[19];
-  std::snprintf(digits, sizeof digits, "0x%016llX",
-                (unsigned long long)std::bit_cast<uint64_t>(value));
-  return digits;
-}
-
 /// One number as the elements of a constant.
 std::string dense_number(double value, DType dtype) {
   char digits[32];
@@ -73,6 +66,13 @@ std::string quoted(const std::string &name) {
 }
 
 } // namespace
+
+std::string detail::hexadecimal(double value) {
+  char digits[19];
+  std::snprintf(digits, sizeof digits, "0x%016llX",
+                (unsigned long long)std::bit_cast<uint64_t>(value));
+  return digits;
+}
 
 std::string detail::integers(const char *element, const std::vector<int64_t> &values) {
   std::string s = std::string("array<") + element;
@@ -412,7 +412,12 @@ void Printer::print_event(size_t i) {
                       -1);
     } else {
       from = "%lit" + std::to_string(e.first_value);
-      line(from + " = \"etch.constant\"() <{value = dense<" +
+      if (options.from_extents &&
+          (*options.from_extents)[size_t(e.first_value)].symbol >= 0)
+        print_from_extent(from, full.dtype,
+                          (*options.from_extents)[size_t(e.first_value)], i);
+      else
+        line(from + " = \"etch.constant\"() <{value = dense<" +
                dense_number(t.literals[size_t(e.first_value)], full.dtype) +
                "> : " + scalar + "}> : () -> " + scalar,
            i, false);
@@ -562,7 +567,7 @@ ProgramText Printer::print() {
     types += (types.empty() ? "" : ", ") + type(v);
   };
   for (int32_t v : exits.results)
-    result(v, "");
+    result(v, is_open(v) ? " {" + open_axes(v).substr(2) + "}" : "");
   for (const Update &u : exits.updates) {
     if (u.way != Update::Way::in_place)
       continue;

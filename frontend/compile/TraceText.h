@@ -43,6 +43,8 @@ private:
   void print_filled(const std::string &name, const std::string &scalar,
                     int32_t like, const char *attrs, size_t site);
   void print_symbols();
+  void print_from_extent(const std::string &name, DType dtype,
+                         const TextOptions::FromExtent &from, size_t site);
   std::string open_axes(int32_t value) const;
   std::string list(std::span<const int32_t> values);
   std::string attributes(const OpInfo &op, const Attrs &attrs) const;
@@ -95,6 +97,8 @@ private:
 /// "array<i64: 1, 2>".
 std::string integers(const char *element, const std::vector<int64_t> &values);
 std::string text_of(const AttrValue &value);
+/// The bits of a number.
+std::string hexadecimal(double value);
 
 } // namespace etch::detail
 

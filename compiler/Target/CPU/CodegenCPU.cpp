@@ -50,6 +50,9 @@ struct CodegenPass : PassWrapper<CodegenPass, OperationPass<ModuleOp>> {
     name = chosen.name;
     target = chosen.target;
     hash = chosen.programHash;
+    descriptiveNames = chosen.descriptiveNames;
+    profileBytes = chosen.profileBytes;
+    profileCapacity = chosen.profileCapacity;
   }
   CodegenPass(const CodegenPass &other) : PassWrapper(other) {}
 
@@ -71,6 +74,9 @@ struct CodegenPass : PassWrapper<CodegenPass, OperationPass<ModuleOp>> {
     options.name = name;
     options.target = target;
     options.programHash = hash;
+    options.descriptiveNames = descriptiveNames;
+    options.profileBytes = profileBytes;
+    options.profileCapacity = profileCapacity;
 
     Kernels kernels;
     bool ok = true;
@@ -86,7 +92,7 @@ struct CodegenPass : PassWrapper<CodegenPass, OperationPass<ModuleOp>> {
     if (!ok)
       return signalPassFailure();
     auto main = module.lookupSymbol<func::FuncOp>("main");
-    FailureOr<EntryPoints> entry = emitEntryPoints(module, kernels);
+    FailureOr<EntryPoints> entry = emitEntryPoints(module, kernels, options);
     if (failed(entry))
       return signalPassFailure();
     emitTables(module, main, *entry, kernels.size(), options);
@@ -114,6 +120,18 @@ struct CodegenPass : PassWrapper<CodegenPass, OperationPass<ModuleOp>> {
                              llvm::cl::init("")};
   Option<uint64_t> hash{*this, "hash", llvm::cl::desc("Of the program"),
                         llvm::cl::init(0)};
+  Option<bool> descriptiveNames{
+      *this, "descriptive-names",
+      llvm::cl::desc("Kernels are named after what they compute"),
+      llvm::cl::init(false)};
+  Option<int64_t> profileBytes{
+      *this, "profile-bytes",
+      llvm::cl::desc("Of the arena's start, for times of launches"),
+      llvm::cl::init(0)};
+  Option<int64_t> profileCapacity{
+      *this, "profile-capacity",
+      llvm::cl::desc("How many launches of a run are timed"),
+      llvm::cl::init(0)};
   Option<std::string> stop{
       *this, "stop",
       llvm::cl::desc("`loops`: leave control flow and arithmetic as they are"),

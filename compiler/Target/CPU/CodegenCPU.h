@@ -24,6 +24,11 @@ struct CodegenOptions {
   std::string name = "etch";
   std::string target = "";
   uint64_t programHash = 0;
+  /// Kernels are named after what they compute: "k3.matmul.tanh".
+  bool descriptiveNames = false;
+  /// Launches leave their times at the start of the arena, in this many bytes,
+  /// a log of `profileCapacity` entries (see driver::ProfileLayout); 0: none.
+  int64_t profileBytes = 0, profileCapacity = 0;
 };
 
 /// Pass `etch-codegen-cpu`: a module of kernels (functions of etch ops) and a

@@ -63,6 +63,10 @@ public:
   int64_t numLaunches = 0;
   Value closure, error;
   Value canSplit; ///< whether the host has threads
+  Value profile;  ///< where times go; null: nowhere
+  int64_t profileCapacity = 0;
+  /// Stores the clock in a word of `profile`.
+  void stamp(int64_t word);
 
 private:
   void bindArguments(func::FuncOp source);
@@ -72,6 +76,7 @@ private:
   LogicalResult operation(Operation &op);
   LogicalResult arithmetic(Operation &op);
   LogicalResult launch(device::LaunchOp op);
+  void timed(device::LaunchOp op, function_ref<void()> body);
   LogicalResult loop(device::LoopOp op);
   LogicalResult branch(device::BranchOp op);
   LogicalResult program(FlatSymbolRefAttr name, ArrayRef<View> arguments);
@@ -88,6 +93,7 @@ private:
   DenseMap<Value, Ix> indices;
   DenseMap<Value, int64_t> descriptors; ///< offset of the table, index in it
   DenseMap<int64_t, Value> closureSlots;
+  DenseMap<Operation *, int64_t> launchNumbers;
   Value arena, scratch;
   Ix scratchBytes;
   bool measures = true;
@@ -327,6 +333,8 @@ LogicalResult Interpreter::launch(device::LaunchOp op) {
   if (it == kernels->end())
     return op.emitError("no kernel of this name");
   Kernel &kernel = *it->second;
+  if (isa<FusedLoc>(op.getLoc()))
+    e.loc = op.getLoc();
   SmallVector<Value> operands(op.getIns());
   operands.append(op.getOuts().begin(), op.getOuts().end());
   if (operands.size() != kernel.buffers.size())
@@ -416,7 +424,7 @@ LogicalResult Interpreter::launch(device::LaunchOp op) {
     e.when(e.compare(arith::CmpIPredicate::sgt, work.count, 0), direct);
   };
   if (never) {
-    whole();
+    timed(op, whole);
     return success();
   }
   Value split = canSplit;
@@ -427,8 +435,44 @@ LogicalResult Interpreter::launch(device::LaunchOp op) {
   if (!work.count.isKnown() || !work.grain.isKnown())
     split = e.make<arith::AndIOp>(
         split, e.compare(arith::CmpIPredicate::sgt, work.count, work.grain));
-  e.when(split, parallel, whole);
+  timed(op, [&] { e.when(split, parallel, whole); });
   return success();
+}
+
+static Value clock(Emit &e) {
+  auto op = e.make<LLVM::CallIntrinsicOp>(
+      e.getI64Type(), e.getStringAttr("llvm.readcyclecounter"), ValueRange());
+  return op.getResult(0);
+}
+
+void Interpreter::stamp(int64_t word) {
+  if (profile)
+    e.storeRaw(clock(e), e.atByte(profile, 8 * word), 8);
+}
+
+/// Logs when the body began and ended, while there is room (see
+/// driver::ProfileLayout).
+void Interpreter::timed(device::LaunchOp op, function_ref<void()> body) {
+  if (!profile)
+    return body();
+  if (launchNumbers.empty())
+    for (auto source : module.getOps<func::FuncOp>())
+      source.walk([&](device::LaunchOp each) {
+        launchNumbers[each] = int64_t(launchNumbers.size());
+      });
+  Value begin = clock(e);
+  body();
+  Value end = clock(e);
+  Value count = e.loadRaw(e.getI64Type(), profile, 8);
+  Value room = e.compare(arith::CmpIPredicate::slt, Ix(count),
+                         Ix(profileCapacity));
+  e.when(room, [&] {
+    Value entry = e.atByte(profile, e.add(e.mul(Ix(count), 24), 64));
+    e.storeRaw(e.value(launchNumbers.lookup(op)), entry, 8);
+    e.storeRaw(begin, e.atByte(entry, 8), 8);
+    e.storeRaw(end, e.atByte(entry, 16), 8);
+    e.storeRaw(e.value(e.add(Ix(count), 1)), profile, 8);
+  });
 }
 
 //===----------------------------------------------------------------------===//
@@ -656,8 +700,9 @@ static LLVM::LLVMFuncOp emitTask(Emit &e) {
   return f;
 }
 
-FailureOr<EntryPoints> etch::cpu::emitEntryPoints(ModuleOp module,
-                                                  Kernels &kernels) {
+FailureOr<EntryPoints>
+etch::cpu::emitEntryPoints(ModuleOp module, Kernels &kernels,
+                           const CodegenOptions &options) {
   auto main = module.lookupSymbol<func::FuncOp>("main");
   auto bytes = module.lookupSymbol<func::FuncOp>("arena_bytes");
   if (!main)
@@ -694,7 +739,7 @@ FailureOr<EntryPoints> etch::cpu::emitEntryPoints(ModuleOp module,
       return failure();
     sizes.planned = in.e.roundUp(sizes.planned, 64);
     sizes.scratch = in.e.roundUp(in.scratchNeeded(), 64);
-    sizes.total = sizes.planned;
+    sizes.total = in.e.add(sizes.planned, options.profileBytes);
     if (!sizes.scratch.is(0))
       sizes.total =
           in.e.add(sizes.total, in.e.mul(in.workers(), sizes.scratch));
@@ -732,11 +777,18 @@ FailureOr<EntryPoints> etch::cpu::emitEntryPoints(ModuleOp module,
   r.setInsertionPointToStart(branch.thenBlock());
   Value saved = enterFloat(r);
   Value arena = in.field(offsetof(etch_call_t, arena), r.ptrType(), 8);
+  if (options.profileBytes) {
+    in.profile = arena;
+    in.profileCapacity = options.profileCapacity;
+    arena = r.atByte(arena, options.profileBytes);
+    in.stamp(1);
+  }
   in.setArena(arena);
   in.setScratch(r.atByte(arena, sizes->planned), sizes->scratch);
   Ix unused;
   if (failed(in.body(main, unused)))
     return failure();
+  in.stamp(2);
   mxcsr(r, "ldmxcsr", saved);
   r.setInsertionPointAfter(branch);
   r.make<LLVM::ReturnOp>(ValueRange{r.loadRaw(r.getI32Type(), error, 4)});

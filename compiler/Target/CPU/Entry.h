@@ -19,7 +19,8 @@ struct EntryPoints {
   int64_t numLaunches = 0;
 };
 llvm::FailureOr<EntryPoints> emitEntryPoints(mlir::ModuleOp module,
-                                             Kernels &kernels);
+                                             Kernels &kernels,
+                                             const CodegenOptions &options);
 
 /// The constant tables and the exported query function.
 void emitTables(mlir::ModuleOp module, mlir::func::FuncOp main,

@@ -6,6 +6,10 @@
 
 #include "compiler/Target/Kernel/Evaluator.h"
 
+#include "dialects/Etch/Contraction.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+
 #include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
@@ -267,6 +271,18 @@ SmallVector<Value> Evaluator::alignVectors(int64_t count) {
   return pointers.takeVector();
 }
 
+SmallVector<Value> Evaluator::transposedReads(int dim) const {
+  SmallVector<Value> found(accesses.size());
+  for (auto [v, number] : readOf) {
+    const Access &a = accesses[number];
+    const Ix &last = a.strides.back();
+    if (a.buffer->pointer && a.strides[dim].is(1) && !last.is(0) && !last.is(1))
+      found[number] = v;
+  }
+  llvm::erase(found, Value()); // in the order of the reads
+  return found;
+}
+
 //===----------------------------------------------------------------------===//
 // Code
 //===----------------------------------------------------------------------===//
@@ -438,6 +454,17 @@ Value Evaluator::load(Access &a) {
   return framed(a, result, inside);
 }
 
+/// product + c, c + product, product - c, c - product in one rounding.
+Value Evaluator::contract(Operation *op, MulOp product) {
+  Emit &e = k.e;
+  bool first = op->getOperand(0) == product.getY();
+  Value a = get(product.getLhs()), b = get(product.getRhs()),
+        c = get(op->getOperand(first ? 1 : 0));
+  if (isa<SubOp>(op))
+    (first ? c : a) = e.make<arith::NegFOp>(first ? c : a);
+  return e.make<math::FmaOp>(a, b, c);
+}
+
 Value Evaluator::get(Value v) {
   if (Value known = memo.lookup(v))
     return known;
@@ -446,6 +473,8 @@ Value Evaluator::get(Value v) {
     result = load(accesses[it->second]);
   } else if (auto it = constants.find(v); it != constants.end()) {
     result = constantOf(it->second);
+  } else if (MulOp product = contractedProduct(v.getDefiningOp())) {
+    result = contract(v.getDefiningOp(), product);
   } else {
     SmallVector<Value> operands;
     for (Value operand : v.getDefiningOp()->getOperands())

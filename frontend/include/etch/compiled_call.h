@@ -8,20 +8,13 @@
 #ifndef ETCH_COMPILED_CALL_H
 #define ETCH_COMPILED_CALL_H
 
+#include "etch/report.h"
 #include "etch/variable.h"
 
 #include <memory>
 #include <tuple>
 
 namespace etch {
-
-/// Bytes that the program of the last call works with.
-struct ProgramMemory {
-  uint64_t arena = 0;   ///< intermediate values
-  uint64_t saved = 0;   ///< thereof: kept for the backward half
-  uint64_t states = 0;  ///< parameters and other arrays that it updates
-  uint64_t results = 0; ///< allocated for each call
-};
 
 struct ExportOptions {
   bool embed_weights = false;  ///< states that never change: into the library

@@ -32,6 +32,7 @@
 #include "etch/plot.h"       // IWYU pragma: export
 #include "etch/random.h"     // IWYU pragma: export
 #include "etch/recurrent.h"  // IWYU pragma: export
+#include "etch/report.h"     // IWYU pragma: export
 #include "etch/transforms.h" // IWYU pragma: export
 #include "etch/variable.h"   // IWYU pragma: export
 #include "etch/vision.h"     // IWYU pragma: export

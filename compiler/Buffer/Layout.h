@@ -1,0 +1,34 @@
+//===- Layout.h - places in an arena of symbolic size -----------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#ifndef ETCH_COMPILER_BUFFER_LAYOUT_H
+#define ETCH_COMPILER_BUFFER_LAYOUT_H
+
+#include "compiler/Buffer/Plan.h"
+
+#include "mlir/IR/Builders.h"
+
+namespace etch {
+
+/// What an extent that nobody knows yet is taken for.
+inline constexpr int64_t guessedExtent = 64;
+
+/// Offsets as arithmetic on sizes.
+struct SymbolicLayout {
+  llvm::SmallVector<mlir::Value> offsets; ///< by lifetime
+  mlir::Value total;
+};
+
+/// `lifetimes` have been planned with guessed sizes; the real ones are `sizes`,
+/// rounded up to the arena's alignment. What lies above another one that is
+/// alive with it stays above, whatever the sizes: its offset is the largest end
+/// of these. As dense as the plan where the guesses hold.
+SymbolicLayout layOut(llvm::ArrayRef<Lifetime> lifetimes,
+                      llvm::ArrayRef<mlir::Value> sizes, mlir::OpBuilder &b,
+                      mlir::Location loc);
+
+} // namespace etch
+
+#endif // ETCH_COMPILER_BUFFER_LAYOUT_H
