@@ -378,10 +378,13 @@ std::shared_ptr<const OpenExtents> Finder::run() {
       leading.push_back(v.type.shape[0]);
     } else if (!(v.flags & Node::parameter)) {
       // Perhaps as long as an argument: a mask, a state of a batch.
-      for (int axis = 0; axis < v.type.shape.rank(); ++axis)
-        if (std::find(leading.begin(), leading.end(), v.type.shape[axis]) !=
-            leading.end())
+      for (int axis = 0; axis < v.type.shape.rank(); ++axis) {
+        int64_t e = v.type.shape[axis];
+        if (std::any_of(leading.begin(), leading.end(), [&](int64_t n) {
+              return e == n || (n > 1 && e % n == 0);
+            }))
           terms[i][size_t(axis)] = fresh(int32_t(i), axis, false);
+      }
     }
   }
   for (at = 0; at < int32_t(t.events.size()); ++at)

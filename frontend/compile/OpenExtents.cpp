@@ -51,19 +51,25 @@ int64_t detail::start_of(const Trace &t, const Event &e, size_t axis) {
 // Comparison
 //===----------------------------------------------------------------------===//
 
+static std::vector<int64_t> numbers_of(const OpenExtents &open,
+                                       std::span<const int64_t> symbols) {
+  std::vector<int64_t> numbers;
+  for (const OpenExtent &e : open.extents) {
+    int64_t n = e.times;
+    for (const OpenExtent::Factor &f : e.factors)
+      n *= symbols[size_t(f.symbol)] + f.offset;
+    numbers.push_back(n);
+  }
+  return numbers;
+}
+
 bool detail::has_extents(const OpenExtents &open, const Trace &t) {
   if (open.first.size() != t.values.size() + 1)
     return false;
   std::vector<int64_t> symbols;
   for (const OpenExtents::Symbol &s : open.symbols)
     symbols.push_back(t.values[size_t(s.value)].type.shape[s.axis]);
-  std::vector<int64_t> extents;
-  for (const OpenExtent &e : open.extents) {
-    int64_t n = e.times;
-    for (const OpenExtent::Factor &f : e.factors)
-      n *= symbols[size_t(f.symbol)] + f.offset;
-    extents.push_back(n);
-  }
+  std::vector<int64_t> extents = numbers_of(open, symbols);
   for (size_t i = 0; i < t.values.size(); ++i) {
     const Shape &shape = t.values[i].type.shape;
     if (open.first[i + 1] - open.first[i] != uint32_t(shape.rank()))
@@ -87,6 +93,56 @@ bool detail::has_extents(const OpenExtents &open, const Trace &t) {
   return true;
 }
 
+
+std::unique_ptr<Trace>
+detail::trace_elsewhere(const OpenExtents &open, const Trace &from,
+                        std::span<const TensorType> args) {
+  std::vector<int64_t> symbols;
+  for (const OpenExtents::Symbol &s : open.symbols)
+    symbols.push_back(args[size_t(s.value)].shape[s.axis]);
+  std::vector<int64_t> extents = numbers_of(open, symbols);
+  auto t = std::make_unique<Trace>();
+  t->num_args = from.num_args;
+  t->values = from.values;
+  t->events = from.events;
+  t->uses = from.uses;
+  t->captured = from.captured;
+  t->nodes.resize(t->values.size());
+  t->hints.resize(t->values.size());
+  t->literals.resize(t->values.size());
+  t->stale = true;
+  for (size_t i = 0; i < t->values.size(); ++i) {
+    Shape &shape = t->values[i].type.shape;
+    for (int axis = 0; axis < shape.rank(); ++axis)
+      if (int64_t e = open.axes[open.first[i] + size_t(axis)]; e >= 0)
+        shape[axis] = extents[size_t(e)];
+    if (i < args.size() && t->values[i].type != args[i])
+      return nullptr;
+  }
+  for (size_t i = 0; i < t->events.size(); ++i) {
+    Event &e = t->events[i];
+    if (e.kind != Event::Kind::operation)
+      continue;
+    const TensorType &y = t->values[size_t(e.first_value)].type;
+    if (opInfo(e.op).shaped)
+      e.attrs.back() =
+          std::vector<int64_t>(y.shape.begin(), y.shape.end());
+    if (e.op == OpId::Slice || e.op == OpId::Place) {
+      std::vector<int64_t> starts = open.starts_of(int32_t(i));
+      for (size_t axis = 0; axis < starts.size(); ++axis)
+        if (starts[axis] < 0)
+          starts[axis] += whole_of(*t, e)[int(axis)];
+      e.attrs[0] = std::move(starts);
+    }
+    std::vector<TensorType> types;
+    for (const Use &u : t->uses_of(e))
+      types.push_back(t->values[size_t(u.value)].type);
+    std::string error;
+    if (opInfo(e.op).infer(types, e.attrs, error) != y)
+      return nullptr;
+  }
+  return t;
+}
 
 //===----------------------------------------------------------------------===//
 // Terms
@@ -211,6 +267,21 @@ void Finder::unify(const Term &x, const Term &y) {
       s.is = to;
     return true;
   };
+  // What both are multiples of says nothing.
+  if (a.times == b.times) {
+    Term both = a;
+    for (const Term::Factor &f : both.factors)
+      if (auto in_b = std::find(b.factors.begin(), b.factors.end(), f);
+          in_b != b.factors.end()) {
+        b.factors.erase(in_b);
+        a.factors.erase(std::find(a.factors.begin(), a.factors.end(), f));
+      }
+    if (a.factors.size() == 1 && b.factors.size() == 1 &&
+        a.factors[0].offset == b.factors[0].offset) {
+      a = symbol(a.factors[0].symbol);
+      b = symbol(b.factors[0].symbol);
+    }
+  }
   if (evaluate(a) == evaluate(b) && (bind(a, b) || bind(b, a)))
     return;
   fix(a);

@@ -84,6 +84,11 @@ std::string symbol_name(int32_t symbol);
 std::shared_ptr<const OpenExtents> find_open_extents(const Trace &trace,
                                                      const Trace *other);
 
+/// What such a trace is expected to be in a call with arguments of these types;
+/// null if it cannot be. Its Nodes are still to be made.
+std::unique_ptr<Trace> trace_elsewhere(const OpenExtents &open,
+                                       const Trace &trace,
+                                       std::span<const TensorType> args);
 /// Whether the extents of a trace of the same operations are what `open` says.
 bool has_extents(const OpenExtents &open, const Trace &trace);
 

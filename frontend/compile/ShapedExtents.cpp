@@ -93,7 +93,18 @@ Terms Finder::reshape(const Event &e) {
     // What is left on this side alone has extent 1.
     while (j == shape(y).rank() && i < from.size())
       take_from();
-    if (!product.factors.empty() && !spread(product, axes, y, out)) {
+    if (product.factors.empty())
+      continue;
+    if (is_plain(product) && axes.size() > 1 &&
+        !symbols[size_t(product.factors[0].symbol)].argument) {
+      // Unclear by now: as are the axes that it becomes.
+      Term made = number(1);
+      for (int axis : axes) {
+        out[size_t(axis)] = fresh(y, axis, false);
+        made.factors.push_back(out[size_t(axis)].factors[0]);
+      }
+      symbols[size_t(product.factors[0].symbol)].is = made;
+    } else if (!spread(product, axes, y, out)) {
       fix(product);
       for (int axis : axes)
         out[size_t(axis)] = number(shape(y)[axis]);

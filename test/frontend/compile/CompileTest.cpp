@@ -74,9 +74,9 @@ TEST(Compile, C130_CountersPerSignature) {
   f(zeros({3}));
   EXPECT_EQ(f.compile_count(), 1);
   EXPECT_EQ(f.cache_hits(), 2);
-  f(ones({4}));
+  f(ones({3, 4}));
   EXPECT_EQ(f.compile_count(), 2);
-  f(ones({4}, {.dtype = f32}));
+  f(ones({3, 4}, {.dtype = f32}));
   EXPECT_EQ(f.compile_count(), 3);
   EXPECT_EQ(f.trace_count(), 3);
   EXPECT_THAT(f.report(), HasSubstr("3 programs"));
@@ -166,7 +166,7 @@ TEST(Compile, C134_ProgramAndDump) {
   EXPECT_THROW(f.program(), UserError);
   f(ones({3}));
   std::string text = f.program();
-  EXPECT_THAT(text, HasSubstr("\"etch.exp\"(%arg0) : (tensor<3xf64>)"));
+  EXPECT_THAT(text, HasSubstr("\"etch.exp\"(%arg0) : (tensor<?xf64>)"));
   EXPECT_THAT(text, HasSubstr("loc(\"site\":0:0)"));
   EXPECT_THAT(text, HasSubstr("etch.literal"));
   EXPECT_THAT(text, testing::Not(HasSubstr(".cpp")));
