@@ -10,11 +10,13 @@
 //    those of its operands. What reaches a value adds up left to right.
 //
 // The new ops stand in front of the etch.gradient, which they replace, and are
-// looked at next: simplified, differentiated if they are a gradient from a
-// user's rule. Equal ops are merged only when all gradients are there: a sum
-// over equal ops and a sum over one op differ in the last bits. From the third
-// order on that would take several times the ops, so there what the gradients
-// before have made is merged first; the user's own ops never are.
+// looked at next, for they may be differentiated again. Nothing is simplified
+// before all gradients are there: a sum over equal ops and a sum over one op
+// differ in the last bits, and so eager mode's graph is the one to sum over.
+// What a gradient of a gradient makes and a gradient has made before is one op,
+// though, as in eager mode's MergeGradients (frontend/engine/Merging.h):
+// without that the eighth derivative would take twice the ops, the twentieth a
+// thousand times.
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Transforms/Passes.h"
@@ -34,7 +36,7 @@ namespace {
 /// The expansion of one etch.gradient.
 class Expansion {
 public:
-  Expansion(GradientOp gradient, const Simplifier &order)
+  Expansion(GradientOp gradient, const Merger &order)
       : gradient(gradient), order(order), b(gradient), sweep(b) {}
 
   LogicalResult run() {
@@ -47,8 +49,11 @@ public:
       ok &= succeeded(sweep.visit(op));
     if (!ok)
       return failure();
-    for (auto [x, gx] : llvm::zip_equal(gradient.getXs(), gradient.getGxs()))
-      gx.replaceAllUsesWith(resultFor(x));
+    for (auto [x, gx] : llvm::zip_equal(gradient.getXs(), gradient.getGxs())) {
+      Value result = resultFor(x);
+      results.insert(result.getDefiningOp());
+      gx.replaceAllUsesWith(result);
+    }
     return success();
   }
 
@@ -58,11 +63,12 @@ private:
   Value resultFor(Value x);
 
   GradientOp gradient;
-  const Simplifier &order;
+  const Merger &order;
   OpBuilder b;
 
 public:
   Sweep sweep;
+  llvm::SmallPtrSet<Operation *, 4> results; ///< what gives the gradients
 };
 } // namespace
 
@@ -131,25 +137,19 @@ namespace {
 class Differentiator {
 public:
   explicit Differentiator(Block &body)
-      : body(body), context(body.getParentOp()->getContext()) {
-    restart(/*merges=*/false);
-  }
+      : body(body), context(body.getParentOp()->getContext()) {}
   LogicalResult run();
 
 private:
-  void restart(bool merges);
-  /// Simplifies op if a gradient has made it; gives the op to look at next.
-  Operation *simplify(Operation *op);
-  void mergeUpTo(Operation *end);
+  /// Gives the op to look at next.
+  Operation *merge(Operation *op);
   Operation *expand(GradientOp gradient);
 
   Block &body;
   MLIRContext *context;
-  std::unique_ptr<Simplifier> simplifier;
+  Merger merger;
   /// How many gradients an op is made of.
   llvm::DenseMap<Operation *, int64_t> orders;
-  /// With respect to which there is a gradient, but for arguments.
-  llvm::DenseSet<Value> differentiated;
   bool ok = true;
 };
 } // namespace
@@ -157,36 +157,28 @@ private:
 /// On what gradients of gradients have made, until the pass ends.
 static constexpr llvm::StringLiteral kOrderAttr = "etch.order";
 
-void Differentiator::restart(bool merges) {
-  simplifier = std::make_unique<Simplifier>(context);
-  simplifier->merges = merges;
-  orders.clear();
-  differentiated.clear();
-  for (auto gradient : body.getOps<GradientOp>())
-    for (Value x : gradient.getXs())
-      if (x.getDefiningOp())
-        differentiated.insert(x);
-}
-
-Operation *Differentiator::simplify(Operation *op) {
+Operation *Differentiator::merge(Operation *op) {
   bool isBackward = op->hasAttr(kBackwardAttr);
   auto own = op->getAttrOfType<IntegerAttr>(kOrderAttr);
   int64_t order = own ? own.getInt() : isBackward;
-  for (Value x : op->getOperands())
-    order = std::max(order, orders.lookup(x.getDefiningOp()));
+  // Numbers and extents have no gradient: equal ones are one anyway.
+  bool isNumber =
+      op->hasTrait<OpTrait::ConstantLike>() || llvm::isa<tensor::DimOp>(op);
+  if (isBackward || isNumber)
+    if (Operation *equal = merger.find(op); equal && (order > 1 || isNumber)) {
+      Operation *next = op->getNextNode();
+      op->replaceAllUsesWith(equal);
+      op->erase();
+      return next;
+    }
+  // In eager mode what has no gradient leaves no graph.
+  if (mayHaveGradient(op) && llvm::any_of(op->getResults(), isFloating))
+    for (Value x : op->getOperands())
+      order = std::max(order, orders.lookup(x.getDefiningOp()));
+  else
+    order = 0;
   orders[op] = order;
-  // A gradient with respect to an operand would lose an op that is rewritten in
-  // terms of what the operand is made of.
-  bool leadsFromX = llvm::any_of(
-      op->getOperands(), [&](Value x) { return differentiated.contains(x); });
-  return isBackward && !leadsFromX ? simplifier->visit(op)
-                                   : simplifier->pass(op);
-}
-
-void Differentiator::mergeUpTo(Operation *end) {
-  restart(/*merges=*/true);
-  for (Operation *op = &body.front(); op != end;)
-    op = simplify(op);
+  return merger.pass(op);
 }
 
 /// Whether another gradient is still to be expanded, perhaps of this one.
@@ -204,18 +196,24 @@ static bool isFollowed(GradientOp gradient) {
 Operation *Differentiator::expand(GradientOp gradient) {
   Operation *op = gradient;
   int64_t order = 1 + orders.lookup(gradient.getY().getDefiningOp());
-  if (order > 2 && !simplifier->merges)
-    mergeUpTo(op);
   Operation *before = op->getPrevNode();
-  Expansion expansion(gradient, *simplifier);
+  Expansion expansion(gradient, merger);
   expansion.sweep.again = isFollowed(gradient);
   expansion.sweep.replaced = [&](Operation *old, Operation *now) {
-    simplifier->replace(old, now);
+    merger.replace(old, now);
     before = before == old ? now : before;
   };
   if (expansion.run().failed()) {
     ok = false;
     return op->getNextNode();
+  }
+  // Rules give what nobody asked for, too. A later gradient must not meet it:
+  // in eager mode it was never there.
+  for (Operation *part = op->getPrevNode(); part != before;) {
+    Operation *previous = part->getPrevNode();
+    if (isOpTriviallyDead(part) && !expansion.results.contains(part))
+      part->erase();
+    part = previous;
   }
   Operation *first = before ? before->getNextNode() : &body.front();
   for (Operation *part = first; part != op; part = part->getNextNode()) {
@@ -240,7 +238,7 @@ LogicalResult Differentiator::run() {
       for (Region &region : op->getRegions())
         if (!region.empty())
           ok &= succeeded(Differentiator(region.front()).run());
-    op = simplify(op);
+    op = merge(op);
   }
   for (Operation &op : body)
     op.removeAttr(kOrderAttr);

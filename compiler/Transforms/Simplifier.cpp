@@ -14,24 +14,6 @@
 using namespace mlir;
 using namespace etch;
 
-static constexpr auto equivalenceFlags =
-    OperationEquivalence::Flags(OperationEquivalence::IgnoreLocations |
-                                OperationEquivalence::IgnoreDiscardableAttrs);
-
-size_t Simplifier::Hash::operator()(Operation *op) const {
-  return OperationEquivalence::computeHash(
-      op, OperationEquivalence::directHashValue,
-      OperationEquivalence::ignoreHashValue, equivalenceFlags);
-}
-
-// What is recorded without gradient is not equal to the same recorded with one.
-bool Simplifier::Equal::operator()(Operation *a, Operation *b) const {
-  return a == b || (a->hasAttr(kNoGradAttr) == b->hasAttr(kNoGradAttr) &&
-                    OperationEquivalence::isEquivalentTo(
-                        a, b, OperationEquivalence::exactValueMatch,
-                        /*markEquivalent=*/nullptr, equivalenceFlags));
-}
-
 static FrozenRewritePatternSet canonicalizations(MLIRContext *context) {
   RewritePatternSet patterns(context);
   for (RegisteredOperationName op : context->getRegisteredOperations())
@@ -46,23 +28,13 @@ Simplifier::Simplifier(MLIRContext *context)
   applicator.applyDefaultCostModel();
 }
 
-int64_t Simplifier::positionOf(Operation *op) const {
-  auto it = positions.find(op);
-  return it == positions.end() ? -1 : it->second;
-}
-
-int64_t Simplifier::positionOf(Value x) const {
-  if (auto argument = llvm::dyn_cast<BlockArgument>(x))
-    return int64_t(argument.getArgNumber()) - INT32_MAX;
-  return positionOf(x.getDefiningOp());
-}
-
 void Simplifier::orderOperands(Operation *op) {
   auto rule = llvm::dyn_cast<DifferentiableOpInterface>(op);
   if (!rule || !rule.getInfo().commutative)
     return;
   Value a = op->getOperand(0), b = op->getOperand(1);
-  if (a.getType() == b.getType() && positionOf(b) < positionOf(a)) {
+  if (a.getType() == b.getType() &&
+      merger.positionOf(b) < merger.positionOf(a)) {
     op->setOperand(0, b);
     op->setOperand(1, a);
   }
@@ -152,11 +124,6 @@ void Simplifier::simplifyControl(Operation *op) {
   simplifyOperands(op);
 }
 
-Operation *Simplifier::pass(Operation *op) {
-  positions[op] = int64_t(positions.size());
-  return op->getNextNode();
-}
-
 Operation *Simplifier::visit(Operation *op) {
   Operation *before = op->getPrevNode(), *after = op->getNextNode();
   Block *block = op->getBlock();
@@ -172,17 +139,12 @@ Operation *Simplifier::visit(Operation *op) {
     orderOperands(op);
   if (isControl(op))
     simplifyControl(op);
-  if (merges && isMemoryEffectFree(op) && op->getNumRegions() == 0 &&
-      !op->hasTrait<OpTrait::IsTerminator>() && op->getNumResults() == 1 &&
-      !llvm::isa<GradientOp>(op)) {
-    auto [equal, isNew] = seen.insert(op);
-    if (!isNew) {
-      Operation *next = op->getNextNode();
-      rewriter.replaceOp(op, (*equal)->getResults());
-      return next;
-    }
+  if (Operation *equal = merges ? merger.find(op) : nullptr) {
+    Operation *next = op->getNextNode();
+    rewriter.replaceOp(op, equal->getResults());
+    return next;
   }
-  return pass(op);
+  return merger.pass(op);
 }
 
 void Simplifier::eraseDead(Block &block) {

@@ -7,14 +7,14 @@
 #ifndef ETCH_COMPILER_TRANSFORMS_SIMPLIFIER_H
 #define ETCH_COMPILER_TRANSFORMS_SIMPLIFIER_H
 
+#include "compiler/Transforms/Merger.h"
+
 #include "dialects/Etch/Extents.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Rewrite/FrozenRewritePatternSet.h"
 #include "mlir/Rewrite/PatternApplicator.h"
-
-#include <unordered_set>
 
 namespace etch {
 
@@ -38,17 +38,6 @@ public:
   /// visit next, null at the end of the block.
   mlir::Operation *visit(mlir::Operation *op);
 
-  /// As visit, but leaves op and its equals alone.
-  mlir::Operation *pass(mlir::Operation *op);
-
-  /// Where a visited op stands among them; -1 if it has not been visited.
-  int64_t positionOf(mlir::Operation *op) const;
-
-  /// Gives `now` the place that `old` has.
-  void replace(mlir::Operation *old, mlir::Operation *now) {
-    positions[now] = positionOf(old);
-  }
-
   /// Erases ops without uses, last to first, in regions, too. Ends the use of
   /// this object.
   static void eraseDead(mlir::Block &block);
@@ -58,20 +47,12 @@ private:
   mlir::Operation *simplifyInPlace(mlir::Operation *op);
   bool resolveExtent(mlir::Operation *op);
   void orderOperands(mlir::Operation *op);
-  int64_t positionOf(mlir::Value x) const;
 
-  struct Hash {
-    size_t operator()(mlir::Operation *op) const;
-  };
-  struct Equal {
-    bool operator()(mlir::Operation *a, mlir::Operation *b) const;
-  };
   mlir::FrozenRewritePatternSet patterns;
   mlir::PatternApplicator applicator;
   mlir::PatternRewriter rewriter;
   ExtentResolver resolver;
-  llvm::DenseMap<mlir::Operation *, int64_t> positions;
-  std::unordered_set<mlir::Operation *, Hash, Equal> seen;
+  Merger merger;
 };
 
 /// Simplifies the body of a function, and the regions in it, without regard to

@@ -17,6 +17,7 @@ struct ThreadState {
   Recorder *recorder = nullptr;
   LocationScope *frames = nullptr; ///< the innermost
   uint64_t kernel_runs = 0;        ///< of eager operations
+  uint32_t sweep_order = 0;        ///< see Merging.h; 0 outside of sweeps
 };
 
 /// One lookup per operation: a thread-local variable costs a call in a shared

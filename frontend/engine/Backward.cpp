@@ -13,9 +13,11 @@
 #include "frontend/core/Pool.h"
 #include "frontend/core/ThreadState.h"
 #include "frontend/engine/Engine.h"
+#include "frontend/engine/Merging.h"
 #include "frontend/engine/Tape.h"
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -223,10 +225,13 @@ void Sweep::find_useful(Entry *root) {
 
 Variables Sweep::run(const Variable &y, const Variable &seed) {
   Node &root = *y.node();
+  std::optional<MergeScope> merging;
   if (root.is_leaf()) {
     if (targets || !root.grad.defined())
       deliver_to_leaf(&root, seed);
   } else {
+    if (options.create_graph && config().merge_gradients)
+      merging.emplace(1 + root.creator->derivative);
     if (targets)
       find_useful(root.creator.get());
     cotangent_of(root.creator.get(), root.output) = seed;
@@ -240,6 +245,7 @@ Variables Sweep::run(const Variable &y, const Variable &seed) {
     heap.pop_back();
     process(*turn.p);
   }
+  merging.reset();
   if (!targets) {
     for (auto &[leaf, sum] : leaves)
       if (leaf->handles.refs || !sum.node()->creator) // see release()

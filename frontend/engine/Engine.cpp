@@ -7,6 +7,7 @@
 #include "frontend/engine/Engine.h"
 #include "frontend/core/ThreadState.h"
 #include "frontend/engine/Kernels.h"
+#include "frontend/engine/Merging.h"
 #include "frontend/engine/Rules.h"
 #include "frontend/engine/Tape.h"
 
@@ -79,6 +80,8 @@ Variable detail::apply_typed(const OpInfo &op, std::span<const Variable> xs,
                              const Location &where) {
   if (Recorder *r = thread_state().recorder)
     return r->apply(op, xs, std::move(attrs), type, where.in_user_code());
+  if (merges(thread_state()))
+    return apply_merged(op, xs, std::move(attrs), type, {}, where);
   ValueRef value = execute(op, xs, attrs, type, where);
   return finish(op, xs, std::move(attrs), std::move(value), where);
 }
@@ -104,6 +107,10 @@ Variable detail::apply_view(OpId id, std::span<const Variable> xs, Attrs attrs,
   const OpInfo &op = opInfo(id);
   if (thread_state().recorder)
     return apply(id, xs, std::move(attrs), where);
+  if (merges(thread_state())) {
+    TensorType type = view->type();
+    return apply_merged(op, xs, std::move(attrs), type, std::move(view), where);
+  }
   return finish(op, xs, std::move(attrs), std::move(view), where);
 }
 

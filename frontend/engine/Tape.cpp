@@ -54,6 +54,7 @@ void detail::connect(Entry &entry, Edge &edge, const Variable &x) {
   if (!n.is_leaf()) {
     edge.producer = n.creator;
     edge.output = n.output;
+    entry.derivative = std::max(entry.derivative, n.creator->derivative);
   } else {
     edge.leaf = NodeRef(&n);
   }
@@ -253,6 +254,10 @@ Variables OpEntry::backward(const Variables &gys, std::span<const bool> wanted,
                        hg = runner.source(result.type, gys[0]);
   std::vector<Expr> rules =
       op.vjp({&runner, {handles, num_inputs}, hy, hg, attrs});
+  // In the order of the rule, whoever wants what.
+  for (size_t i = 0; i < rules.size(); ++i)
+    if (rules[i] && wanted[i])
+      runner.mark(rules[i].handle());
   for (size_t i = 0; i < rules.size(); ++i)
     if (rules[i] && wanted[i])
       gxs[i] = runner.evaluate(rules[i].handle());
@@ -261,7 +266,7 @@ Variables OpEntry::backward(const Variables &gys, std::span<const bool> wanted,
 
 void detail::record_on_tape(const OpInfo &op, std::span<const Variable> xs,
                             Attrs &&attrs, const Variable &y,
-                            const Location &where) {
+                            const Location &where, uint64_t order) {
   bool active = op.gradient != Gradient::inactive && takes_gradient(*y.node());
   if (active) {
     active = false;
@@ -272,7 +277,7 @@ void detail::record_on_tape(const OpInfo &op, std::span<const Variable> xs,
     y.node()->flags |= Node::constant;
     return;
   }
-  auto *entry = new OpEntry(op, std::move(attrs), where);
+  auto *entry = new OpEntry(op, std::move(attrs), where, order);
   Ref<Entry> hold(entry);
   entry->attach(xs, y);
 }

@@ -10,6 +10,7 @@
 #define ETCH_ENGINE_TAPE_H
 
 #include "dialects/Etch/OpTable.h"
+#include "frontend/engine/Merging.h"
 #include "frontend/engine/Node.h"
 
 namespace etch::detail {
@@ -37,8 +38,13 @@ struct Pending; // Backward.cpp
 
 class Entry : public Counted {
 public:
-  explicit Entry(const Location &where) : where(where), order(next_serial()) {}
-  virtual ~Entry() = default;
+  /// `order` 0: the newest of all.
+  explicit Entry(const Location &where, uint64_t order = 0)
+      : where(where), order(order ? order : next_serial()) {}
+  virtual ~Entry() {
+    if (made)
+      forget_made(made);
+  }
   static void *operator new(size_t bytes);
   static void operator delete(void *entry, size_t bytes);
 
@@ -56,8 +62,11 @@ public:
   void adopt_output(int i, const Variable &y);
   /// A Node that was result of this is gone or unchained.
   void forget(Node *n) {
-    if (results[n->output].node == n)
-      results[n->output].node = nullptr;
+    Node *&place = results[n->output].node;
+    if (made)
+      forget_result(made, n, place);
+    else if (place == n)
+      place = nullptr;
   }
   /// Result i, for rules: the Node itself if it lives, else one that stands for
   /// it. With no contents when those were not kept.
@@ -70,6 +79,9 @@ public:
   const Location where;
   const uint64_t order; ///< of creation
   uint32_t generation = 0;
+  /// How many gradients it is made of.
+  uint32_t derivative = thread_state().sweep_order;
+  Made *made = nullptr;       ///< of operations of sweeps
   Pending *pending = nullptr; ///< the reverse sweep's own
 
 protected:
@@ -88,8 +100,9 @@ bool takes_gradient(const Node &x);
 /// An operator of the table.
 class OpEntry final : public Entry {
 public:
-  OpEntry(const OpInfo &op, Attrs &&attrs, const Location &where)
-      : Entry(where), op(op), attrs(std::move(attrs)) {
+  OpEntry(const OpInfo &op, Attrs &&attrs, const Location &where,
+          uint64_t order)
+      : Entry(where, order), op(op), attrs(std::move(attrs)) {
     edges = operands;
     results = &result;
     num_outputs = 1;
@@ -108,7 +121,8 @@ private:
 
 /// Leaves an Entry for y = op(xs), if a gradient flows through it at all.
 void record_on_tape(const OpInfo &op, std::span<const Variable> xs,
-                    Attrs &&attrs, const Variable &y, const Location &where);
+                    Attrs &&attrs, const Variable &y, const Location &where,
+                    uint64_t order = 0);
 
 } // namespace etch::detail
 

@@ -15,6 +15,11 @@ namespace etch {
 struct Config {
   bool enable_backprop = true; ///< operations leave a graph behind
   bool train = true;           ///< dropout drops, batch_norm takes statistics
+  /// What gradients of gradients compute again is one operation, as in compiled
+  /// programs. Derivatives from the third on then have the bits of compiled
+  /// ones, and graphs that do not grow with every order by a factor; without, a
+  /// graph is what was run (the book's step 35).
+  bool merge_gradients = false;
 };
 const Config &config() noexcept;
 
@@ -40,6 +45,13 @@ private:
 class NoGrad : UsingConfig {
 public:
   NoGrad() noexcept : UsingConfig(&Config::enable_backprop, false) {}
+};
+
+/// Gradients of gradients in this scope are those of compiled programs, bit for
+/// bit at any order: see Config::merge_gradients.
+class MergeGradients : UsingConfig {
+public:
+  MergeGradients() noexcept : UsingConfig(&Config::merge_gradients, true) {}
 };
 
 /// Inference in this scope: nothing is dropped, statistics are frozen.
