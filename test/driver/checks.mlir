@@ -5,6 +5,7 @@
 // RUN: etch-run %s --fill 0 --print | FileCheck %s --check-prefix=OFF
 // RUN: etch-run %s --fill 3 --bisect | FileCheck %s --check-prefix=SAME
 // RUN: etch-run %s --fill 3 --without etch-fuse,etch-bufferize --print | FileCheck %s --check-prefix=PLAIN
+// RUN: not etch-run %s --fill 3 --without etch-nonsense 2>&1 | FileCheck %s --check-prefix=NONE
 // RUN: not etch-run %s --check 7 2>&1 | FileCheck %s --check-prefix=WORD
 
 // GOOD: result_0: float64 (2,) [1 1]
@@ -12,6 +13,7 @@
 // OFF: result_0: float64 (2,) [{{.*}}nan {{.*}}nan]
 // SAME: no optional pass changes the results
 // PLAIN: result_0: float64 (2,) [1 1]
+// NONE: 'etch-nonsense' is no optional pass; there are etch-reroll
 // WORD: unknown check '7'
 func.func @main(%x: tensor<2xf64>, %y: tensor<2xf64>) -> tensor<2xf64> {
   %0 = "etch.mul"(%x, %x) : (tensor<2xf64>, tensor<2xf64>) -> tensor<2xf64> loc("site":3:0)
