@@ -43,9 +43,10 @@ std::optional<Phase> findPhase(std::string_view name);
 /// they must: simplify removes what matters to gradients alone, fuse gives each
 /// op a kernel, bufferize each value a buffer.
 inline constexpr std::string_view optionalPasses[] = {
-    "etch-reroll",         "etch-simplify",      "etch-hoist",
-    "etch-recompute-kept", "etch-rematerialise", "etch-recompute",
-    "etch-fuse",           "etch-order",         "etch-bufferize",
+    "etch-reroll",    "etch-simplify",       "etch-relax",
+    "etch-hoist",     "etch-recompute-kept", "etch-rematerialise",
+    "etch-recompute", "etch-contract",       "etch-fuse",
+    "etch-order",     "etch-bufferize",
 };
 
 } // namespace etch

@@ -69,7 +69,7 @@ void etch::buildSimplifyPipeline(OpPassManager &pm,
                                  const PipelineOptions &options) {
   pm.addPass(createSimplify({isLeftOut(options, "etch-simplify")}));
   if (options.fast)
-    pm.addPass(createRelax());
+    addUnlessLeftOut(pm, options, createRelax());
   addUnlessLeftOut(pm, options, createHoist());
   addUnlessLeftOut(pm, options, createRecomputeKept());
   if (options.checkValues || options.checkBounds)
@@ -90,7 +90,7 @@ void etch::buildFusePipeline(OpPassManager &pm,
         createRematerialise({again.segments, again.products, again.share}));
   addUnlessLeftOut(pm, options, createRecompute());
   if (options.fast)
-    pm.addPass(createContract());
+    addUnlessLeftOut(pm, options, createContract());
   pm.addPass(createFuse({isLeftOut(options, "etch-fuse")}));
   pm.addPass(createVerifyFuse());
 }
