@@ -8,8 +8,8 @@
 // blocks wait in scratch memory; after the last block the epilogue reads them.
 //===----------------------------------------------------------------------===//
 
-#include "compiler/Target/Kernel/Evaluator.h"
 #include "compiler/Target/CPU/Gemm.h"
+#include "compiler/Target/Kernel/Evaluator.h"
 
 #include "dialects/Etch/ScalarExpr.h"
 
@@ -20,6 +20,12 @@ using namespace etch;
 using namespace etch::cpu;
 
 namespace {
+
+/// Steps of K that columns are fetched ahead of their use.
+constexpr int64_t kAhead = 16;
+
+/// Operations of an epilogue that is written out for a whole register tile.
+constexpr int64_t kUnrolledEnd = 160;
 
 /// A matrix operand: rows run along the result, `depth` along K.
 struct Matrix {
@@ -37,6 +43,7 @@ struct Tiling {
   int64_t lanes = 1, vectors = 1, mr = 1;
   int64_t mTile = 1, nTile = 1;
   bool directA = false, directB = false; ///< read without packing
+  bool unrolledEnd = false;              ///< the epilogue reads registers
 
   int64_t nr() const { return lanes * vectors; }
   int64_t mrPadded() const { return int64_t(llvm::PowerOf2Ceil(mr)); }
@@ -49,8 +56,8 @@ struct Tiling {
   /// Full tiles, or halves where there would be too few for several threads.
   Tiles tiles(Emit &e, const Extent4 &x) const {
     Tiles t;
-    Ix count = e.mul(x.batch, e.mul(e.ceilDiv(x.m, mTile),
-                                    e.ceilDiv(x.n, nTile)));
+    Ix count =
+        e.mul(x.batch, e.mul(e.ceilDiv(x.m, mTile), e.ceilDiv(x.n, nTile)));
     auto choose = [&](int64_t full) {
       if (count.isKnown())
         return Ix(count.known >= 4 ? full : full / 2);
@@ -86,8 +93,12 @@ private:
   void emitUnits();
   void emitTile(Ix batch, Ix m0, Ix n0);
   SmallVector<Value> registerTile(Ix i, Ix j, Ix depth, Ix from);
+  SmallVector<Value> withSums(Value sums, ValueRange registers, Ix from);
   void addSums(Value sums, ValueRange registers, Ix from);
   void finish(Value sums, Ix batch, Ix m, Ix n, Ix rows, Ix columns);
+  void finishRegisters(ValueRange values, Ix batch, Ix m, Ix n, Ix columns);
+  void endTile(Value sums, ValueRange registers, Ix from, Ix batch, Ix m, Ix n,
+               Ix rows, Ix columns);
   void emitDot(Ix batch);
   Value multiplyAdd(Value a, Value b, Value c);
 
@@ -184,6 +195,12 @@ void Gemm::chooseTiling() {
     int64_t most = tiling.vectors == 1 || !masks ? tiling.mr : 14;
     if (m.known <= most) {
       tiling.mr = std::max<int64_t>(m.known, 1);
+      // Few rows leave registers for more columns.
+      int64_t registers = masks ? 28 : 12;
+      while (tiling.vectors > 1 &&
+             2 * tiling.vectors * tiling.mr <= registers &&
+             tiling.vectors < 8 && n.isKnown() && n.known > tiling.nr())
+        tiling.vectors *= 2;
     } else {
       for (int64_t mr = most; mr > most / 2; --mr)
         if (m.known % mr == 0) {
@@ -194,12 +211,23 @@ void Gemm::chooseTiling() {
   }
   int64_t tile = 2048 / e.bytesOf(element);
   tiling.mTile = tile / (2 * tiling.mr) * (2 * tiling.mr);
-  tiling.nTile = std::max<int64_t>(tile / (2 * tiling.nr()), 1) * 2 * tiling.nr();
-  // An element that is used by one panel only is not worth a copy.
+  tiling.nTile =
+      std::max<int64_t>(tile / (2 * tiling.nr()), 1) * 2 * tiling.nr();
+  // An element that is used by one panel only is not worth a copy. Nor are rows
+  // that lie along K, unless they all meet in the same lines of the caches.
   bool known = m.isKnown() && n.isKnown();
-  tiling.directA = known && n.known <= tiling.nr();
+  auto meet = [&](Ix stride, int64_t count) {
+    return !stride.isKnown() ||
+           (stride.known * e.bytesOf(element) % 4096 == 0 && count > 64);
+  };
+  bool wholeRows = m.isKnown() && m.known % tiling.mr == 0;
+  tiling.directA = known && (n.known <= tiling.nr() ||
+                             (masks && wholeRows && a.depthStride.is(1) &&
+                              !meet(a.rowStride, m.known)));
   tiling.directB = known && m.known <= tiling.mr && b.rowStride.is(1) &&
                    (masks || n.known % tiling.lanes == 0);
+  tiling.unrolledEnd =
+      tiling.mr * tiling.vectors * (1 + k.numPointwise()) <= kUnrolledEnd;
 }
 
 //===----------------------------------------------------------------------===//
@@ -227,19 +255,19 @@ SmallVector<Value> Gemm::registerTile(Ix i, Ix j, Ix depth, Ix from) {
       rows.push_back(e.at(base, e.mul(row, a.rowStride), element));
     }
   } else {
-    panelA = e.at(packedA,
-                  e.mul(e.mul(e.div(i, mr), tiling.mrPadded()), padded),
-                  element);
+    panelA =
+        e.at(packedA, e.mul(e.mul(e.div(i, mr), tiling.mrPadded()), padded),
+             element);
   }
   if (tiling.directB) {
     panelB = e.at(tileB.pointer, e.add(e.mul(from, b.depthStride), j), element);
     bool whole = extents.n.isKnown() && extents.n.known % tiling.nr() == 0;
     for (int64_t v = 0; v < vectors; ++v)
       columns.push_back(
-          {lanes, whole || lanes == 1
-                      ? Value()
-                      : e.maskBelow(e.sub(nLength, e.add(j, v * lanes)),
-                                    lanes)});
+          {lanes,
+           whole || lanes == 1
+               ? Value()
+               : e.maskBelow(e.sub(nLength, e.add(j, v * lanes)), lanes)});
   } else {
     panelB = e.at(packedB, e.mul(j, padded), element);
     columns.assign(vectors, Lanes{lanes, {}});
@@ -247,12 +275,18 @@ SmallVector<Value> Gemm::registerTile(Ix i, Ix j, Ix depth, Ix from) {
   SmallVector<Value> zeros(mr * vectors, e.constant(element, 0, lanes));
   return e.loop(0, depth, 1, zeros, [&](Ix step, ValueRange sums) {
     SmallVector<Value> next, right;
-    Ix stepB = tiling.directB ? e.mul(step, b.depthStride)
-                              : e.mul(step, tiling.nr());
+    Ix stepB =
+        tiling.directB ? e.mul(step, b.depthStride) : e.mul(step, tiling.nr());
     Value atB = e.at(panelB, stepB, element);
     for (int64_t v = 0; v < vectors; ++v)
       right.push_back(
           e.load(e.at(atB, v * lanes, element), 1, element, columns[v]));
+    // The panels lie one behind the other: what is fetched at the end of one is
+    // the start of the next.
+    bool several = !extents.n.isKnown() || extents.n.known > tiling.nr();
+    if (!tiling.directB && several)
+      for (int64_t b = 0; b < tiling.nr() * e.bytesOf(element); b += 64)
+        e.prefetch(e.atByte(e.at(atB, kAhead * tiling.nr(), element), b));
     Value atA;
     if (!tiling.directA)
       atA = e.at(panelA, e.mul(step, tiling.mrPadded()), element);
@@ -262,31 +296,35 @@ SmallVector<Value> Gemm::registerTile(Ix i, Ix j, Ix depth, Ix from) {
                           : e.at(atA, r, element);
       Value left = e.load(address, 0, element, Lanes{lanes, {}});
       for (int64_t v = 0; v < vectors; ++v)
-        next.push_back(
-            multiplyAdd(left, right[v], sums[r * vectors + v]));
+        next.push_back(multiplyAdd(left, right[v], sums[r * vectors + v]));
     }
     return next;
   });
 }
 
-/// Puts a block's result behind those of the blocks before it.
-void Gemm::addSums(Value sums, ValueRange registers, Ix from) {
+/// A block's result behind those of the blocks before it.
+SmallVector<Value> Gemm::withSums(Value sums, ValueRange registers, Ix from) {
+  if (from.isKnown())
+    return llvm::to_vector(registers);
+  // -0 and the first block are that block, exactly.
   int64_t lanes = tiling.lanes;
-  Value first, none;
-  if (!from.isKnown()) { // -0 and the first block are that block, exactly
-    first = e.compare(arith::CmpIPredicate::eq, from, 0);
-    none = Combiner{Combiner::sum, element}.identity(e, lanes);
-  }
+  Value first = e.compare(arith::CmpIPredicate::eq, from, 0);
+  Value none = Combiner{Combiner::sum, element}.identity(e, lanes);
+  SmallVector<Value> values;
   for (auto [n, value] : llvm::enumerate(registers)) {
-    Value address = e.at(sums, int64_t(n) * lanes, element);
-    Value v = value;
-    if (first) {
-      Value before = e.load(address, 1, element, Lanes{lanes, {}});
-      before = e.make<arith::SelectOp>(first, none, before);
-      v = ScalarExpr(e, e.loc, before) + ScalarExpr(e, e.loc, v);
-    }
-    e.store(v, address, Lanes{lanes, {}});
+    Value before = e.load(e.at(sums, int64_t(n) * lanes, element), 1, element,
+                          Lanes{lanes, {}});
+    before = e.make<arith::SelectOp>(first, none, before);
+    values.push_back(ScalarExpr(e, e.loc, before) +
+                     ScalarExpr(e, e.loc, value));
   }
+  return values;
+}
+
+void Gemm::addSums(Value sums, ValueRange registers, Ix from) {
+  for (auto [n, value] : llvm::enumerate(withSums(sums, registers, from)))
+    e.store(value, e.at(sums, int64_t(n) * tiling.lanes, element),
+            Lanes{tiling.lanes, {}});
 }
 
 /// The epilogue of one register tile at rows m.. and columns n.. of the result.
@@ -311,6 +349,60 @@ void Gemm::finish(Value sums, Ix batch, Ix m, Ix n, Ix rows, Ix columns) {
   });
 }
 
+/// The same for all rows of a tile, of values in registers.
+void Gemm::finishRegisters(ValueRange values, Ix batch, Ix m, Ix n,
+                           Ix columns) {
+  int64_t vectors = tiling.vectors, lanes = tiling.lanes;
+  SmallVector<Lanes> covered;
+  for (int64_t v = 0; v < vectors; ++v)
+    covered.push_back(
+        {lanes, columns.is(tiling.nr())
+                    ? Value()
+                    : e.maskBelow(e.sub(columns, v * lanes), lanes)});
+  for (int64_t r = 0; r < tiling.mr; ++r) {
+    if (swapped)
+      after->enter({batch, Ix(0), Ix(0)}, 1);
+    else
+      after->enter({batch, e.add(m, r), Ix(0)}, 2);
+    for (int64_t v = 0; v < vectors; ++v) {
+      after->point(e.add(n, v * lanes), covered[size_t(v)]);
+      after->give(op.getY(), values[size_t(r * vectors + v)]);
+      SmallVector<Value> stored;
+      for (Value result : k.results())
+        stored.push_back(after->get(result));
+      for (auto [number, value] : llvm::enumerate(stored))
+        after->put(unsigned(number), value);
+    }
+  }
+}
+
+/// What follows a register tile's block of K: after the last one the epilogue,
+/// of whole tiles from where they are.
+void Gemm::endTile(Value sums, ValueRange registers, Ix from, Ix batch, Ix m,
+                   Ix n, Ix rows, Ix columns) {
+  bool masks = k.options.vectorBits >= 512;
+  auto throughMemory = [&] {
+    addSums(sums, registers, from);
+    finish(sums, batch, m, n, rows, columns);
+  };
+  auto last = [&] {
+    if (!tiling.unrolledEnd || (!masks && !columns.is(tiling.nr())))
+      return throughMemory();
+    auto whole = [&] {
+      finishRegisters(withSums(sums, registers, from), batch, m, n, columns);
+    };
+    if (rows.is(tiling.mr))
+      return whole();
+    e.when(e.compare(arith::CmpIPredicate::eq, rows, tiling.mr), whole,
+           throughMemory);
+  };
+  if (from.isKnown()) // the only block
+    return last();
+  e.when(
+      e.compare(arith::CmpIPredicate::sge, e.add(from, kGemmBlock), extents.k),
+      last, [&] { addSums(sums, registers, from); });
+}
+
 //===----------------------------------------------------------------------===//
 // Tiles
 //===----------------------------------------------------------------------===//
@@ -322,20 +414,34 @@ void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
   nLength = e.min(tiles.n, e.sub(extents.n, n0));
   auto corner = [&](const Matrix &matrix, Ix row) {
     Matrix part = matrix;
-    part.pointer = e.at(matrix.pointer,
-                        e.add(e.mul(batch, matrix.batchStride),
-                              e.mul(row, matrix.rowStride)),
-                        element);
+    part.pointer = e.at(
+        matrix.pointer,
+        e.add(e.mul(batch, matrix.batchStride), e.mul(row, matrix.rowStride)),
+        element);
     return part;
   };
   tileA = corner(a, m0);
   tileB = corner(b, n0);
-  Ix panels = e.ceilDiv(mLength, mr);
   e.loop(0, e.max(extents.k, 1), kGemmBlock, [&](Ix from) {
     Ix depth = e.min(kGemmBlock, e.sub(extents.k, from));
     Ix padded = e.roundUp(depth, 16);
-    auto pack = [&](const Matrix &matrix, Value target, Ix length,
-                    Ix total, int64_t width, int64_t paddedWidth) {
+    auto pack = [&](const Matrix &matrix, Value target, Ix length, Ix total,
+                    int64_t width, int64_t paddedWidth) {
+      if (masks && matrix.rowStride.is(1) && width % tiling.lanes == 0) {
+        PanelRows rows;
+        rows.source =
+            e.at(matrix.pointer, e.mul(from, matrix.depthStride), element);
+        rows.depthStride = matrix.depthStride;
+        rows.element = element;
+        rows.width = width;
+        rows.paddedWidth = paddedWidth;
+        rows.length = length;
+        rows.whole = total.isKnown() && total.known % width == 0;
+        rows.depth = depth;
+        rows.pitch = e.mul(paddedWidth, padded);
+        rows.target = target;
+        return emitPackRows(e, rows, k.lanesOf(element));
+      }
       e.loop(0, length, width, [&](Ix row) {
         Panel panel;
         panel.source = e.at(matrix.pointer,
@@ -351,9 +457,9 @@ void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
                           ? Ix(width)
                           : e.min(width, e.sub(length, row));
         panel.depth = depth;
-        panel.target = e.at(
-            target, e.mul(e.mul(e.div(row, width), paddedWidth), padded),
-            element);
+        panel.target =
+            e.at(target, e.mul(e.mul(e.div(row, width), paddedWidth), padded),
+                 element);
         emitPack(e, panel, k.lanesOf(element), masks);
       });
     };
@@ -361,26 +467,21 @@ void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
       pack(tileB, packedB, nLength, extents.n, nr, nr);
     if (!tiling.directA)
       pack(tileA, packedA, mLength, extents.m, mr, tiling.mrPadded());
-    e.loop(0, nLength, nr, [&](Ix j) {
-      Ix columns = extents.n.isKnown() && extents.n.known % nr == 0
-                       ? Ix(nr)
-                       : e.min(nr, e.sub(nLength, j));
-      e.loop(0, mLength, mr, [&](Ix i) {
-        Ix rows = extents.m.isKnown() && extents.m.known % mr == 0
-                      ? Ix(mr)
-                      : e.min(mr, e.sub(mLength, i));
+    // The rows stay in the nearest cache while all columns pass by.
+    Ix beside = e.ceilDiv(nLength, nr);
+    e.loop(0, mLength, mr, [&](Ix i) {
+      Ix rows = extents.m.isKnown() && extents.m.known % mr == 0
+                    ? Ix(mr)
+                    : e.min(mr, e.sub(mLength, i));
+      e.loop(0, nLength, nr, [&](Ix j) {
+        Ix columns = extents.n.isKnown() && extents.n.known % nr == 0
+                         ? Ix(nr)
+                         : e.min(nr, e.sub(nLength, j));
         SmallVector<Value> registers = registerTile(i, j, depth, from);
-        Ix number = e.add(e.mul(e.div(j, nr), panels), e.div(i, mr));
+        Ix number = e.add(e.mul(e.div(i, mr), beside), e.div(j, nr));
         Value sums = e.at(sumsBase, e.mul(number, mr * nr), element);
-        addSums(sums, registers, from);
-        auto done = [&] {
-          finish(sums, batch, e.add(m0, i), e.add(n0, j), rows, columns);
-        };
-        if (from.isKnown()) // the only block
-          return done();
-        e.when(e.compare(arith::CmpIPredicate::sge, e.add(from, kGemmBlock),
-                         extents.k),
-               done);
+        endTile(sums, registers, from, batch, e.add(m0, i), e.add(n0, j), rows,
+                columns);
       });
     });
   });
@@ -414,13 +515,11 @@ void Gemm::emitDot(Ix batch) {
           return SmallVector<Value>{sum.combine(e, sums[0], product)};
         });
   };
-  SmallVector<Value> total =
-      e.loop(0, extents.k, kReductionBlock, {none},
-             [&](Ix from, ValueRange sums) {
-               Ix to = e.min(e.add(from, kReductionBlock), extents.k);
-               return SmallVector<Value>{
-                   sum.combine(e, sums[0], block(from, to)[0])};
-             });
+  SmallVector<Value> total = e.loop(
+      0, extents.k, kReductionBlock, {none}, [&](Ix from, ValueRange sums) {
+        Ix to = e.min(e.add(from, kReductionBlock), extents.k);
+        return SmallVector<Value>{sum.combine(e, sums[0], block(from, to)[0])};
+      });
   Value result = sum.orEmpty(e, extents.k, sum.fold(e, total[0]));
   after->enter({batch, Ix(0), Ix(0)}, -1);
   after->point(0, Lanes());
@@ -450,14 +549,14 @@ void Gemm::emitUnits() {
                e.mul(e.div(rest, tiles.mCount), tiles.n));
     });
   };
-  bool neverDot = (m.isKnown() && m.known != 1) || (n.isKnown() && n.known != 1);
+  bool neverDot =
+      (m.isKnown() && m.known != 1) || (n.isKnown() && n.known != 1);
   if (neverDot)
     return tilesOf();
   if (m.is(1) && n.is(1))
     return dots();
-  Value one = e.make<arith::AndIOp>(
-      e.compare(arith::CmpIPredicate::eq, m, 1),
-      e.compare(arith::CmpIPredicate::eq, n, 1));
+  Value one = e.make<arith::AndIOp>(e.compare(arith::CmpIPredicate::eq, m, 1),
+                                    e.compare(arith::CmpIPredicate::eq, n, 1));
   e.when(one, dots, tilesOf);
 }
 

@@ -1,4 +1,5 @@
-//===- Gemm.h - Matrix products ----------------------------------*- C++ -*-===//
+//===- Gemm.h - Matrix products ----------------------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -24,6 +25,22 @@ struct Panel {
 /// Packs one panel; `lanes` elements fill a vector register, `masks` says that
 /// the target has masked loads.
 void emitPack(Emit &e, const Panel &panel, int64_t lanes, bool masks);
+
+/// Panels side by side whose rows are neighbours in memory: what is read runs
+/// through all of them, `length` rows, before the next step of `depth`.
+struct PanelRows {
+  mlir::Value source;
+  Ix depthStride;
+  mlir::Type element;
+  int64_t width = 0, paddedWidth = 0;
+  Ix length, depth;
+  bool whole = false; ///< the last panel is not partial
+  Ix pitch;           ///< from panel to panel
+  mlir::Value target;
+};
+
+/// Packs panels; the target has masked loads.
+void emitPackRows(Emit &e, const PanelRows &rows, int64_t lanes);
 
 } // namespace etch::cpu
 

@@ -15,8 +15,7 @@ using namespace mlir;
 using namespace etch::cpu;
 
 static Value sourceAt(Emit &e, const Panel &p, Ix row, Ix k) {
-  return e.at(p.source,
-              e.add(e.mul(row, p.rowStride), e.mul(k, p.depthStride)),
+  return e.at(p.source, e.add(e.mul(row, p.rowStride), e.mul(k, p.depthStride)),
               p.element);
 }
 
@@ -32,9 +31,8 @@ static void packScalar(Emit &e, const Panel &p) {
       e.store(e.load(sourceAt(e, p, row, k), 0, p.element, Lanes()),
               targetAt(e, p, row, k), Lanes());
     });
-    e.loop(p.valid, p.paddedWidth, 1, [&](Ix row) {
-      e.store(zero, targetAt(e, p, row, k), Lanes());
-    });
+    e.loop(p.valid, p.paddedWidth, 1,
+           [&](Ix row) { e.store(zero, targetAt(e, p, row, k), Lanes()); });
   });
 }
 
@@ -49,8 +47,8 @@ static void packAcross(Emit &e, const Panel &p, Ix stride, int64_t lanes) {
   e.loop(0, p.depth, 1, [&](Ix k) {
     for (auto [n, mask] : llvm::enumerate(masks)) {
       int64_t row = int64_t(n) * width;
-      Value v = e.load(sourceAt(e, p, row, k), stride, p.element,
-                       Lanes{width, mask});
+      Value v =
+          e.load(sourceAt(e, p, row, k), stride, p.element, Lanes{width, mask});
       e.store(v, targetAt(e, p, row, k), Lanes{width, {}});
     }
   });
@@ -89,8 +87,9 @@ static void packAlong(Emit &e, const Panel &p, int64_t lanes) {
       }
       v = next;
     }
-    // Vector i now holds k = i * kPerVector… with `rows` rows each. Lanes behind
-    // the end of a partial block are zeros; the panel's memory has room for them.
+    // Vector i now holds k = i * kPerVector… with `rows` rows each. Lanes
+    // behind the end of a partial block are zeros; the panel's memory has room
+    // for them.
     for (int64_t i = 0; i < rows; ++i)
       e.store(v[i], targetAt(e, p, row0, e.add(k, i * kPerVector)),
               Lanes{lanes, {}});
@@ -129,4 +128,28 @@ void etch::cpu::emitPack(Emit &e, const Panel &p, int64_t lanes, bool masks) {
     return p.rowStride.is(1) ? contiguous() : strided();
   e.when(e.compare(arith::CmpIPredicate::eq, p.rowStride, 1), contiguous,
          strided);
+}
+
+void etch::cpu::emitPackRows(Emit &e, const PanelRows &p, int64_t lanes) {
+  int64_t width = std::min(lanes, p.paddedWidth);
+  Ix full = p.whole ? p.length : e.mul(e.div(p.length, p.width), p.width);
+  e.loop(0, p.depth, 1, [&](Ix k) {
+    Value from = e.at(p.source, e.mul(k, p.depthStride), p.element);
+    Value to = e.at(p.target, e.mul(k, p.paddedWidth), p.element);
+    auto panel = [&](Ix row, Ix valid) {
+      Value target = e.at(to, e.mul(e.div(row, p.width), p.pitch), p.element);
+      for (int64_t i = 0; i < p.paddedWidth; i += width) {
+        bool inside = valid.isKnown() && i + width <= valid.known;
+        Value v =
+            e.load(e.at(from, e.add(row, i), p.element), 1, p.element,
+                   Lanes{width, inside ? Value()
+                                       : e.maskBelow(e.sub(valid, i), width)});
+        e.store(v, e.at(target, i, p.element), Lanes{width, {}});
+      }
+    };
+    e.loop(0, full, p.width, [&](Ix row) { panel(row, p.width); });
+    if (!p.whole)
+      e.loop(full, p.length, p.width,
+             [&](Ix row) { panel(row, e.sub(p.length, row)); });
+  });
 }

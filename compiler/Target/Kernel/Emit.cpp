@@ -189,6 +189,10 @@ Value Emit::atByte(Value base, Ix bytes) {
   return at(base, bytes, getI8Type());
 }
 
+void Emit::prefetch(Value address) {
+  make<LLVM::Prefetch>(address, /*rw=*/0u, /*hint=*/3u, /*cache=*/1u);
+}
+
 Value Emit::loadRaw(Type type, Value address, unsigned align) {
   return make<LLVM::LoadOp>(type, address, align);
 }

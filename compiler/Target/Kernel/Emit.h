@@ -81,6 +81,8 @@ public:
   mlir::Value load(mlir::Value base, Ix stride, mlir::Type element,
                    Lanes lanes);
   void store(mlir::Value value, mlir::Value base, Lanes lanes);
+  /// Fetches a cache line that will be read.
+  void prefetch(mlir::Value address);
   mlir::Value loadRaw(mlir::Type type, mlir::Value address, unsigned align = 0);
   void storeRaw(mlir::Value value, mlir::Value address, unsigned align = 0);
   /// Memory of the function's frame; the builder may stand anywhere in it.

@@ -1,15 +1,21 @@
 // RUN: etch-opt %s --etch-codegen-cpu="vector-bits=512 stop=loops" | FileCheck %s
 // RUN: etch-opt %s --etch-codegen-cpu="vector-bits=256 stop=loops" | FileCheck %s --check-prefix=AVX2
 
-// Eight rows by two vectors of accumulators; the rows of x are packed through a
-// transpose in registers, bias and relu come before the only store of a result.
+// Eight rows by two vectors of accumulators. The rows of x lie along K and are
+// read where they are; panels of w pass by, fetched ahead. Bias and relu of a
+// whole tile follow its registers: no loop, one store of each vector.
 // CHECK-LABEL: llvm.func internal @k0(
-// CHECK: llvm.shufflevector
+// CHECK-NOT: llvm.shufflevector
+// CHECK: scf.for {{.*}} step %c8_i64
+// CHECK-NEXT: scf.for {{.*}} step %c32_i64
 // CHECK: scf.for {{.*}} -> ({{.*vector<16xf32>, vector<16xf32>}})
+// CHECK-COUNT-2: llvm.intr.prefetch
 // CHECK-COUNT-16: math.fma
 // CHECK: scf.yield
-// CHECK: arith.addf
-// CHECK: arith.cmpf
+// CHECK: scf.if
+// CHECK-NOT: scf.for
+// CHECK-COUNT-16: arith.cmpf
+// CHECK: } else {
 // AVX2-LABEL: llvm.func internal @k0(
 // AVX2: scf.for {{.*}} -> ({{.*vector<8xf32>, vector<8xf32>}})
 func.func private @k0(%x: tensor<512x512xf32>, %w: tensor<512x512xf32>, %b: tensor<512xf32>)
@@ -33,8 +39,9 @@ func.func private @k1(%x: tensor<512x512xf32>, %w: tensor<512x512xf32>)
   return %1 : tensor<512x512xf32>
 }
 
-// Small: nothing is packed, ten rows of one vector.
+// Small: x is not packed, ten rows of one vector; nothing to fetch ahead.
 // CHECK-LABEL: llvm.func internal @k2(
+// CHECK-NOT: llvm.intr.prefetch
 // CHECK: scf.for {{.*}} -> ({{.*vector<16xf32>, vector<16xf32>}})
 // CHECK-COUNT-10: math.fma
 // CHECK: scf.yield
@@ -54,6 +61,26 @@ func.func private @k3(%x: tensor<?x?xf64> {etch.strided = [1]}, %w: tensor<?x?xf
     -> tensor<?x?xf64> attributes {etch.kernel} {
   %0 = etch.matmul %x, %w : (tensor<?x?xf64>, tensor<?x?xf64>) -> tensor<?x?xf64>
   return %0 : tensor<?x?xf64>
+}
+
+// Rows of x that are 4 kB apart would meet in the same lines of the caches: they
+// are packed through a transpose in registers. Three rows: those of w are read
+// where they are, in vectors as many as there are registers for.
+// CHECK-LABEL: llvm.func internal @k4(
+// CHECK: llvm.shufflevector
+// CHECK-LABEL: llvm.func internal @k5(
+// CHECK-NOT: llvm.shufflevector
+// CHECK-COUNT-24: math.fma
+// CHECK: scf.yield
+func.func private @k4(%x: tensor<512x1024xf32>, %w: tensor<1024x512xf32>)
+    -> tensor<512x512xf32> attributes {etch.kernel} {
+  %0 = etch.matmul %x, %w : (tensor<512x1024xf32>, tensor<1024x512xf32>) -> tensor<512x512xf32>
+  return %0 : tensor<512x512xf32>
+}
+func.func private @k5(%x: tensor<3x1024xf32>, %w: tensor<1024x512xf32>)
+    -> tensor<3x512xf32> attributes {etch.kernel} {
+  %0 = etch.matmul %x, %w : (tensor<3x1024xf32>, tensor<1024x512xf32>) -> tensor<3x512xf32>
+  return %0 : tensor<3x512xf32>
 }
 
 // The arena holds the scratch memory of all workers.
