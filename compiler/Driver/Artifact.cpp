@@ -121,7 +121,13 @@ StringRef cType(etch_dtype_t dtype) {
 }
 
 bool isStatic(const ArtifactParam &param) {
-  return !is_contained(param.extents, ETCH_DYNAMIC);
+  return all_of(param.extents, [](int64_t extent) { return extent >= 0; });
+}
+
+/// Of the names n, m, k, n1, m1, … of extents.
+std::string suffixOf(int64_t extent) {
+  int64_t round = (extent - ETCH_DYNAMIC - 1) / 3;
+  return round ? std::to_string(round) : "";
 }
 
 std::string shapeText(const ArtifactParam &param) {
@@ -130,10 +136,12 @@ std::string shapeText(const ArtifactParam &param) {
   os << cType(param.dtype) << " (";
   for (auto [i, extent] : enumerate(param.extents)) {
     os << (i ? ", " : "");
-    if (extent == ETCH_DYNAMIC)
+    if (extent >= 0)
+      os << extent;
+    else if (extent == ETCH_DYNAMIC)
       os << "?";
     else
-      os << extent;
+      os << "nmk"[(extent - ETCH_DYNAMIC - 1) % 3] << suffixOf(extent);
   }
   os << (param.extents.size() == 1 ? ",)" : ")");
   return text;
@@ -346,6 +354,9 @@ std::string etch::driver::artifactHeader(const ArtifactSignature &signature,
   listParams(os, "Inputs", inputs);
   listParams(os, "Results", results);
   listParams(os, "States", states);
+  if (!allStatic)
+    os << "|*\n|* Extents with a name are those of each call: equal names, equal "
+          "extents.\n";
   os << "\\*===---===*/\n#ifndef " << guard << "\n#define " << guard << "\n\n"
      << embeddedRuntimeHeader() << "\n#ifdef __cplusplus\nextern \"C\" {\n"
      << "#endif\n\n";

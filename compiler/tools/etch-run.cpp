@@ -187,7 +187,7 @@ bool readInputs(const Options &options, const etch_module_t &module,
 
 bool hasKnownShape(const etch_param_t &param) {
   for (int32_t d = 0; d < param.rank; ++d)
-    if (param.extents[d] == ETCH_DYNAMIC)
+    if (param.extents[d] < 0)
       return false;
   return true;
 }

@@ -127,6 +127,8 @@ std::string Program::report() const {
   s += "last program: " + std::to_string(present->trace->events.size()) +
        " events, " + std::to_string(m.num_kernels) + " kernels, " +
        std::to_string(m.num_launches) + " launches per call\n";
+  s += "extents of its arguments: " +
+       describe_extents(*present->trace, present->open.get()) + "\n";
   s += "memory: arena " + std::to_string(present->arena_bytes()) +
        " bytes (thereof saved for backward " + std::to_string(m.saved_bytes) +
        "), states " + std::to_string(present->state_bytes()) +

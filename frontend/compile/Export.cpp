@@ -119,6 +119,65 @@ static void write_states(const ProgramText &program, const Variant &v,
     throw IOError("export_library: " + error, where);
 }
 
+/// How the numbers that the host put into a trace follow from its open extents:
+/// read off another call with other extents. Or why a library's extents cannot
+/// be left open.
+std::string Program::find_from_extents(
+    const Variant &v, const Exits &exits,
+    std::vector<TextOptions::FromExtent> &found) const {
+  if (!v.open || v.open->symbols.empty())
+    return "no extent can be left open";
+  const Trace &t = *v.trace;
+  const OpenExtents &open = *v.open;
+  for (int32_t r : exits.results)
+    for (int axis = 0; axis < t.values[size_t(r)].type.shape.rank(); ++axis)
+      if (const OpenExtent *e = open.of(r, axis);
+          e && (e->times != 1 || e->factors.size() != 1 || e->factors[0].offset))
+        return "a result has the extent " + open.to_string(*e);
+  bool literals = false;
+  for (size_t i = 0; i < t.values.size(); ++i) {
+    if (t.values[i].source == Source::captured && open.has(int32_t(i)))
+      return "a state has an extent of the arguments";
+    literals |= t.values[i].source == Source::literal;
+  }
+  found.assign(t.values.size(), {});
+  if (!literals)
+    return "";
+  auto extent = [](const Trace &t, OpenExtents::Symbol s) {
+    return double(t.values[size_t(s.value)].type.shape[s.axis]);
+  };
+  const Trace *other = nullptr;
+  for (const auto &group : groups)
+    for (const auto &w : group->variants) {
+      if (!same_operations(t, *w->trace) || !has_extents(open, *w->trace))
+        continue;
+      bool differs = true;
+      for (OpenExtents::Symbol s : open.symbols)
+        differs &= extent(t, s) != extent(*w->trace, s);
+      if (differs)
+        other = w->trace.get();
+    }
+  if (!other)
+    return "whether the numbers in the function depend on them is not known "
+           "before a call, or build(), with other ones";
+  for (size_t i = 0; i < t.values.size(); ++i) {
+    double a = t.literals[i], b = other->literals[i];
+    if (t.values[i].source != Source::literal || a == b)
+      continue;
+    for (size_t k = 0; k < open.symbols.size(); ++k) {
+      double n = extent(t, open.symbols[k]), m = extent(*other, open.symbols[k]);
+      if (double factor = a / n; factor * n == a && factor * m == b)
+        found[i] = {int32_t(k), factor, false};
+      else if (double product = a * n; product / n == a && product / m == b)
+        found[i] = {int32_t(k), product, true};
+    }
+    if (found[i].symbol < 0)
+      return "how a number follows from them is not known (" +
+             describe(t, size_t(t.values[i].event)) + ")";
+  }
+  return "";
+}
+
 void Program::export_library(const std::string &path,
                              const ExportOptions &export_options,
                              const Location &where) {
@@ -161,6 +220,15 @@ void Program::export_library(const std::string &path,
         embedded[i] = n->value->is_dense() ? n->value : dense_copy(*n->value);
     }
     text_options.embedded = &embedded;
+  }
+  std::vector<TextOptions::FromExtent> from_extents;
+  std::string fixed = find_from_extents(v, exits, from_extents);
+  if (fixed.empty()) {
+    text_options.open = v.open.get();
+    text_options.from_extents = &from_extents;
+  } else if (reasons.size() < 100) {
+    reasons.push_back("export_library '" + files.name +
+                      "': all extents are fixed: " + fixed);
   }
   ProgramText program = print_program(*v.trace, exits, v.names, text_options);
   driver::CompileOptions o = driver_options();
@@ -289,6 +357,16 @@ Variable Library::get_state(const std::string &name, SourceLocation l) const {
                    l);
 }
 
+/// That which a symbol stands for in a call; 0 where the call is refused.
+static int64_t extent_of(const etch_module_t &m,
+                         std::span<const etch_tensor_t> args, int64_t symbol) {
+  for (int32_t i = 0; i < m.num_args; ++i)
+    for (int32_t axis = 0; axis < m.args[i].rank; ++axis)
+      if (m.args[i].extents[axis] == symbol && axis < args[size_t(i)].rank)
+        return args[size_t(i)].extents[axis];
+  return 0;
+}
+
 Variables Library::run(const Variables &inputs, SourceLocation l) {
   std::lock_guard lock(state->mutex);
   const etch_module_t &m = *state->module;
@@ -321,7 +399,11 @@ Variables Library::run(const Variables &inputs, SourceLocation l) {
                      l);
   Variables ys;
   for (int32_t i = 0; i < m.num_results; ++i) {
-    ValueRef v = make_dense(DType(m.results[i].dtype), shape_of(m.results[i]));
+    Shape shape = shape_of(m.results[i]);
+    for (int axis = 0; axis < shape.rank(); ++axis)
+      if (shape[axis] < 0)
+        shape[axis] = extent_of(m, args, shape[axis]);
+    ValueRef v = make_dense(DType(m.results[i].dtype), shape);
     results.push_back(tensor(*v));
     ys.push_back(make_variable(v, Node::untracked));
   }

@@ -30,6 +30,29 @@ std::string OpenExtents::to_string(const OpenExtent &e) const {
   return s;
 }
 
+std::string detail::describe_extents(const Trace &t, const OpenExtents *open) {
+  std::string shapes, reasons;
+  for (int32_t i = 0; i < t.num_args; ++i) {
+    const Shape &shape = t.values[size_t(i)].type.shape;
+    shapes += i ? ", (" : "(";
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+      const OpenExtent *e = open ? open->of(i, axis) : nullptr;
+      shapes += (axis ? ", " : "") +
+                (e ? open->to_string(*e) : std::to_string(shape[axis]));
+    }
+    shapes += shape.rank() == 1 ? ",)" : ")";
+    for (size_t k = 0; open && !shape.empty() && k < open->fixed.size(); ++k)
+      if (open->fixed[k].value == i)
+        reasons += "; " + std::to_string(shape[0]) + " in argument " +
+                   std::to_string(i) +
+                   (open->fixed[k].event < 0
+                        ? ""
+                        : " because of " +
+                              describe(t, size_t(open->fixed[k].event)));
+  }
+  return shapes + reasons;
+}
+
 const std::vector<int64_t> &OpenExtents::starts_of(int32_t event) const {
   auto at = std::lower_bound(
       starts.begin(), starts.end(), event,

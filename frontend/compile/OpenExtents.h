@@ -75,6 +75,10 @@ struct OpenExtents {
   std::vector<OpenExtent> extents;
 };
 
+/// The arguments' shapes, with names for what is open, and why what is not is
+/// not: for reports. `open` may be null.
+std::string describe_extents(const Trace &trace, const OpenExtents *open);
+
 /// The name of a symbol: n, m, k, then n3, …
 std::string symbol_name(int32_t symbol);
 

@@ -231,3 +231,33 @@ std::string Printer::open_axes(int32_t value) const {
   }
   return ", etch.extents = " + integers("i64", numbers);
 }
+
+/// An extent as data: as many ones, summed.
+void Printer::print_from_extent(const std::string &name, DType dtype,
+                                const TextOptions::FromExtent &from,
+                                size_t site) {
+  auto op = [&](const std::string &result, const std::string &text) {
+    line(result + " = \"etch." + text, site, true);
+  };
+  const std::string scalar = "tensor<f64>";
+  bool cast = dtype != f64;
+  op(name + "o", "constant\"() <{value = dense<1.0> : " + scalar +
+                     "}> : () -> " + scalar);
+  op(name + "f", "constant\"() <{value = dense<" + hexadecimal(from.factor) +
+                     "> : " + scalar + "}> : () -> " + scalar);
+  op(name + "v", "broadcast_to\"(" + name + "o, " +
+                     extent_of(from.symbol, site) + ") <{shape = " +
+                     integers("i64", {dynamic_extent}) + "}> : (" + scalar +
+                     ", index) -> tensor<?xf64>");
+  op(name + "n", "sum\"(" + name +
+                     "v) <{axes = array<i64: 0>, keepdims = false}> : "
+                     "(tensor<?xf64>) -> " +
+                     scalar);
+  op(name + (cast ? "w" : ""),
+     (from.divides ? "div\"(" : "mul\"(") + name + "f, " + name + "n) : (" +
+         scalar + ", " + scalar + ") -> " + scalar);
+  if (cast)
+    op(name, "cast\"(" + name + "w) <{to = \"" + shortNameOf(dtype) +
+                 "\"}> : (" + scalar + ") -> tensor<" + shortNameOf(dtype) +
+                 ">");
+}

@@ -82,7 +82,7 @@ static etch_call_t make_call(etch_artifact_t *self,
 static int is_static(const etch_module_t *module) {
   for (int32_t i = 0; i < module->num_args; ++i)
     for (int32_t d = 0; d < module->args[i].rank; ++d)
-      if (module->args[i].extents[d] == ETCH_DYNAMIC)
+      if (module->args[i].extents[d] < 0)
         return 0;
   return 1;
 }

@@ -17,7 +17,14 @@ typedef struct etch_text {
   char text[200];
 } etch_text_t;
 
-/* "(2, 3)" as Python prints it, "?" for an unknown extent. */
+/* Extents known at run time only: ETCH_DYNAMIC, or that plus the number (from 1)
+   of a symbol, all of whose extents are equal. */
+static inline int etch_is_open(int64_t extent) {
+  return extent >= ETCH_DYNAMIC && extent <= ETCH_DYNAMIC + (1 << 20);
+}
+
+/* "(2, 3)" as Python prints it, "?" for an unknown extent, n, m, k, n1, … for
+   symbols. */
 static inline etch_text_t etch_shape_text(const int64_t *extents,
                                           int32_t rank) {
   etch_text_t shape;
@@ -25,11 +32,18 @@ static inline etch_text_t etch_shape_text(const int64_t *extents,
   used += (size_t)snprintf(shape.text, size, "(");
   for (int32_t i = 0; i < rank && used < size; ++i) {
     const char *separator = i ? ", " : "";
-    used += (size_t)(extents[i] == ETCH_DYNAMIC
-                         ? snprintf(shape.text + used, size - used, "%s?",
-                                    separator)
-                         : snprintf(shape.text + used, size - used, "%s%lld",
-                                    separator, (long long)extents[i]));
+    if (etch_is_open(extents[i])) {
+      int64_t number = extents[i] - ETCH_DYNAMIC;
+      used += (size_t)snprintf(shape.text + used, size - used, "%s%c",
+                               separator,
+                               number ? "nmk"[(number - 1) % 3] : '?');
+      if (number > 3 && used < size)
+        used += (size_t)snprintf(shape.text + used, size - used, "%d",
+                                 (int)((number - 1) / 3));
+    } else {
+      used += (size_t)snprintf(shape.text + used, size - used, "%s%lld",
+                               separator, (long long)extents[i]);
+    }
   }
   if (used < size)
     snprintf(shape.text + used, size - used, rank == 1 ? ",)" : ")");
@@ -66,7 +80,7 @@ static inline etch_status_t etch_check_tensor(const char *kind, int32_t index,
                             name.text);
   for (int32_t i = 0; i < param->rank || i < tensor->rank; ++i) {
     if (tensor->rank != param->rank ||
-        (param->extents[i] == ETCH_DYNAMIC
+        (etch_is_open(param->extents[i])
              ? tensor->extents[i] < 0
              : tensor->extents[i] != param->extents[i]))
       return etch_message_set(
@@ -116,6 +130,44 @@ etch_check_tensors(const char *kind, const etch_param_t *params,
   return ETCH_OK;
 }
 
+/* The first extent of a symbol, among all arguments. */
+static inline int64_t etch_extent_of(const etch_module_t *module,
+                                     const etch_call_t *call, int64_t symbol,
+                                     int32_t *argument) {
+  for (int32_t i = 0; i < module->num_args; ++i)
+    for (int32_t d = 0; d < module->args[i].rank; ++d)
+      if (module->args[i].extents[d] == symbol) {
+        *argument = i;
+        return call->args[i].extents[d];
+      }
+  return -1;
+}
+
+/* Extents of one symbol are equal. */
+static inline etch_status_t
+etch_check_symbols(const char *kind, const etch_module_t *module,
+                   const etch_call_t *call, const etch_param_t *params,
+                   int32_t count, const etch_tensor_t *tensors,
+                   etch_message_t message) {
+  for (int32_t i = 0; i < count; ++i)
+    for (int32_t d = 0; d < params[i].rank; ++d) {
+      int64_t symbol = params[i].extents[d], expected;
+      int32_t first = 0;
+      if (!etch_is_open(symbol) || symbol == ETCH_DYNAMIC)
+        continue;
+      expected = etch_extent_of(module, call, symbol, &first);
+      if (expected >= 0 && tensors[i].extents[d] != expected)
+        return etch_message_set(
+            message, ETCH_ERROR_ARGUMENT,
+            "%s: expected extent %lld in axis %d, that of %s, got %lld",
+            etch_param_text(kind, i, params[i].name).text, (long long)expected,
+            (int)d,
+            etch_param_text("argument", first, module->args[first].name).text,
+            (long long)tensors[i].extents[d]);
+    }
+  return ETCH_OK;
+}
+
 /* Everything but the arena. */
 static inline etch_status_t etch_check_signature(const etch_module_t *module,
                                                  const etch_call_t *call,
@@ -123,10 +175,16 @@ static inline etch_status_t etch_check_signature(const etch_module_t *module,
   etch_status_t status =
       etch_check_tensors("argument", module->args, module->num_args, call->args,
                          call->num_args, message);
-  if (status != ETCH_OK)
-    return status;
-  return etch_check_tensors("result", module->results, module->num_results,
-                            call->results, call->num_results, message);
+  if (status == ETCH_OK)
+    status = etch_check_symbols("argument", module, call, module->args,
+                                module->num_args, call->args, message);
+  if (status == ETCH_OK)
+    status = etch_check_tensors("result", module->results, module->num_results,
+                                call->results, call->num_results, message);
+  if (status == ETCH_OK)
+    status = etch_check_symbols("result", module, call, module->results,
+                                module->num_results, call->results, message);
+  return status;
 }
 
 #endif /* ETCH_RUNTIME_CORE_CHECK_TENSOR_H */

@@ -8,6 +8,7 @@
 
 #include "compiler/Target/CPU/Entry.h"
 
+#include "dialects/Etch/Extents.h"
 #include "etch/runtime.h"
 
 using namespace mlir;
@@ -82,8 +83,11 @@ void Tables::param(func::FuncOp main, unsigned i, int32_t role) {
   auto type = cast<MemRefType>(main.getArgumentTypes()[i]);
   Param p = {0, int64_t(8 * extents.size()), dtypeOf(type.getElementType()),
              int32_t(type.getRank()), role, ETCH_NO_UPDATE};
-  for (int64_t extent : type.getShape())
-    extents.push_back(ShapedType::isDynamic(extent) ? ETCH_DYNAMIC : extent);
+  auto numbers = main.getArgAttrOfType<DenseI64ArrayAttr>(i, kExtentsAttr);
+  for (auto [axis, extent] : llvm::enumerate(type.getShape()))
+    extents.push_back(!ShapedType::isDynamic(extent) ? extent
+                      : numbers ? ETCH_DYNAMIC + 1 + numbers[int64_t(axis)]
+                                : ETCH_DYNAMIC);
   auto name = main.getArgAttrOfType<StringAttr>(i, kNameAttr);
   p.name = string(name ? name.getValue() : "");
   if (auto update = main.getArgAttrOfType<IntegerAttr>(i, kUpdateAttr))

@@ -100,12 +100,25 @@ static Expr countLike(Expr like, const RuleContext &c) {
   const auto &axes = c.attr<std::vector<int64_t>>(0);
   Shape shape = c.x().type().shape;
   int64_t count = 1;
+  std::vector<Extent> open;
+  std::vector<int64_t> all;
   for (int64_t axis : axes) {
-    if (shape[int(axis)] == dynamic_extent)
-      return reshapeLike(sum(splatLike(1, c.x()), axes, false), like);
-    count *= shape[int(axis)];
+    if (shape[int(axis)] == dynamic_extent) {
+      all.push_back(int64_t(open.size()));
+      open.push_back(extentsOf(c.x())[size_t(axis)]);
+    } else {
+      count *= shape[int(axis)];
+    }
   }
-  return splatLike(double(count), like);
+  if (open.empty())
+    return splatLike(double(count), like);
+  std::vector<int64_t> every(size_t(like.rank()));
+  for (size_t i = 0; i < every.size(); ++i)
+    every[i] = int64_t(i);
+  Expr scalar = like.rank() ? sum(like, every, false) : like; // its type
+  Expr n = sum(broadcastTo(splatLike(1, scalar), open), all, false) *
+           double(count);
+  return like.rank() ? broadcastTo(n, extentsOf(like)) : n;
 }
 
 std::vector<Expr> etch::vjpMean(const RuleContext &c) {

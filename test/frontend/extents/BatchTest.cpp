@@ -138,6 +138,10 @@ TEST(Batch, C133_TwoExtents) {
                  {{5, 6}, {5, 6}},    {{1, 6}, {9, 6}}};
   EXPECT_EQ(programs([](V x, V y) { return matmul(x, y.T()); }, calls), 1);
   EXPECT_EQ(programs([](V x, V y) { return sum(x) * sum(y); }, calls), 1);
+  auto f = compile([](V x, V w) { return matmul(x, w); });
+  f(draw({100, 6}), draw({6, 5}));
+  EXPECT_THAT(f.report(), testing::HasSubstr("(n, 6), (6, 5); 6 in argument 1 "
+                                             "because of matmul (BatchTest"));
   // A matrix of weights as argument.
   EXPECT_EQ(programs([](V x, V w) { return matmul(x, w); },
                      {{{100, 6}, {6, 5}}, {{7, 6}, {6, 5}}, {{6, 6}, {6, 5}}}),
