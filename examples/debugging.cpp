@@ -46,7 +46,8 @@ int main() {
   try {
     for (int i = 0; i < 20; ++i) {
       good = w.to_vector<double>();
-      std::cout << "loss " << checked(x, t) << "\n";
+      double loss = checked(x, t).item<double>();
+      std::cout << "loss " << loss << "\n";
     }
   } catch (const ValueError &e) {
     std::cout << "stopped: " << e.what() << "\n";
