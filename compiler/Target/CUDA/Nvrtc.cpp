@@ -116,13 +116,20 @@ Expected<Cubin> etch::cuda::compileToCubin(StringRef text,
     return createStringError(nvrtc.problem);
   std::string source = text.str(),
               arch = "--gpu-architecture=" + architecture.str();
-  const char *options[] = {arch.c_str(), "--std=c++17", "-fmad=false",
-                           "--device-int128", "--ptxas-options=-v"};
+  std::vector<const char *> options = {arch.c_str(), "--std=c++17",
+                                       "-fmad=false", "--device-int128",
+                                       "--ptxas-options=-v"};
+  // Its own cache looks for a driver; ours needs none.
+  int major = 0, minor = 0;
+  nvrtc.nvrtcVersion(&major, &minor);
+  if (major > 12 || (major == 12 && minor >= 9))
+    options.push_back("--no-cache");
   void *program = nullptr;
   int code = nvrtc.nvrtcCreateProgram(&program, source.c_str(), "kernels.cu", 0,
                                       nullptr, nullptr);
   if (!code)
-    code = nvrtc.nvrtcCompileProgram(program, std::size(options), options);
+    code =
+        nvrtc.nvrtcCompileProgram(program, int(options.size()), options.data());
   std::string log;
   size_t size = 0;
   if (program && !nvrtc.nvrtcGetProgramLogSize(program, &size) && size > 1) {

@@ -47,6 +47,16 @@ public:
   /// those.
   llvm::SmallVector<mlir::Value> alignVectors(int64_t count);
 
+  /// The original dimensions [first, second) that a loop is made of; there are
+  /// `rank` of them. Some of extent 1 may be among them.
+  std::pair<size_t, size_t> axesOf(int dim, size_t rank) const {
+    return {size_t(firstAxis[dim]), dim + 1 < int(firstAxis.size())
+                                        ? size_t(firstAxis[dim + 1])
+                                        : rank};
+  }
+  /// Reads that walk their memory along `dim` while the last loop jumps.
+  llvm::SmallVector<mlir::Value> transposedReads(int dim) const;
+
   /// A loop along which some read walks its memory while the last loop jumps
   /// (a transposed operand); -1 if there is none.
   int transposedDim() const;
@@ -105,6 +115,7 @@ private:
                      llvm::ArrayRef<mlir::Value> inside);
   mlir::Value load(Access &a);
   mlir::Value constantOf(mlir::TypedAttr attr);
+  mlir::Value contract(mlir::Operation *op, MulOp product);
 
   KernelBody &k;
   llvm::SmallVector<Ix, 4> extents;
