@@ -23,7 +23,8 @@ public:
   LogicalResult emit();
 
 private:
-  void plain();
+  void plain(Evaluator &values);
+  void tiled(Evaluator &values, int dim, ArrayRef<Value> reads);
   void vectors(Evaluator &values, ArrayRef<Ix> indices, Ix i);
   void point(Evaluator &values, Ix i, Lanes covered);
   int64_t chooseLanes(Ix inner);
@@ -61,11 +62,6 @@ int64_t Pointwise::chooseLanes(Ix inner) {
   if (k.numPointwise() > 24 || (inner.isKnown() && inner.known < 2 * lanes))
     return 1;
   return lanes;
-}
-
-LogicalResult Pointwise::emit() {
-  plain();
-  return success();
 }
 
 /// One vector that begins at place `i` of the last dimension.
@@ -113,9 +109,8 @@ static Ix unitsOf(Emit &e, const Extents &shape, size_t innerFrom,
   return e.mul(outer, e.ceilDiv(inner, lanes));
 }
 
-void Pointwise::plain() {
+LogicalResult Pointwise::emit() {
   unsigned result = k.resultBuffer(0);
-  size_t innerFrom = 0;
   k.stage(kThreads, {}, [&] {
     const Buffer &out = k.buffers[result];
     SmallVector<int> level;
@@ -128,37 +123,128 @@ void Pointwise::plain() {
       values.write(k.resultBuffer(unsigned(n)));
     }
     values.collapse();
+    int dim = values.transposedDim();
+    SmallVector<Value> reads;
+    if (dim >= 0)
+      reads = values.transposedReads(dim);
     ArrayRef<Ix> extents = values.loopExtents();
-    Ix unit = e.add(e.mul(k.block(), kThreads), k.thread());
-    if (!extents.empty()) {
-      innerFrom = size_t(values.lastAxes());
-      lanes = chooseLanes(extents.back());
+    auto isLong = [](Ix extent) {
+      return !extent.isKnown() || extent.known > 8;
+    };
+    if (!reads.empty() && reads.size() <= 4 && isLong(extents[dim]) &&
+        isLong(extents.back()))
+      tiled(values, dim, reads);
+    else
+      plain(values);
+  });
+  return success();
+}
+
+void Pointwise::plain(Evaluator &values) {
+  unsigned result = k.resultBuffer(0);
+  ArrayRef<Ix> extents = values.loopExtents();
+  size_t innerFrom = 0;
+  if (!extents.empty()) {
+    innerFrom = size_t(values.lastAxes());
+    lanes = chooseLanes(extents.back());
+  }
+  Ix unit = e.add(e.mul(k.block(), kThreads), k.thread());
+  Ix total = unitsOf(e, k.buffers[result].extents, innerFrom, lanes);
+  e.when(e.compare(arith::CmpIPredicate::ult, unit, total), [&] {
+    if (extents.empty()) {
+      values.enter({}, -1);
+      return point(values, 0, Lanes());
     }
-    Ix total = unitsOf(e, out.extents, innerFrom, lanes);
-    e.when(e.compare(arith::CmpIPredicate::ult, unit, total), [&] {
-      if (extents.empty()) {
-        values.enter({}, -1);
-        return point(values, 0, Lanes());
-      }
-      SmallVector<Ix> indices(extents.size(), Ix(0));
-      int last = values.rank() - 1;
-      Ix rest = unit, i = unit;
-      if (last > 0) {
-        Ix perRow = e.ceilDiv(extents.back(), lanes);
-        i = e.rem(rest, perRow);
-        rest = e.div(rest, perRow);
-      }
-      for (int dim = last; dim-- > 0;) {
-        indices[dim] = dim == 0 ? rest : e.rem(rest, extents[dim]);
-        if (dim)
-          rest = e.div(rest, extents[dim]);
-      }
-      vectors(values, indices, e.mul(i, lanes));
-    });
+    SmallVector<Ix> indices(extents.size(), Ix(0));
+    int last = values.rank() - 1;
+    Ix rest = unit, i = unit;
+    if (last > 0) {
+      Ix perRow = e.ceilDiv(extents.back(), lanes);
+      i = e.rem(rest, perRow);
+      rest = e.div(rest, perRow);
+    }
+    for (int dim = last; dim-- > 0;) {
+      indices[dim] = dim == 0 ? rest : e.rem(rest, extents[dim]);
+      if (dim)
+        rest = e.div(rest, extents[dim]);
+    }
+    vectors(values, indices, e.mul(i, lanes));
   });
   k.stages.back().blocks = [=, lanes = lanes](Emit &e,
                                               ArrayRef<Extents> shapes) {
     return e.ceilDiv(unitsOf(e, shapes[result], innerFrom, lanes), kThreads);
+  };
+}
+
+/// 32 x 32 elements of the two loops: first each read along its memory into
+/// shared memory, a warp for 32 neighbours; then the results along theirs.
+void Pointwise::tiled(Evaluator &values, int dim, ArrayRef<Value> reads) {
+  constexpr int64_t side = 32, rows = kThreads / side;
+  int last = values.rank() - 1;
+  ArrayRef<Ix> extents = values.loopExtents();
+  SmallVector<Ix> indices(extents.size(), Ix(0));
+  Ix rest = k.block();
+  for (int d = last + 1; d-- > 0;) {
+    bool cut = d == dim || d == last;
+    Ix count = cut ? e.ceilDiv(extents[d], side) : extents[d];
+    Ix at = d == 0 ? rest : e.rem(rest, count);
+    rest = d == 0 ? rest : e.div(rest, count);
+    indices[d] = cut ? e.mul(at, side) : at;
+  }
+  Ix corner = indices[dim], lastCorner = indices[last];
+  Ix thread = k.thread();
+  Ix column = e.rem(thread, side), row = e.div(thread, side);
+  SmallVector<Value> tiles;
+  for (Value read : reads)
+    tiles.push_back(
+        k.shared(getElementTypeOrSelf(read.getType()), side * (side + 1)));
+  // `body` at the elements of this thread, where there are any.
+  auto elements = [&](bool alongLast, function_ref<void(Ix)> body) {
+    for (int64_t r = 0; r < side; r += rows) {
+      Ix other = e.add(row, r);
+      indices[dim] = e.add(corner, alongLast ? other : column);
+      indices[last] = e.add(lastCorner, alongLast ? column : other);
+      Value inside = e.make<arith::AndIOp>(
+          e.compare(arith::CmpIPredicate::ult, indices[dim], extents[dim]),
+          e.compare(arith::CmpIPredicate::ult, indices[last], extents[last]));
+      e.when(inside, [&] {
+        values.enter(indices, -1);
+        values.point(0, Lanes());
+        body(alongLast ? e.add(e.mul(column, side + 1), other)
+                       : e.add(e.mul(other, side + 1), column));
+      });
+    }
+  };
+  elements(false, [&](Ix place) {
+    for (auto [tile, read] : llvm::zip_equal(tiles, reads))
+      k.store(values.get(read), tile, place);
+  });
+  k.barrier();
+  elements(true, [&](Ix place) {
+    for (auto [tile, read] : llvm::zip_equal(tiles, reads))
+      values.give(read,
+                  k.load(tile, place, getElementTypeOrSelf(read.getType())));
+    SmallVector<Value> emitted;
+    for (Value result : k.results())
+      emitted.push_back(values.get(result));
+    for (auto [n, value] : llvm::enumerate(emitted))
+      values.put(unsigned(n), value);
+  });
+  unsigned result = k.resultBuffer(0);
+  size_t rank = k.buffers[result].extents.size();
+  SmallVector<std::pair<size_t, size_t>> axes;
+  for (int d = 0; d <= last; ++d)
+    axes.push_back(values.axesOf(d, rank));
+  k.stages.back().blocks = [=](Emit &e, ArrayRef<Extents> shapes) {
+    Ix blocks = 1;
+    for (auto [d, range] : llvm::enumerate(axes)) {
+      Ix extent = 1;
+      for (size_t axis = range.first; axis < range.second; ++axis)
+        extent = e.mul(extent, shapes[result][axis]);
+      bool cut = int(d) == dim || int(d) == last;
+      blocks = e.mul(blocks, cut ? e.ceilDiv(extent, side) : extent);
+    }
+    return blocks;
   };
 }
 

@@ -244,3 +244,29 @@ func.func @main(%x: tensor<?x?xf32> {etch.strided},
   %a = etch.mul %x, %w : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
   return %a : tensor<?x?xf32>
 }
+
+// -----
+// Two transposed operands and one that is not: tiles in shared memory.
+func.func @main(%x: tensor<70x45xf32>, %w: tensor<45x70xf32>, %v: tensor<70x45xf32>) -> tensor<45x70xf32> {
+  %a = etch.transpose %x {permutation = array<i64: 1, 0>} : (tensor<70x45xf32>) -> tensor<45x70xf32>
+  %c = etch.transpose %v {permutation = array<i64: 1, 0>} : (tensor<70x45xf32>) -> tensor<45x70xf32>
+  %b = etch.add %a, %w : (tensor<45x70xf32>, tensor<45x70xf32>) -> tensor<45x70xf32>
+  %d = etch.mul %b, %c : (tensor<45x70xf32>, tensor<45x70xf32>) -> tensor<45x70xf32>
+  return %d : tensor<45x70xf32>
+}
+
+// -----
+// Booleans, axes in another order, ends of tiles.
+func.func @main(%x: tensor<5x33x40x9xi1>) -> tensor<40x5x9x33xi1> {
+  %a = etch.transpose %x {permutation = array<i64: 2, 0, 3, 1>} : (tensor<5x33x40x9xi1>) -> tensor<40x5x9x33xi1>
+  %b = etch.select %a, %a, %a : (tensor<40x5x9x33xi1>, tensor<40x5x9x33xi1>, tensor<40x5x9x33xi1>) -> tensor<40x5x9x33xi1>
+  return %b : tensor<40x5x9x33xi1>
+}
+
+// -----
+// Tiles of extents that are known at run time only.
+func.func @main(%x: tensor<?x?xf64>) -> tensor<?x?xf64> {
+  %a = etch.transpose %x {permutation = array<i64: 1, 0>} : (tensor<?x?xf64>) -> tensor<?x?xf64>
+  %b = etch.neg %a : (tensor<?x?xf64>) -> tensor<?x?xf64>
+  return %b : tensor<?x?xf64>
+}
