@@ -19,6 +19,9 @@ TABLE, TESTS = "test/data/dezero_tests.json", "test/a.cpp"
 CALLED = {"test/conformance/OpFunctions.cpp": '{"sum", [](auto &x) { return x; }}'}
 
 # (check, files of a tree, does it pass?)
+PASSES = "compiler/Transforms/Passes.td"
+PASS = 'def Hoist : Pass<"etch-hoist", "::mlir::ModuleOp"> {}\n'
+
 CASES = [
     ("layering", {"runtime/a.c": "#include <etch/runtime.h>\n",
                   "runtime/include/etch/runtime.h": ""}, True),
@@ -75,6 +78,15 @@ CASES = [
     ("dezero-tests", {TABLE: '{"f.py": {}}'}, False),
     ("dezero-tests", {TABLE: '{"f.py": {"A.f": ["S.T"], "A.f": ["S.T"]}}',
                       TESTS: "TEST(S, T) {}\n"}, False),
+    ("pass-tests", {PASSES: PASS, "test/compiler/hoist.mlir":
+                    "// RUN: etch-opt %s -etch-hoist\n"}, True),
+    ("pass-tests", {PASSES: PASS, "test/compiler/hoist.mlir": "// hoist\n"}, False),
+    ("pass-tests", {PASSES: PASS}, False),
+    ("pass-tests", {"dialects/Etch/A.cpp": 'return emitOpError("has no axis");\n'},
+     False),
+    ("pass-tests", {"dialects/Etch/A.cpp": 'return emitOpError("has no axis");\n',
+                    "test/a.mlir": "// expected-error @+1 {{op has no axis}}\n"},
+     True),
 ]
 
 failures = 0
