@@ -5,7 +5,7 @@
 // Two linear functions with a bend between them learn a sine. All weights are
 // plain Variables here.
 //===----------------------------------------------------------------------===//
-#include "step.h"
+#include "learning.h"
 using namespace step;
 
 struct Net {
@@ -38,22 +38,14 @@ private:
 
 int main() {
   return run([] {
-    random::seed(0);
-    Variable x = random::rand({100, 1});
-    Variable y = sin(2 * std::numbers::pi * x) + random::rand({100, 1});
-    y = y.detach();
-    auto net = train<Net>([&](auto &&step) {
-      std::vector<double> losses;
-      for (int i = 0; i <= 10000; ++i)
-        if (double loss = step(x, y).item(); i % 1000 == 0)
-          losses.push_back(loss);
-      return losses;
-    });
+    NoisySine data;
+    auto net =
+        train<Net>([&](auto &&step) { return data.losses(step, 10001); });
     report("after the last update", net.figures.back());
     net.figures.pop_back();
     report("losses", net.figures);
-    Variable h = sigmoid_simple(linear_simple(x, net->W1, net->b1));
+    Variable h = sigmoid_simple(linear_simple(data.x, net->W1, net->b1));
     Variable simple = linear_simple(h, net->W2, net->b2);
-    report("simple form agrees", allclose(simple, net->predict(x)));
+    report("simple form agrees", allclose(simple, net->predict(data.x)));
   });
 }

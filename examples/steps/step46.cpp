@@ -5,21 +5,14 @@
 // How parameters change is an object of its own: another one is a change of one
 // line. Hooks see the gradients first.
 //===----------------------------------------------------------------------===//
-#include "step.h"
+#include "learning.h"
 using namespace step;
 
-struct Net {
-  MLP model{{10, 1}};
-  SGD optimizer{{.lr = 0.2}};
-  Net() { optimizer.setup(model); }
+struct Net : Learner<SGD> {
+  Net() : Learner(SGD({.lr = 0.2}), {10, 1}) {}
   Variable step(const Variable &x, const Variable &y) {
-    Variable loss = mean_squared_error(y, model(x));
-    model.clear_grads();
-    loss.backward();
-    optimizer.update();
-    return loss;
+    return learn(mean_squared_error(y, model(x)));
   }
-  Variables params() const { return model.params(); }
 };
 struct Weight : Layer {
   Parameter W{zeros({})};
@@ -40,17 +33,8 @@ template <class Optimizer> void two_updates(const char *name, Optimizer o) {
 
 int main() {
   return run([] {
-    random::seed(0);
-    Variable x = random::rand({100, 1});
-    Variable y = sin(2 * std::numbers::pi * x) + random::rand({100, 1});
-    y = y.detach();
-    auto net = train<Net>([&](auto &&step) {
-      std::vector<double> losses;
-      for (int i = 0; i < 10000; ++i)
-        if (double loss = step(x, y).item(); i % 1000 == 0)
-          losses.push_back(loss);
-      return losses;
-    });
+    NoisySine data;
+    auto net = train<Net>([&](auto &&step) { return data.losses(step); });
     report("losses", net.figures);
 
     two_updates("SGD", SGD({.lr = 0.1}));

@@ -5,21 +5,14 @@
 // A spiral with three arms, learnt from batches of 30 points in an order that
 // is drawn anew in each epoch.
 //===----------------------------------------------------------------------===//
-#include "step.h"
+#include "learning.h"
 using namespace step;
 
-struct Net {
-  MLP model{{10, 3}};
-  SGD optimizer{{.lr = 1.0}};
-  Net() { optimizer.setup(model); }
+struct Net : Classifier {
   Variables step(const Variable &x, const Variable &t) {
-    Variable y = model(x), loss = softmax_cross_entropy(y, t);
-    model.clear_grads();
-    loss.backward();
-    optimizer.update();
-    return {loss, accuracy(y, t)};
+    Variable y = model(x);
+    return {learn(softmax_cross_entropy(y, t)), accuracy(y, t)};
   }
-  Variables params() const { return model.params(); }
 };
 
 int main() {

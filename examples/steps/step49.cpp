@@ -5,22 +5,9 @@
 // Samples by their number, after transforms. A data set need not be in memory:
 // it may read each sample when it is asked for it.
 //===----------------------------------------------------------------------===//
-#include "step.h"
+#include "learning.h"
 using namespace step;
 
-struct Net {
-  MLP model{{10, 3}};
-  SGD optimizer{{.lr = 1.0}};
-  Net() { optimizer.setup(model); }
-  Variable step(const Variable &x, const Variable &t) {
-    Variable loss = softmax_cross_entropy(model(x), t);
-    model.clear_grads();
-    loss.backward();
-    optimizer.update();
-    return loss;
-  }
-  Variables params() const { return model.params(); }
-};
 /// A million samples, each in a file of its own, so to speak.
 struct BigData : Dataset {
   int64_t len() const override { return 1000000; }
@@ -57,7 +44,7 @@ int main() {
 
     random::seed(1984);
     Spiral again;
-    auto net = train<Net>([&](auto &&step) {
+    auto net = train<Classifier>([&](auto &&step) {
       std::vector<double> losses;
       for (int epoch = 0; epoch < 2; ++epoch) {
         std::vector<int64_t> order =

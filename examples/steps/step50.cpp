@@ -5,22 +5,14 @@
 // Batches in a range-for, in another order in each epoch; the share of right
 // answers, on data for training and for testing.
 //===----------------------------------------------------------------------===//
-#include "step.h"
+#include "learning.h"
 using namespace step;
 
-struct Net {
-  MLP model{{10, 3}};
-  SGD optimizer{{.lr = 1.0}};
-  Net() { optimizer.setup(model); }
+struct Net : Classifier {
   Variables step(const Variable &x, const Variable &t) {
-    Variable y = model(x), loss = softmax_cross_entropy(y, t);
-    Variable share = accuracy(y, t);
-    model.clear_grads();
-    loss.backward();
-    optimizer.update();
-    return {loss, share};
+    Variable y = model(x);
+    return {learn(softmax_cross_entropy(y, t)), accuracy(y, t)};
   }
-  Variables params() const { return model.params(); }
 };
 
 int main() {

@@ -5,21 +5,14 @@
 // Handwritten digits, with ReLU and Adam. An epoch is trained by the compiled
 // step; its first batches in all ways.
 //===----------------------------------------------------------------------===//
-#include "step.h"
+#include "learning.h"
 using namespace step;
 
-struct Net {
-  MLP model{{1000, 1000, 10}, relu};
-  Adam optimizer;
-  Net() { optimizer.setup(model); }
+struct Net : Learner<Adam> {
+  Net() : Learner(Adam(), {1000, 1000, 10}, relu) {}
   Variable step(const Variable &x, const Variable &t) {
-    Variable loss = softmax_cross_entropy(model(x), t);
-    model.clear_grads();
-    loss.backward();
-    optimizer.update();
-    return loss;
+    return learn(softmax_cross_entropy(model(x), t));
   }
-  Variables params() const { return model.params(); }
 };
 
 int main() {

@@ -5,7 +5,7 @@
 // Parameters go to an .npz file under their paths, as NumPy reads and writes
 // it. The file appears whole or not at all.
 //===----------------------------------------------------------------------===//
-#include "step.h"
+#include "learning.h"
 using namespace step;
 
 struct Block : Layer {
@@ -21,19 +21,6 @@ struct Net : Layer {
     add_param("p1", p1);
     add_param("p2", p2);
   }
-};
-struct Classifier {
-  MLP model{{10, 3}};
-  SGD optimizer{{.lr = 1.0}};
-  Classifier() { optimizer.setup(model); }
-  Variable step(const Variable &x, const Variable &t) {
-    Variable loss = softmax_cross_entropy(model(x), t);
-    model.clear_grads();
-    loss.backward();
-    optimizer.update();
-    return loss;
-  }
-  Variables params() const { return model.params(); }
 };
 
 int main() {

@@ -6,24 +6,15 @@
 // test mode nothing happens. The generator is a state and the ratio a value, so
 // one program draws anew in each call, what eager code would, at any ratio.
 //===----------------------------------------------------------------------===//
-#include "step.h"
+#include "learning.h"
 using namespace step;
 
-struct Net {
-  MLP model{{10, 3}, [this](const Variable &x) {
-              return dropout(sigmoid(x), 0.2, generator);
-            }};
+struct Net : Classifier {
   Generator generator{7};
-  SGD optimizer{{.lr = 1.0}};
-  Net() { optimizer.setup(model); }
-  Variable step(const Variable &x, const Variable &t) {
-    Variable loss = softmax_cross_entropy(model(x), t);
-    model.clear_grads();
-    loss.backward();
-    optimizer.update();
-    return loss;
-  }
-  Variables params() const { return model.params(); }
+  Net()
+      : Classifier([this](const Variable &x) {
+          return dropout(sigmoid(x), 0.2, generator);
+        }) {}
 };
 
 int main() {
