@@ -229,14 +229,16 @@ int main(int argc, char **argv) {
   addConvolutions(workloads);
   addOperators(workloads);
   addSteps(workloads);
+  auto wanted = [&](const std::string &name) {
+    return only.empty() || std::any_of(only.begin(), only.end(), [&](auto &t) {
+             return name.find(t) != std::string::npos;
+           });
+  };
+  addNetworks(workloads,
+              [&](auto &name) { return !ourselves && wanted(name); });
   if (ourselves)
     return serveOurselves(workloads);
-  std::erase_if(workloads, [&](const Workload &w) {
-    return !only.empty() &&
-           std::none_of(only.begin(), only.end(), [&](auto &t) {
-             return w.name.find(t) != std::string::npos;
-           });
-  });
+  std::erase_if(workloads, [&](auto &w) { return !wanted(w.name); });
   std::vector<std::unique_ptr<Rival>> rivals;
   if (!peers.empty())
     rivals = startRivals(peers, argv[0]);

@@ -117,6 +117,9 @@ void addMatmuls(std::vector<Workload> &workloads);
 void addConvolutions(std::vector<Workload> &workloads);
 void addOperators(std::vector<Workload> &workloads);
 void addSteps(std::vector<Workload> &workloads);
+/// Networks are large: just those whose names are wanted.
+void addNetworks(std::vector<Workload> &workloads,
+                 const std::function<bool(const std::string &)> &wanted);
 void compileFigures(std::vector<Figure> &figures, const char *self);
 /// What a child process of compileFigures does: one result of a compiled step.
 int firstResult();

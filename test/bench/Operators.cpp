@@ -214,6 +214,26 @@ void addNormalisations(std::vector<Workload> &workloads) {
     return {loss, grad(loss, {xs[0]})[0]};
   });
 }
+/// What an operation costs besides its work: a few numbers, eagerly.
+void addEager(std::vector<Workload> &workloads) {
+  for (const char *name : {"add", "matmul", "tanh"}) {
+    Workload w;
+    w.name = std::string("eager ") + name + " 8x8";
+    w.op = "eager";
+    w.options = std::string("name=") + name;
+    w.inputs = {{{8, 8}}, {{8, 8}}};
+    w.systems = {{"etch", [name = std::string(name), inputs = w.inputs] {
+                    Variable a = makeInput(inputs[0], 0),
+                             b = makeInput(inputs[1], 1);
+                    return runnerOf([=]() -> Variables {
+                      return {name == "add"    ? a + b
+                              : name == "tanh" ? tanh(a)
+                                               : matmul(a, b)};
+                    });
+                  }}};
+    workloads.push_back(std::move(w));
+  }
+}
 } // namespace
 
 void etch::bench::addOperators(std::vector<Workload> &workloads) {
@@ -233,6 +253,7 @@ void etch::bench::addOperators(std::vector<Workload> &workloads) {
   addFunction(workloads, w, [](const Variables &xs) -> Variables {
     return {matmul(xs[0], xs[1])};
   });
+  addEager(workloads);
   addNormalisations(workloads);
   addElementwise(workloads);
   addReductions(workloads);

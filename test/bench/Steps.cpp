@@ -52,18 +52,21 @@ template <class Net, class OptimizerT> struct TaskOf : Task {
 };
 
 /// y = sin(2 pi x) by a 1-10-1 net (the book's step 44).
-struct SineNet : MLP {
-  SineNet() : MLP({10, 1}, sigmoid, {.in_size = 1}) {}
+struct SineNet : Model {
+  Linear l1{*this, "l1", 10, {.in_size = 1}};
+  Linear l2{*this, "l2", 1, {.in_size = 10}};
   Variable loss(const Variable &x, const Variable &t) {
-    return mean_squared_error((*this)(x), t);
+    return mean_squared_error(l2(sigmoid(l1(x))), t);
   }
 };
 
 /// Digits by two hidden layers.
-struct DigitsNet : MLP {
-  DigitsNet() : MLP({1000, 1000, 10}, relu, {.in_size = 784}) {}
+struct DigitsNet : Model {
+  Linear l1{*this, "l1", 1000, {.in_size = 784}};
+  Linear l2{*this, "l2", 1000, {.in_size = 1000}};
+  Linear l3{*this, "l3", 10, {.in_size = 1000}};
   Variable loss(const Variable &x, const Variable &t) {
-    return softmax_cross_entropy((*this)(x), t);
+    return softmax_cross_entropy(l3(relu(l2(relu(l1(x))))), t);
   }
 };
 

@@ -1,5 +1,6 @@
 """ONNX Runtime: inference of single operators and networks."""
 
+import networks
 import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper
@@ -35,9 +36,47 @@ class Graph:
         return name
 
 
+class Functions:
+    """What networks are made of; their weights are constants."""
+
+    def __init__(self, g):
+        self.g = g
+
+    def relu(self, x):
+        return self.g.add("Relu", x)
+
+    def add(self, x, y):
+        return self.g.add("Add", x, y)
+
+    def flatten(self, x):
+        return self.g.add("Flatten", x, axis=1)
+
+    def mean(self, x):
+        return self.flatten(self.g.add("GlobalAveragePool", x))
+
+    def dense(self, x, w, b):
+        return self.g.add("Gemm", x, self.g.constant(w), self.g.constant(b))
+
+    def conv(self, x, w, b, stride, pad):
+        weights = [self.g.constant(a) for a in (w, b) if a is not None]
+        how = dict(strides=[stride] * 2, pads=[pad] * 4)
+        return self.g.add("Conv", x, *weights, **how)
+
+    def norm(self, x, gamma, beta):
+        zeros, ones = np.zeros_like(gamma), np.ones_like(gamma)
+        numbers = [self.g.constant(a) for a in (gamma, beta, zeros, ones)]
+        return self.g.add("BatchNormalization", x, *numbers, epsilon=2e-5)
+
+    def pool(self, x, kernel, stride):
+        how = dict(kernel_shape=[kernel] * 2, strides=[stride] * 2)
+        return self.g.add("MaxPool", x, ceil_mode=1, **how)
+
+
 def operator(g, op, o, names, xs):
     if "grad" in o:
         return None
+    if op in networks.ALL:
+        return networks.ALL[op](Functions(g), names[0], xs[1:])
     if op == "matmul":
         a, b = names
         if o["form"][0] == "T":

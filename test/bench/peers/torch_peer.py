@@ -1,5 +1,6 @@
 """PyTorch, eager."""
 
+import networks
 import torch
 import torch.nn.functional as F
 
@@ -47,6 +48,24 @@ FUNCTIONS = {
 }
 
 
+class Functions:
+    """What networks are made of, in inference."""
+
+    relu, mean = torch.relu, lambda x: x.mean((2, 3))
+    add, flatten = torch.add, lambda x: x.flatten(1)
+    dense = lambda x, w, b: torch.addmm(b, x, w)  # noqa: E731
+
+    def conv(x, w, b, stride, pad):
+        return F.conv2d(x, w, b, stride, pad)
+
+    def norm(x, g, b):
+        zeros, ones = torch.zeros_like(g), torch.ones_like(g)
+        return F.batch_norm(x, zeros, ones, g, b, eps=2e-5)
+
+    def pool(x, kernel, stride):
+        return F.max_pool2d(x, kernel, stride, ceil_mode=True)
+
+
 def operator(op, o, xs):
     """A function of the inputs, without side effects."""
     if op == "matmul":
@@ -54,6 +73,9 @@ def operator(op, o, xs):
         a = xs[0].T if o["form"][0] == "T" else xs[0]
         b = xs[1].T if o["form"][1] == "T" else xs[1]
         return lambda *_: torch.matmul(a, b, out=y)
+    if op == "eager":
+        kinds = {"add": torch.add, "matmul": torch.matmul}
+        return kinds.get(o["name"], lambda a, b: torch.tanh(a))
     if op == "batched_matmul":
         return lambda a, b: torch.matmul(a, b)
     if op.startswith("conv2d"):
@@ -100,6 +122,8 @@ def operator(op, o, xs):
         if "grad" not in o:
             return lambda w, i: F.embedding(i, w)
         return lambda w, i, gy: torch.zeros_like(w).index_add_(0, i, gy)
+    if op in networks.ALL:
+        return lambda x, *p: networks.ALL[op](Functions, x, p)
     if op == "dropout":
         return lambda x: F.dropout(x, 0.5)
     return None
