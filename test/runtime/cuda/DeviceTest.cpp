@@ -125,7 +125,7 @@ TEST_F(Device, KeepsFreedMemory) {
   EXPECT_EQ(etch_fake_used(), before);
 }
 
-TEST_F(Device, C145_SaysHowMuchMemoryIsMissing) {
+TEST_F(Device, SaysHowMuchMemoryIsMissing) {
   void *large = alloc(uint64_t(200) << 20);
   void *more = nullptr;
   EXPECT_EQ(etch_device_alloc(device, uint64_t(100) << 20, &more),

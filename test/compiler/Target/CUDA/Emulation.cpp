@@ -127,9 +127,16 @@ std::unique_ptr<Program> Program::compile(StringRef text, std::string name,
 
 /// The kernels of a program. For each, what the program calls: it launches the
 /// stages with the slots of the closure. For each stage, what the driver calls.
-static void printProgram(llvm::raw_ostream &os, const Program &program) {
+static void printProgram(llvm::raw_ostream &os, const Program &program,
+                         int missingBarrier) {
+  std::string text = program.source.text;
+  size_t at = 0;
+  for (int i = 0; i < missingBarrier && at != std::string::npos; ++i)
+    at = text.find("etch_barrier();", at + 1);
+  if (missingBarrier && at != std::string::npos)
+    text.replace(at, strlen("etch_barrier();"), ";");
   os << "namespace " << program.prefix << " {\n"
-     << program.source.text << program.source.host << "}\n";
+     << text << program.source.host << "}\n";
   const char *exported =
       "extern \"C\" __attribute__((visibility(\"default\"))) ";
   for (const cuda::KernelDescription &kernel : program.source.kernels) {
@@ -520,7 +527,7 @@ etch::test::emulate(ArrayRef<std::unique_ptr<Program>> programs,
   llvm::raw_string_ostream os(text);
   os << cuda::preludeText();
   for (auto &program : programs)
-    printProgram(os, *program);
+    printProgram(os, *program, options.missingBarrier);
   Scratch source("cpp"), object("so");
   source.write(text);
   std::vector<StringRef> arguments = {"clang++-22",

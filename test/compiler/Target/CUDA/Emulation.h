@@ -47,6 +47,9 @@ struct EmulationOptions {
   /// Through the runtime and a driver, whose kernels the emulator runs: arrays
   /// in the device's memory, every other time as a graph.
   bool device = false;
+  /// The barrier of each kernel that is left out, counted from 1; 0: none. What
+  /// the emulator is worth: it must see that.
+  int missingBarrier = 0;
 };
 
 /// Compiles the kernels of all programs behind the emulator and runs each

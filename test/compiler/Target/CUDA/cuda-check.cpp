@@ -2,13 +2,27 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-//   cuda-check [--emulator Emulator.h] [--arch sm_90]... [--show]
-//   program.mlir...
+//   etch-cuda-check [options] program.mlir...
 //
-// Prints the kernels of each program as CUDA C++. --arch compiles them with
-// NVRTC and says what they take. --emulator compiles them as C++ (clang++),
-// puts them in the place of the CPU's in the compiled program, runs both on the
-// same values and compares all results bit by bit, under every schedule.
+// Prints the kernels of each program as CUDA C++ (a file may hold several, with
+// "// -----" between them), then does what is asked for:
+//
+//   --show                   the text
+//   --arch sm_90             compiles it with NVRTC; --verbose: what kernels
+//   take
+//   --emulator Emulator.h    compiles it as C++, puts the kernels in the place
+//   of
+//                            the CPU's in the compiled program, runs both on
+//                            the same values and compares all results bit by
+//                            bit, under every schedule
+//   --device                 the same through the runtime and a driver (the
+//   fake
+//                            one, see LD_LIBRARY_PATH), half of it as graphs
+//   --sanitize               with AddressSanitizer (its library is preloaded)
+//   --missing-barrier n      leaves out barrier n of each program: that some
+//                            result differs is success
+//
+// Without NVRTC, or clang++, it says so and exits with 77.
 //===----------------------------------------------------------------------===//
 
 #include "test/compiler/Target/CUDA/Emulation.h"
@@ -21,6 +35,7 @@
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Program.h"
 
 using namespace llvm;
 using namespace etch;
@@ -82,6 +97,8 @@ int main(int argc, char **argv) {
       options.verbose = true;
     else if (word == "--sanitize")
       options.emulation.sanitize = true;
+    else if (word == "--missing-barrier" && i + 1 < argc)
+      options.emulation.missingBarrier = atoi(argv[++i]);
     else if (word == "--device")
       options.emulation.device = true;
     else
@@ -94,6 +111,11 @@ int main(int argc, char **argv) {
       return 77;
     }
     outs() << "NVRTC " << *version << "\n";
+  }
+  if (!options.emulation.header.empty() &&
+      !sys::findProgramByName("clang++-22")) {
+    outs() << "SKIPPED: clang++-22 is not installed\n";
+    return 77;
   }
   Counts counts;
   std::vector<std::unique_ptr<Program>> batch;
@@ -144,5 +166,7 @@ int main(int argc, char **argv) {
          << counts.failed << " failed; compiled for devices " << counts.compiled
          << ", with spills " << counts.spills << "; emulated runs same "
          << counts.same << ", different " << counts.different << "\n";
+  if (options.emulation.missingBarrier)
+    return counts.different == 0;
   return counts.failed || counts.different || counts.spills;
 }
