@@ -9,12 +9,12 @@ stamp=$folder/complete
 [[ -e $stamp ]] && exit 0
 
 echo "bench: fetching rivals into $folder" >&2
-if [[ ! -x $folder/python/bin/pip ]]; then
+if [[ ! -x $folder/python/bin/python ]]; then
   python3 -m venv "$folder/python"
 fi
 # One at a time: what one of them lacks must not keep the others away.
 for package in numpy onnx onnxruntime jax torch; do
-  "$folder/python/bin/pip" install --quiet "$package" >&2 ||
+  "$folder/python/bin/python" -m pip install --quiet "$package" >&2 ||
     echo "bench: no $package" >&2
 done
 
