@@ -60,6 +60,11 @@ bool etch::areAlike(Operation *a, Operation *b) {
   DictionaryAttr mine = a->getAttrDictionary(), other = b->getAttrDictionary();
   if (mine == other)
     return true;
+  // A start that counts from the end is none of those that move on.
+  for (Operation *op : {a, b})
+    if (auto slice = llvm::dyn_cast<SliceOp>(op))
+      if (llvm::any_of(slice.getStarts(), [](int64_t i) { return i < 0; }))
+        return false;
   return mine.size() == other.size() &&
          llvm::all_of(llvm::zip_equal(mine, other), [&](auto pair) {
            auto [x, y] = pair;

@@ -62,7 +62,7 @@ static SmallVector<int64_t> bytesAcross(const OpSequence &ops, size_t first,
 namespace {
 class Rerolling {
 public:
-  explicit Rerolling(Block &block) : ops(block), flow(block) {}
+  explicit Rerolling(Block &block) : ops(block), flow(block), extents(block) {}
   void run();
 
 private:
@@ -70,7 +70,7 @@ private:
 
   OpSequence ops;
   GradientFlow flow;
-  ExtentResolver resolver;
+  EqualExtents extents;
   llvm::BitVector gone;
 };
 } // namespace
@@ -84,7 +84,7 @@ bool Rerolling::tryAll(Repetition r) {
     begins.push_back({bytes[i % r.period], i});
   llvm::sort(begins);
   for (auto [size, i] : ArrayRef(begins).take_front(4)) {
-    Roller roller(ops, flow, resolver, r.from + i, r.period, rounds);
+    Roller roller(ops, flow, extents, r.from + i, r.period, rounds);
     if (!roller.check())
       continue;
     roller.write();

@@ -56,25 +56,44 @@ bool GradientFlow::comesThrough(OpOperand &use) const {
                        [&](Value y) { return needed.contains(y); }));
 }
 
+EqualExtents::EqualExtents(Block &block) {
+  for (Operation &op : block) {
+    if (!llvm::isa<PointwiseOpInterface>(op))
+      continue;
+    Value x = op.getOperand(0);
+    auto type = llvm::cast<RankedTensorType>(x.getType());
+    for (Value y : op.getOperands().drop_front())
+      for (unsigned i = 0; i < unsigned(type.getRank()); ++i)
+        if (type.isDynamicDim(i) &&
+            llvm::cast<RankedTensorType>(y.getType()).isDynamicDim(i))
+          equal.unionSets(sourceOf(x, i), sourceOf(y, i));
+  }
+}
+
+EqualExtents::Source EqualExtents::sourceOf(Value x, unsigned axis) {
+  ExtentSource source = resolver.resolve(x, axis);
+  return {source.value.getAsOpaquePointer(), source.axis};
+}
+
+bool EqualExtents::areEqual(Value a, Value b, unsigned axis) {
+  auto x = llvm::cast<RankedTensorType>(a.getType()),
+       y = llvm::cast<RankedTensorType>(b.getType());
+  if (!x.isDynamicDim(axis) || !y.isDynamicDim(axis))
+    return x.getDimSize(axis) == y.getDimSize(axis);
+  Source from = sourceOf(a, axis), to = sourceOf(b, axis);
+  return from == to || equal.isEquivalent(from, to);
+}
+
 bool Roller::isInside(Operation *op) const {
   int64_t number =
       op->getNumResults() ? ops.definition(op->getResult(0)) : int64_t(-1);
   return number >= int64_t(first) && number < int64_t(first + rounds * period);
 }
 
-bool Roller::hasSameExtent(Value a, Value b, unsigned axis) {
-  auto x = llvm::cast<RankedTensorType>(a.getType()),
-       y = llvm::cast<RankedTensorType>(b.getType());
-  if (!x.isDynamicDim(axis) || !y.isDynamicDim(axis))
-    return x.getDimSize(axis) == y.getDimSize(axis);
-  ExtentSource from = resolver.resolve(a, axis), to = resolver.resolve(b, axis);
-  return from.value == to.value && from.axis == to.axis;
-}
-
 bool Roller::hasSameShape(Value a, Value b) {
   auto type = llvm::cast<RankedTensorType>(a.getType());
   return llvm::all_of(llvm::seq<unsigned>(0, unsigned(type.getRank())),
-                      [&](unsigned i) { return hasSameExtent(a, b, i); });
+                      [&](unsigned i) { return extents.areEqual(a, b, i); });
 }
 
 unsigned Roller::stateOf(unsigned m, Value init) {
@@ -148,7 +167,7 @@ bool Roller::isReadBy(Value x, unsigned m) {
 
 bool Roller::checkSlice(unsigned m) {
   auto slice = llvm::cast<SliceOp>(at(0, m));
-  RankedTensorType x = slice.getX().getType(), y = slice.getType();
+  RankedTensorType y = slice.getType();
   auto startsAt = [&](size_t t) {
     return llvm::cast<SliceOp>(at(t, m)).getStarts();
   };
@@ -158,9 +177,9 @@ bool Roller::checkSlice(unsigned m) {
     bool moves = starts[i] != next[i];
     // The rest is whole; a start from the end is none to count from.
     bool isWhole = starts[i] == 0 && slice.getSteps()[i] == 1 &&
-                   hasSameExtent(slice.getX(), slice, i);
-    if ((moves && (result.axis >= 0 || slice.getSteps()[i] != 1 ||
-                   x.isDynamicDim(i) || y.isDynamicDim(i))) ||
+                   extents.areEqual(slice.getX(), slice, i);
+    if ((moves &&
+         (result.axis >= 0 || slice.getSteps()[i] != 1 || y.isDynamicDim(i))) ||
         (!moves && !isWhole))
       return false;
     if (!moves)

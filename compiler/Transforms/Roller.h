@@ -10,6 +10,8 @@
 
 #include "dialects/Etch/Extents.h"
 
+#include "llvm/ADT/EquivalenceClasses.h"
+
 namespace etch {
 
 /// What gradients of a block need.
@@ -24,12 +26,29 @@ struct GradientFlow {
   bool hasSecondOrder = false;        ///< a gradient depends on another one
 };
 
+/// Symbolic extents that are equal: operands of an op have the same shape where
+/// it takes them element by element.
+class EqualExtents {
+public:
+  explicit EqualExtents(mlir::Block &block);
+
+  /// Whether this axis is as long in both.
+  bool areEqual(mlir::Value a, mlir::Value b, unsigned axis);
+
+private:
+  using Source = std::pair<const void *, int64_t>;
+  Source sourceOf(mlir::Value x, unsigned axis);
+
+  ExtentResolver resolver;
+  llvm::EquivalenceClasses<Source> equal;
+};
+
 /// `rounds` rounds of `period` ops, the first of them number `first`.
 class Roller {
 public:
-  Roller(const OpSequence &ops, const GradientFlow &flow,
-         ExtentResolver &resolver, size_t first, size_t period, size_t rounds)
-      : ops(ops), flow(flow), resolver(resolver), first(first), period(period),
+  Roller(const OpSequence &ops, const GradientFlow &flow, EqualExtents &extents,
+         size_t first, size_t period, size_t rounds)
+      : ops(ops), flow(flow), extents(extents), first(first), period(period),
         rounds(rounds) {}
 
   /// Whether a loop can take their place and is worth it.
@@ -66,7 +85,6 @@ private:
   bool checkSlice(unsigned m);
   bool isReadBy(mlir::Value x, unsigned m);
   bool checkResult(unsigned m);
-  bool hasSameExtent(mlir::Value a, mlir::Value b, unsigned axis);
   bool hasSameShape(mlir::Value a, mlir::Value b);
   mlir::Value inputOf(SliceOp slice, const Moving &moving, mlir::OpBuilder &b);
   mlir::Value numbersOf(unsigned m, mlir::OpBuilder &b);
@@ -76,7 +94,7 @@ private:
 
   const OpSequence &ops;
   const GradientFlow &flow;
-  ExtentResolver &resolver;
+  EqualExtents &extents;
   size_t first, period, rounds;
 
   llvm::SmallVector<llvm::SmallVector<Source, 2>> sources; ///< by op

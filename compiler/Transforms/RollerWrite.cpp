@@ -50,7 +50,7 @@ Value Roller::inputOf(SliceOp slice, const Moving &moving, OpBuilder &b) {
       type.getDimSize(unsigned(axis)) != int64_t(rounds)) {
     SmallVector<Value> extents;
     for (int64_t i = 0; i < type.getRank(); ++i)
-      if (type.isDynamicDim(unsigned(i)))
+      if (shape[size_t(i)] == ShapedType::kDynamic)
         extents.push_back(tensor::DimOp::create(b, loc, x, i));
     x = SliceOp::create(b, loc, type.clone(shape), x, extents, starts, steps,
                         shape);
