@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "etch/npy.h"
+#include "test/runtime/Arrays.h"
 #include "test/runtime/TemporaryFolder.h"
 
 #include <csignal>
@@ -14,28 +15,15 @@
 #include <zlib.h>
 
 using namespace etch::io;
+using etch::test::arrayOf;
+using etch::test::bytesOf;
 using etch::test::readBytes;
 using etch::test::TemporaryFolder;
+using etch::test::valuesOf;
 using etch::test::writeBytes;
 using testing::HasSubstr;
 
 namespace {
-
-template <typename T>
-Array arrayOf(etch_dtype_t dtype, std::vector<int64_t> shape,
-              std::vector<T> values) {
-  Array array = Array::make(dtype, std::move(shape));
-  if (!values.empty())
-    memcpy(array.data.get(), values.data(), values.size() * sizeof(T));
-  return array;
-}
-
-template <typename T> std::vector<T> valuesOf(const Array &array) {
-  std::vector<T> values(size_t(array.size()));
-  if (!values.empty())
-    memcpy(values.data(), array.data.get(), array.bytes());
-  return values;
-}
 
 /// A .npy file as NumPy writes it, put together by hand.
 std::string npyFile(const std::string &dictionary, const std::string &data) {
@@ -51,11 +39,6 @@ std::string fileOf(const std::string &descr, const std::string &shape,
   return npyFile("{'descr': '" + descr + "', 'fortran_order': " + fortran +
                      ", 'shape': " + shape + ", }",
                  data);
-}
-
-template <typename T> std::string bytesOf(std::vector<T> values) {
-  return std::string(reinterpret_cast<char *>(values.data()),
-                     values.size() * sizeof(T));
 }
 
 TEST(Npy, WritesTheBytesThatNumPyWrites) {

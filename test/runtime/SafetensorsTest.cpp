@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "etch/safetensors.h"
+#include "test/runtime/Arrays.h"
 #include "test/runtime/TemporaryFolder.h"
 
 #include <cmath>
@@ -13,34 +14,16 @@
 #include <sys/resource.h>
 
 using namespace etch::io;
+using etch::test::arrayOf;
+using etch::test::bytesOf;
 using etch::test::readBytes;
 using etch::test::TemporaryFolder;
+using etch::test::valuesOf;
 using etch::test::writeBytes;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
 namespace {
-
-template <typename T>
-Array arrayOf(etch_dtype_t dtype, std::vector<int64_t> shape,
-              std::vector<T> values) {
-  Array array = Array::make(dtype, std::move(shape));
-  if (!values.empty())
-    memcpy(array.data.get(), values.data(), values.size() * sizeof(T));
-  return array;
-}
-
-template <typename T> std::vector<T> valuesOf(const Array &array) {
-  std::vector<T> values(size_t(array.size()));
-  if (!values.empty())
-    memcpy(values.data(), array.data.get(), array.bytes());
-  return values;
-}
-
-template <typename T> std::string bytesOf(std::vector<T> values) {
-  return std::string(reinterpret_cast<char *>(values.data()),
-                     values.size() * sizeof(T));
-}
 
 /// A file put together by hand.
 std::string fileOf(const std::string &header, const std::string &data = "") {
