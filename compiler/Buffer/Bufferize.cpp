@@ -16,6 +16,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Buffer/Control.h"
+#include "compiler/Buffer/Describe.h"
 #include "compiler/Buffer/Extents.h"
 #include "compiler/Buffer/Layout.h"
 #include "compiler/Buffer/Passes.h"
@@ -52,12 +53,10 @@ private:
   void findPeak(ArrayRef<Lifetime> lifetimes);
   void declareMain();
   void planSlots();
-  void planSymbolic(ArrayRef<Lifetime> known);
   void writeSizes();
   void writeSteps();
   void writeControl(Operation *control);
   void setModuleAttributes(ArrayRef<Lifetime> lifetimes);
-  int64_t firstBackwardStep() const;
   void describe(ArrayRef<Lifetime> lifetimes);
 
   Value constant(int64_t n) {
@@ -83,11 +82,7 @@ private:
   SmallVector<Value> results, returned; // memrefs of result slots, tensors
   Value arena;
 
-  SmallVector<int64_t> offsets;   // of slots of static size
-  SmallVector<Value> slotOffsets; // as values; null: see offsets
-  SmallVector<Value> slotBytes;   // as values, in symbolic programs
-  int64_t staticBytes = 0;
-  Value totalBytes; // null: staticBytes
+  ArenaPlan plan;
 };
 } // namespace
 
@@ -154,68 +149,12 @@ void Writer::declareMain() {
 }
 
 void Writer::planSlots() {
-  SmallVector<Lifetime> lifetimes;
-  bool isSymbolic = false;
-  for (const Storage::Slot &slot : storage.slots) {
-    int64_t bytes = 0;
-    if (slot.control && extents->arenaBytes(slot.control)) {
-      isSymbolic = true;
-    } else if (slot.control) {
-      bytes = extents->staticArenaBytes(slot.control);
-    } else {
-      auto type = llvm::cast<RankedTensorType>(slot.value.getType());
-      isSymbolic |= !type.hasStaticShape();
-      if (type.hasStaticShape())
-        bytes = type.getNumElements() * elementBytes(type);
-    }
-    lifetimes.push_back({slot.begin, slot.end, bytes});
-  }
-  staticBytes = isSymbolic ? liveBytes(lifetimes)
-                : guarded  ? planGuarded(lifetimes)
-                           : planArena(lifetimes);
-  findPeak(lifetimes);
+  plan = planStorage(storage, *extents, b, loc, guarded);
+  findPeak(plan.lifetimes);
   if (isMain)
-    setModuleAttributes(lifetimes);
-  slotOffsets.resize(storage.slots.size());
-  for (const Lifetime &l : lifetimes)
-    offsets.push_back(l.offset);
-  if (isSymbolic)
-    planSymbolic(lifetimes);
+    setModuleAttributes(plan.lifetimes);
   if (describes)
-    describe(lifetimes);
-}
-
-/// The plan is made for guessed extents; offsets follow from the real ones.
-void Writer::planSymbolic(ArrayRef<Lifetime> known) {
-  SmallVector<Lifetime> guessed(known);
-  SmallVector<Value> sizes;
-  for (auto [slot, l] : llvm::zip_equal(storage.slots, guessed)) {
-    Value bytes;
-    if (slot.control) {
-      bytes = extents->arenaBytes(slot.control);
-      l.bytes = bytes ? 64 * pageBytes : l.bytes;
-    } else if (auto type = llvm::cast<RankedTensorType>(slot.value.getType());
-               !type.hasStaticShape()) {
-      bytes = extents->bytesOf(slot.value);
-      l.bytes = elementBytes(type);
-      for (int64_t extent : type.getShape())
-        l.bytes *= ShapedType::isDynamic(extent) ? guessedExtent : extent;
-    }
-    sizes.push_back(bytes ? bytes : constant(alignUp(l.bytes)));
-  }
-  planArena(guessed);
-  SymbolicLayout layout = layOut(guessed, sizes, b, loc);
-  slotOffsets = layout.offsets;
-  totalBytes = layout.total;
-  slotBytes = std::move(sizes);
-}
-
-/// The number of steps if there is none.
-int64_t Writer::firstBackwardStep() const {
-  return llvm::find_if(
-             storage.steps,
-             [](Operation *step) { return step->hasAttr(kBackwardAttr); }) -
-         storage.steps.begin();
+    describe(plan.lifetimes);
 }
 
 void Writer::setModuleAttributes(ArrayRef<Lifetime> lifetimes) {
@@ -223,42 +162,14 @@ void Writer::setModuleAttributes(ArrayRef<Lifetime> lifetimes) {
   auto set = [&](StringRef name, int64_t bytes) {
     module->setAttr(name, b.getI64IntegerAttr(bytes));
   };
-  int64_t saved = 0, border = firstBackwardStep();
+  int64_t saved = 0, border = storage.firstBackwardStep();
   if (border < storage.numSteps)
     for (const Lifetime &l : lifetimes)
       if (l.begin < border && border <= l.end)
         saved += alignUp(l.bytes);
-  set("etch.arena_bytes", staticBytes);
+  set("etch.arena_bytes", plan.staticBytes);
   set("etch.live_bytes", liveBytes(lifetimes));
   set("etch.saved_bytes", saved);
-}
-
-/// Where the operation stands that computes a value.
-static Location placeOf(Value value) {
-  auto result = llvm::dyn_cast<OpResult>(value);
-  if (!result)
-    return value.getLoc();
-  if (auto fused = llvm::dyn_cast<FusedLoc>(value.getLoc()))
-    if (auto places = llvm::dyn_cast_if_present<ArrayAttr>(fused.getMetadata()))
-      return llvm::cast<LocationAttr>(places[result.getResultNumber()]);
-  return value.getLoc();
-}
-
-/// What computes a value: an op of a kernel, or a loop or branch.
-static std::string makerOf(Value value) {
-  auto result = llvm::dyn_cast<OpResult>(value);
-  if (!result)
-    return "";
-  Operation *op = result.getOwner();
-  if (auto call = llvm::dyn_cast<func::CallOp>(op)) {
-    auto kernel = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
-        call, call.getCalleeAttr());
-    Value inner = kernel.getBody().front().getTerminator()->getOperand(
-        result.getResultNumber());
-    if (inner.getDefiningOp())
-      op = inner.getDefiningOp();
-  }
-  return op->getName().stripDialect().str();
 }
 
 void Writer::findPeak(ArrayRef<Lifetime> lifetimes) {
@@ -278,67 +189,27 @@ void Writer::findPeak(ArrayRef<Lifetime> lifetimes) {
   }
 }
 
+/// Slots as numbers, where they are known, and as what main.plan returns.
 void Writer::describe(ArrayRef<Lifetime> lifetimes) {
-  SmallVector<Attribute> entries;
-  constexpr StringLiteral places[] = {"argument", "result", "arena",
-                                      "constant"};
-  auto add = [&](Value value, Place place, int64_t slot, int64_t begin,
-                 int64_t end, StringRef maker, StringRef called) {
-    auto type = llvm::cast<RankedTensorType>(value.getType());
-    std::string text;
-    llvm::raw_string_ostream(text) << type;
-    NamedAttrList list;
-    auto number = [&](StringRef name, int64_t n) {
-      list.set(name, b.getI64IntegerAttr(n));
-    };
-    list.set("place", b.getStringAttr(places[size_t(place)]));
-    number("begin", begin);
-    number("end", end);
-    number("slot", slot);
-    number("bytes", type.hasStaticShape()
-                        ? type.getNumElements() * elementBytes(type)
-                        : -1);
-    list.set("loc", LocationAttr(placeOf(value)));
-    list.set("type", b.getStringAttr(text));
-    list.set("op", b.getStringAttr(maker));
-    list.set("name", b.getStringAttr(called));
-    entries.push_back(list.getDictionary(b.getContext()));
-  };
-  for (const Buffer &buffer : storage.buffers) {
-    StringRef called;
-    if (auto argument = llvm::dyn_cast<BlockArgument>(buffer.value))
-      if (auto attr = old.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
-                                                       "etch.name"))
-        called = attr.getValue();
-    bool whole = llvm::isa<BlockArgument>(buffer.value) ||
-                 buffer.place == Place::constant;
-    add(buffer.value, buffer.place,
-        buffer.place == Place::arena ? buffer.number : -1, buffer.begin,
-        whole ? storage.numSteps : buffer.end, makerOf(buffer.value), called);
-  }
-  for (const FinalCopy &copy : storage.copies)
-    if (copy.savedIn)
-      add(copy.value, Place::arena, *copy.savedIn, storage.numSteps,
-          storage.numSteps, "copy", "");
-  main->setAttr(kPlanAttr, b.getArrayAttr(entries));
-
+  describeBuffers(main, storage);
   // Begin, end, offset, bytes of each slot; -1 where that is for `.plan` to
   // say.
   SmallVector<int64_t> slots, pieces;
-  SmallVector<Value> values = {totalBytes ? totalBytes : constant(staticBytes)};
+  SmallVector<Value> values = {plan.totalBytes ? plan.totalBytes
+                                               : constant(plan.staticBytes)};
   for (auto [i, l] : llvm::enumerate(lifetimes)) {
-    Value offset = slotOffsets[i];
+    Value offset = plan.offsets[i];
     llvm::append_values(slots, l.begin, l.end, offset ? -1 : l.offset,
                         offset ? -1 : alignUp(l.bytes));
     values.push_back(offset ? offset : constant(l.offset));
-    values.push_back(offset ? slotBytes[i] : constant(alignUp(l.bytes)));
+    values.push_back(offset ? plan.bytes[i] : constant(alignUp(l.bytes)));
   }
   for (Operation *step : storage.steps)
     if (isControl(step))
       pieces.push_back(storage.slotOf.lookup(step));
   main->setAttr(kSlotsAttr, b.getDenseI64ArrayAttr(slots));
   main->setAttr(kPiecesAttr, b.getDenseI64ArrayAttr(pieces));
-  main->setAttr(kBorderAttr, b.getI64IntegerAttr(firstBackwardStep()));
+  main->setAttr(kBorderAttr, b.getI64IntegerAttr(storage.firstBackwardStep()));
   if (isMain)
     outlineSizes(main, size_t(old.getNumArguments()), kPlanFunction,
                  b.getIndexType(), values);
@@ -347,31 +218,33 @@ void Writer::describe(ArrayRef<Lifetime> lifetimes) {
 /// `arena_bytes` takes main's arguments and does what main does so far. Callers
 /// of other programs do it, too.
 void Writer::writeSizes() {
-  SmallVector<Value> values = {totalBytes ? totalBytes : constant(staticBytes)};
+  SmallVector<Value> values = {plan.totalBytes ? plan.totalBytes
+                                               : constant(plan.staticBytes)};
   auto inputs = size_t(old.getNumArguments());
   if (isMain) {
     outlineSizes(main, inputs, "arena_bytes", b.getI64Type(), values);
     return;
   }
   ProgramSizes &sizes = programs[name];
-  sizes.staticBytes = staticBytes;
+  sizes.staticBytes = plan.staticBytes;
   for (Value y : old.getBody().front().getTerminator()->getOperands())
     llvm::append_range(values, extents->of(y));
-  if (totalBytes || values.size() > 1)
+  if (plan.totalBytes || values.size() > 1)
     sizes.function =
         outlineSizes(main, inputs, name + ".sizes", b.getIndexType(), values);
 }
 
 Value Writer::viewOf(unsigned slot, Value tensor) {
   MemRefType type = denseType(tensor.getType());
-  Value offset = slotOffsets[slot];
+  Value offset = plan.offsets[slot];
   if (offset)
     return memref::ViewOp::create(b, loc, type, arena, offset,
                                   extents->of(tensor));
   // One view for all values of a type at a place.
-  Value &view = views[{offsets[slot], type}];
+  Value &view = views[{plan.lifetimes[slot].offset, type}];
   if (!view)
-    view = memref::ViewOp::create(b, loc, type, arena, constant(offsets[slot]),
+    view = memref::ViewOp::create(b, loc, type, arena,
+                                  constant(plan.lifetimes[slot].offset),
                                   extents->of(tensor));
   return view;
 }
@@ -437,10 +310,10 @@ Value Writer::memoryOf(Value tensor) {
 
 void Writer::writeControl(Operation *control) {
   unsigned slot = storage.slotOf.lookup(control);
-  Value offset = slotOffsets[slot], bytes = extents->arenaBytes(control);
+  Value offset = plan.offsets[slot], bytes = extents->arenaBytes(control);
   Value piece = memref::ViewOp::create(
       b, control->getLoc(), llvm::cast<MemRefType>(arena.getType()), arena,
-      offset ? offset : constant(offsets[slot]),
+      offset ? offset : constant(plan.lifetimes[slot].offset),
       bytes ? bytes : constant(extents->staticArenaBytes(control)));
   etch::writeControl(
       b, control, storage, [&](Value tensor) { return memoryOf(tensor); },

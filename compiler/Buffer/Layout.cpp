@@ -83,3 +83,56 @@ SymbolicLayout etch::layOut(ArrayRef<Lifetime> lifetimes, ArrayRef<Value> sizes,
   layout.total = topOf(INT64_MIN / 2, INT64_MAX / 2, byOffset.size());
   return layout;
 }
+
+/// The plan is made for guessed extents; offsets follow from the real ones.
+static void planSymbolic(const Storage &storage, ProgramExtents &extents,
+                         OpBuilder &b, Location loc, ArenaPlan &plan) {
+  SmallVector<Lifetime> guessed = plan.lifetimes;
+  for (auto [slot, l] : llvm::zip_equal(storage.slots, guessed)) {
+    Value bytes;
+    if (slot.control) {
+      bytes = extents.arenaBytes(slot.control);
+      l.bytes = bytes ? 64 * pageBytes : l.bytes;
+    } else if (auto type = llvm::cast<RankedTensorType>(slot.value.getType());
+               !type.hasStaticShape()) {
+      bytes = extents.bytesOf(slot.value);
+      l.bytes = elementBytes(type);
+      for (int64_t extent : type.getShape())
+        l.bytes *= ShapedType::isDynamic(extent) ? guessedExtent : extent;
+    }
+    plan.bytes.push_back(
+        bytes ? bytes
+              : arith::ConstantIndexOp::create(b, loc, alignUp(l.bytes)));
+  }
+  planArena(guessed);
+  SymbolicLayout layout = layOut(guessed, plan.bytes, b, loc);
+  plan.offsets = layout.offsets;
+  plan.totalBytes = layout.total;
+}
+
+ArenaPlan etch::planStorage(const Storage &storage, ProgramExtents &extents,
+                            OpBuilder &b, Location loc, bool guarded) {
+  ArenaPlan plan;
+  bool isSymbolic = false;
+  for (const Storage::Slot &slot : storage.slots) {
+    int64_t bytes = 0;
+    if (slot.control && extents.arenaBytes(slot.control)) {
+      isSymbolic = true;
+    } else if (slot.control) {
+      bytes = extents.staticArenaBytes(slot.control);
+    } else {
+      auto type = llvm::cast<RankedTensorType>(slot.value.getType());
+      isSymbolic |= !type.hasStaticShape();
+      if (type.hasStaticShape())
+        bytes = type.getNumElements() * elementBytes(type);
+    }
+    plan.lifetimes.push_back({slot.begin, slot.end, bytes});
+  }
+  plan.staticBytes = isSymbolic ? liveBytes(plan.lifetimes)
+                     : guarded  ? planGuarded(plan.lifetimes)
+                                : planArena(plan.lifetimes);
+  plan.offsets.resize(storage.slots.size());
+  if (isSymbolic)
+    planSymbolic(storage, extents, b, loc, plan);
+  return plan;
+}

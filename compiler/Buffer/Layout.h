@@ -6,14 +6,26 @@
 #ifndef ETCH_COMPILER_BUFFER_LAYOUT_H
 #define ETCH_COMPILER_BUFFER_LAYOUT_H
 
+#include "compiler/Buffer/Extents.h"
 #include "compiler/Buffer/Plan.h"
-
-#include "mlir/IR/Builders.h"
+#include "compiler/Buffer/Storage.h"
 
 namespace etch {
 
 /// What an extent that nobody knows yet is taken for.
 inline constexpr int64_t guessedExtent = 64;
+
+/// Where the slots of a program lie.
+struct ArenaPlan {
+  /// By slot, planned; where sizes are symbolic only the order in time counts.
+  llvm::SmallVector<Lifetime> lifetimes;
+  /// In a symbolic program; null in others.
+  llvm::SmallVector<mlir::Value> offsets, bytes;
+  int64_t staticBytes = 0; ///< of the arena, or of its slots of known size
+  mlir::Value totalBytes;  ///< null: staticBytes
+};
+ArenaPlan planStorage(const Storage &storage, ProgramExtents &extents,
+                      mlir::OpBuilder &b, mlir::Location loc, bool guarded);
 
 /// Offsets as arithmetic on sizes.
 struct SymbolicLayout {

@@ -138,6 +138,14 @@ bool Storage::mayOverwrite(unsigned buffer, const Buffer &by) {
   return readInPlace(steps[size_t(by.begin)], buffer, by.value);
 }
 
+int64_t Storage::firstBackwardStep() const {
+  return llvm::find_if(steps,
+                       [](Operation *step) {
+                         return step->hasAttr(kBackwardAttr);
+                       }) -
+         steps.begin();
+}
+
 void Storage::placeResults() {
   auto terminator =
       llvm::cast<func::ReturnOp>(main.getBody().front().getTerminator());

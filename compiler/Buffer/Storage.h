@@ -67,6 +67,9 @@ public:
     return a.place == b.place && a.number == b.number;
   }
 
+  /// The number of steps if there is none.
+  int64_t firstBackwardStep() const;
+
 private:
   void findLifetimes();
   void placeResults();

@@ -108,28 +108,43 @@ static Description parse(const std::string &text, const Variant &v) {
   return d;
 }
 
+/// Takes from each of `fixed` once what the first like it of `open` lacks.
+template <class T, class Same, class Take>
+static void match(std::vector<T> &open, const std::vector<T> &fixed, Same same,
+                  Take take) {
+  std::vector<bool> taken(fixed.size(), false);
+  for (T &a : open)
+    for (size_t i = 0; i < fixed.size(); ++i)
+      if (!taken[i] && same(a, fixed[i])) {
+        taken[i] = true;
+        take(a, fixed[i]);
+        break;
+      }
+}
+
 /// A program that leaves extents open, written for those of this call alone,
-/// knows all sizes. Where it does the same, they are those of the program.
+/// knows all sizes. What computes the same at the same lines is as large.
 static void fill_in(Description &open, const Description &fixed) {
   open.plan.everything = fixed.plan.everything;
-  auto same = [](const auto &a, const auto &b, auto compare) {
-    return a.size() == b.size() &&
-           std::equal(a.begin(), a.end(), b.begin(), compare);
-  };
-  if (same(open.launches, fixed.launches,
-           [](const LaunchInfo &a, const LaunchInfo &b) {
-             return a.ops == b.ops;
-           }))
-    for (size_t i = 0; i < open.launches.size(); ++i) {
-      open.launches[i].bytes = fixed.launches[i].bytes;
-      open.launches[i].flops = fixed.launches[i].flops;
-    }
-  if (same(open.plan.buffers, fixed.plan.buffers,
-           [](const BufferLife &a, const BufferLife &b) {
-             return a.what == b.what && a.place == b.place;
-           }))
-    for (size_t i = 0; i < open.plan.buffers.size(); ++i)
-      open.plan.buffers[i].bytes = fixed.plan.buffers[i].bytes;
+  match(
+      open.launches, fixed.launches,
+      [](const LaunchInfo &a, const LaunchInfo &b) {
+        return a.backward == b.backward && a.lines == b.lines &&
+               a.ops.back() == b.ops.back();
+      },
+      [](LaunchInfo &a, const LaunchInfo &b) {
+        a.bytes = b.bytes;
+        a.flops = b.flops;
+      });
+  match(
+      open.plan.buffers, fixed.plan.buffers,
+      [](const BufferLife &a, const BufferLife &b) {
+        return a.what == b.what && a.name == b.name && a.place == b.place &&
+               a.where == b.where && a.inside == b.inside &&
+               std::count(a.type.begin(), a.type.end(), 'x') ==
+                   std::count(b.type.begin(), b.type.end(), 'x');
+      },
+      [](BufferLife &a, const BufferLife &b) { a.bytes = b.bytes; });
 }
 
 Description detail::describe_program(const Variant &v,

@@ -76,8 +76,8 @@ struct CompileTimes {
   /// What the compiler did, in order; empty unless "compiled".
   std::vector<std::pair<std::string, double>> phases;
 
-  std::string text() const;
-  std::string json() const;
+  std::string text() const; ///< a line
+  std::string json() const; ///< an object: trace, total, origin, phases
 };
 
 /// A launch of a kernel.

@@ -19,6 +19,7 @@
 // NONE-LABEL: func @main
 // NONE-COUNT-4: etch.tanh
 // NONE-NOT: etch.tanh
+// NONE: return
 func.func @main(%x: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) {
   %a = etch.tanh %x : (tensor<8xf32>) -> tensor<8xf32>
   %b = etch.tanh %a : (tensor<8xf32>) -> tensor<8xf32>
