@@ -119,6 +119,20 @@ struct Profile {
   std::string trace() const; ///< JSON for chrome://tracing and Perfetto
 };
 
+/// What check() found.
+struct CheckReport {
+  /// What differs, in lines to read; "" when all bits agree.
+  std::string difference;
+  // Where it began, when there is a difference:
+  std::string op;       ///< "mul", "gradient of mul"; "" when not found
+  Location where;       ///< its line
+  int64_t element = -1; ///< the first that differs; -1: unknown
+  double eager = 0, compiled = 0;
+  std::string detail; ///< "element (0, 2) is 1.5 eager, 1.25 compiled"
+  std::string pass;   ///< of the compiler, that changes the results; or ""
+  explicit operator bool() const { return difference.empty(); }
+};
+
 } // namespace etch
 
 #endif // ETCH_REPORT_H
