@@ -71,7 +71,7 @@ void etch::bench::addMatmuls(std::vector<Workload> &workloads) {
   all(1, 1000, 1000);
   all(4096, 64, 64);
   // Odd neighbours: prime extents, tails.
-  for (int64_t n : {67, 257, 509, 1021})
+  for (int64_t n : {48, 67, 80, 257, 509, 1021})
     add("NN", n, n, n);
   all(97, 787, 997);
   all(3, 1000, 1000);

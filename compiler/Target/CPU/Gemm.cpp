@@ -189,14 +189,28 @@ void Gemm::chooseTiling() {
         width, llvm::PowerOf2Ceil(std::max<int64_t>(n.known, 1)));
     tiling.mr = masks ? 16 : 10;
   }
+  // Three or five vectors side by side, where that leaves a tenth less of
+  // columns that nobody wants.
+  int64_t registers = masks ? 28 : 12;
+  if (masks && n.isKnown() && n.known > width &&
+      !(m.isKnown() && m.known <= registers / 2)) {
+    auto covered = [&](int64_t vectors) {
+      return int64_t(llvm::alignTo(n.known, vectors * width));
+    };
+    for (int64_t vectors : {3, 5})
+      if (10 * covered(vectors) <= 9 * covered(tiling.vectors)) {
+        tiling.vectors = vectors;
+        tiling.mr = registers / vectors;
+      }
+  }
   if (m.isKnown()) {
     // Panels without a remainder, if some number of rows near that divides m:
     // two vectors of 14 rows leave registers for the operands.
-    int64_t most = tiling.vectors == 1 || !masks ? tiling.mr : 14;
+    int64_t most =
+        tiling.vectors == 1 || !masks ? tiling.mr : registers / tiling.vectors;
     if (m.known <= most) {
       tiling.mr = std::max<int64_t>(m.known, 1);
       // Few rows leave registers for more columns.
-      int64_t registers = masks ? 28 : 12;
       while (tiling.vectors > 1 &&
              2 * tiling.vectors * tiling.mr <= registers &&
              tiling.vectors < 8 && n.isKnown() && n.known > tiling.nr())

@@ -72,6 +72,11 @@ func.func private @k3(%x: tensor<?x?xf64> {etch.strided = [1]}, %w: tensor<?x?xf
 // CHECK-NOT: llvm.shufflevector
 // CHECK-COUNT-24: math.fma
 // CHECK: scf.yield
+// Three vectors of nine rows: 48 columns without a remainder.
+// CHECK-LABEL: llvm.func internal @k6(
+// CHECK: scf.for {{.*}} step %c9_i64
+// CHECK-COUNT-27: math.fma
+// CHECK: scf.yield
 func.func private @k4(%x: tensor<512x1024xf32>, %w: tensor<1024x512xf32>)
     -> tensor<512x512xf32> attributes {etch.kernel} {
   %0 = etch.matmul %x, %w : (tensor<512x1024xf32>, tensor<1024x512xf32>) -> tensor<512x512xf32>
@@ -81,6 +86,11 @@ func.func private @k5(%x: tensor<3x1024xf32>, %w: tensor<1024x512xf32>)
     -> tensor<3x512xf32> attributes {etch.kernel} {
   %0 = etch.matmul %x, %w : (tensor<3x1024xf32>, tensor<1024x512xf32>) -> tensor<3x512xf32>
   return %0 : tensor<3x512xf32>
+}
+func.func private @k6(%x: tensor<63x48xf32>, %w: tensor<48x48xf32>)
+    -> tensor<63x48xf32> attributes {etch.kernel} {
+  %0 = etch.matmul %x, %w : (tensor<63x48xf32>, tensor<48x48xf32>) -> tensor<63x48xf32>
+  return %0 : tensor<63x48xf32>
 }
 
 // The arena holds the scratch memory of all workers.
