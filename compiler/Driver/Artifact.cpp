@@ -355,7 +355,8 @@ std::string etch::driver::artifactHeader(const ArtifactSignature &signature,
   listParams(os, "Results", results);
   listParams(os, "States", states);
   if (!allStatic)
-    os << "|*\n|* Extents with a name are those of each call: equal names, equal "
+    os << "|*\n|* Extents with a name are those of each call: equal names, "
+          "equal "
           "extents.\n";
   os << "\\*===---===*/\n#ifndef " << guard << "\n#define " << guard << "\n\n"
      << embeddedRuntimeHeader() << "\n#ifdef __cplusplus\nextern \"C\" {\n"

@@ -122,9 +122,9 @@ static void write_states(const ProgramText &program, const Variant &v,
 /// How the numbers that the host put into a trace follow from its open extents:
 /// read off another call with other extents. Or why a library's extents cannot
 /// be left open.
-std::string Program::find_from_extents(
-    const Variant &v, const Exits &exits,
-    std::vector<TextOptions::FromExtent> &found) const {
+std::string
+Program::find_from_extents(const Variant &v, const Exits &exits,
+                           std::vector<TextOptions::FromExtent> &found) const {
   if (!v.open || v.open->symbols.empty())
     return "no extent can be left open";
   const Trace &t = *v.trace;
@@ -132,7 +132,8 @@ std::string Program::find_from_extents(
   for (int32_t r : exits.results)
     for (int axis = 0; axis < t.values[size_t(r)].type.shape.rank(); ++axis)
       if (const OpenExtent *e = open.of(r, axis);
-          e && (e->times != 1 || e->factors.size() != 1 || e->factors[0].offset))
+          e &&
+          (e->times != 1 || e->factors.size() != 1 || e->factors[0].offset))
         return "a result has the extent " + open.to_string(*e);
   bool literals = false;
   for (size_t i = 0; i < t.values.size(); ++i) {
@@ -165,7 +166,8 @@ std::string Program::find_from_extents(
     if (t.values[i].source != Source::literal || a == b)
       continue;
     for (size_t k = 0; k < open.symbols.size(); ++k) {
-      double n = extent(t, open.symbols[k]), m = extent(*other, open.symbols[k]);
+      double n = extent(t, open.symbols[k]),
+             m = extent(*other, open.symbols[k]);
       if (double factor = a / n; factor * n == a && factor * m == b)
         found[i] = {int32_t(k), factor, false};
       else if (double product = a * n; product / n == a && product / m == b)

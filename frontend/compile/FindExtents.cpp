@@ -1,4 +1,5 @@
-//===- FindExtents.cpp - finds what extents are made of --------------------===//
+//===- FindExtents.cpp - finds what extents are made of
+//--------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -232,9 +233,9 @@ void Finder::visit_region(const Event &e) {
     return;
   }
   std::span<const Use> begins = t.uses_of(begin),
-                       states = begins.last(begin.num_inputs +
-                                            begin.num_outputs)
-                                    .first(begin.num_inputs),
+                       states =
+                           begins.last(begin.num_inputs + begin.num_outputs)
+                               .first(begin.num_inputs),
                        xs = begins.last(begin.num_outputs);
   if (!middle)
     for (size_t i = 0; i < states.size(); ++i)
@@ -352,8 +353,7 @@ std::shared_ptr<const OpenExtents> Finder::result() {
       }
       for (Term::Factor &f : term.factors)
         f.symbol = numbers[size_t(f.symbol)];
-      auto found =
-          std::find(open->extents.begin(), open->extents.end(), term);
+      auto found = std::find(open->extents.begin(), open->extents.end(), term);
       open->axes.push_back(found - open->extents.begin());
       if (found == open->extents.end())
         open->extents.push_back(term);

@@ -3,8 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Extents are terms in symbols. What an operation demands of them is asked of
-// its type inference: with other numbers in place of the symbols it succeeds, or
-// says by failing that a symbol is bound to another one or to a number.
+// its type inference: with other numbers in place of the symbols it succeeds,
+// or says by failing that a symbol is bound to another one or to a number.
 //===----------------------------------------------------------------------===//
 #ifndef ETCH_COMPILE_FINDEXTENTS_H
 #define ETCH_COMPILE_FINDEXTENTS_H
@@ -31,8 +31,8 @@ private:
   struct Symbol {
     int64_t extent, in_other;
     int32_t value, axis;
-    bool argument;           ///< or made up for an extent that is unclear
-    std::optional<Term> is;  ///< what it turned out to be
+    bool argument;          ///< or made up for an extent that is unclear
+    std::optional<Term> is; ///< what it turned out to be
   };
 
   // Terms.
@@ -85,7 +85,6 @@ private:
   std::vector<OpenExtents::Fixed> fixed;
   int32_t at = -1; ///< the event being visited
 };
-
 
 /// The extents in which the starts of a slice or place count.
 const Shape &whole_of(const Trace &t, const Event &e);

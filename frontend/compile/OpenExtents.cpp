@@ -43,12 +43,12 @@ std::string detail::describe_extents(const Trace &t, const OpenExtents *open) {
     shapes += shape.rank() == 1 ? ",)" : ")";
     for (size_t k = 0; open && !shape.empty() && k < open->fixed.size(); ++k)
       if (open->fixed[k].value == i)
-        reasons += "; " + std::to_string(shape[0]) + " in argument " +
-                   std::to_string(i) +
-                   (open->fixed[k].event < 0
-                        ? ""
-                        : " because of " +
-                              describe(t, size_t(open->fixed[k].event)));
+        reasons +=
+            "; " + std::to_string(shape[0]) + " in argument " +
+            std::to_string(i) +
+            (open->fixed[k].event < 0
+                 ? ""
+                 : " because of " + describe(t, size_t(open->fixed[k].event)));
   }
   return shapes + reasons;
 }
@@ -116,7 +116,6 @@ bool detail::has_extents(const OpenExtents &open, const Trace &t) {
   return true;
 }
 
-
 std::unique_ptr<Trace>
 detail::trace_elsewhere(const OpenExtents &open, const Trace &from,
                         std::span<const TensorType> args) {
@@ -148,8 +147,7 @@ detail::trace_elsewhere(const OpenExtents &open, const Trace &from,
       continue;
     const TensorType &y = t->values[size_t(e.first_value)].type;
     if (opInfo(e.op).shaped)
-      e.attrs.back() =
-          std::vector<int64_t>(y.shape.begin(), y.shape.end());
+      e.attrs.back() = std::vector<int64_t>(y.shape.begin(), y.shape.end());
     if (e.op == OpId::Slice || e.op == OpId::Place) {
       std::vector<int64_t> starts = open.starts_of(int32_t(i));
       for (size_t axis = 0; axis < starts.size(); ++axis)
@@ -173,8 +171,7 @@ detail::trace_elsewhere(const OpenExtents &open, const Trace &from,
 
 Term Finder::fresh(int32_t value, int axis, bool argument) {
   int64_t own = shape(value)[axis];
-  int64_t others =
-      other ? other->values[size_t(value)].type.shape[axis] : own;
+  int64_t others = other ? other->values[size_t(value)].type.shape[axis] : own;
   symbols.push_back({own, others, value, axis, argument, {}});
   return symbol(int32_t(symbols.size()) - 1);
 }

@@ -231,7 +231,8 @@ static std::string text_for_compiler(const Variant &v) {
     return v.program.text;
   std::string text = v.program.text;
   for (size_t i = 0; i < v.trace->events.size(); ++i)
-    text += "// site " + std::to_string(i) + ": " + describe(*v.trace, i) + "\n";
+    text +=
+        "// site " + std::to_string(i) + ": " + describe(*v.trace, i) + "\n";
   return text;
 }
 
@@ -277,8 +278,7 @@ void Program::find_open_extents(Variant &v) const {
   const Trace *twin = nullptr;
   for (const auto &group : groups)
     for (const auto &w : group->variants) {
-      if (!w->open ||
-          !group->signature.is_like(groups.front()->signature) ||
+      if (!w->open || !group->signature.is_like(groups.front()->signature) ||
           !same_operations(*w->trace, *v.trace))
         continue;
       if (has_extents(*w->open, *v.trace)) {

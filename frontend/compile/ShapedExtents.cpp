@@ -1,4 +1,5 @@
-//===- ShapedExtents.cpp - extents that attributes say ---------------------===//
+//===- ShapedExtents.cpp - extents that attributes say
+//---------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -119,7 +120,8 @@ Terms Finder::broadcast(const Event &e) {
   int lead = to.rank() - from.rank();
   Terms out;
   for (int axis = 0; axis < to.rank(); ++axis) {
-    const Term *term = axis < lead ? nullptr : &terms[size_t(x)][size_t(axis - lead)];
+    const Term *term =
+        axis < lead ? nullptr : &terms[size_t(x)][size_t(axis - lead)];
     if (term && !is_number(*term) && from[axis - lead] != to[axis])
       fix(*term);
     if (term && from[axis - lead] == to[axis] &&
@@ -188,8 +190,8 @@ Terms Finder::slice(const Event &e, int32_t event) {
         return true;
       const Event &twin = other->events[size_t(event)];
       int64_t there = start_of(*other, twin, size_t(axis));
-      return there == (c.start < 0 ? c.start + whole_of(*other, twin)[axis]
-                                   : c.start);
+      return there ==
+             (c.start < 0 ? c.start + whole_of(*other, twin)[axis] : c.start);
     };
     // Without another trace a start from the end needs a reason.
     auto found = std::find_if(choices.begin(), choices.end(), fits);
@@ -212,9 +214,8 @@ Terms Finder::place(const Event &e, int32_t event) {
     int64_t extent = shape(y)[axis], count = shape(x)[axis],
             step = steps[size_t(axis)], start = start_of(t, e, size_t(axis));
     Term whole = number(extent);
-    bool elsewhere =
-        other &&
-        start_of(*other, other->events[size_t(event)], size_t(axis)) != start;
+    bool elsewhere = other && start_of(*other, other->events[size_t(event)],
+                                       size_t(axis)) != start;
     if (!elsewhere && is_plain(part) && (step == 1 || count == extent))
       part.factors[0].offset = extent - count, whole = part;
     else if (!part.factors.empty())

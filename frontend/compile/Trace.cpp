@@ -49,9 +49,12 @@ void Trace::find_same_numbers() {
     if (values[i].source != Source::literal)
       continue;
     const Event &e = events[size_t(values[i].event)];
-    Key key = {e.where.file,         e.where.line,
-               e.site.file,          e.site.line,
-               values[i].type.dtype, is_new ? -1 : same_number[i],
+    Key key = {e.where.file,
+               e.where.line,
+               e.site.file,
+               e.site.line,
+               values[i].type.dtype,
+               is_new ? -1 : same_number[i],
                std::bit_cast<uint64_t>(literals[i])};
     same_number[i] = first.emplace(key, int32_t(i)).first->second;
   }

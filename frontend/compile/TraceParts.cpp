@@ -1,4 +1,5 @@
-//===- TraceParts.cpp - loops, branches and extents as text ----------------===//
+//===- TraceParts.cpp - loops, branches and extents as text
+//----------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -123,16 +124,15 @@ std::string Printer::extent_of(int32_t symbol, size_t site) {
   for (int32_t v = block.first_value;
        name.empty() && v < block.first_value + block.num_values; ++v)
     for (int axis = 0; axis < t.values[size_t(v)].type.shape.rank(); ++axis)
-      if (const OpenExtent *e = options.open->of(v, axis);
-          e && *e == plain) {
+      if (const OpenExtent *e = options.open->of(v, axis); e && *e == plain) {
         from = {v, axis};
         name = ssa(v);
         break;
       }
   if (name.empty())
     name = ssa(from.value);
-  std::string axis = index(
-      "arith.constant " + std::to_string(from.axis) + " : index", site);
+  std::string axis =
+      index("arith.constant " + std::to_string(from.axis) + " : index", site);
   return index("tensor.dim " + name + ", " + axis + " : " + type(from.value),
                site);
 }
@@ -145,8 +145,7 @@ std::vector<std::string> Printer::extents(int32_t value, size_t site) {
   auto number = [&](int64_t n) {
     return index("arith.constant " + std::to_string(n) + " : index", site);
   };
-  for (int axis = 0; axis < t.values[size_t(value)].type.shape.rank();
-       ++axis) {
+  for (int axis = 0; axis < t.values[size_t(value)].type.shape.rank(); ++axis) {
     const OpenExtent *e = options.open->of(value, axis);
     if (!e)
       continue;
@@ -155,13 +154,14 @@ std::vector<std::string> Printer::extents(int32_t value, size_t site) {
       std::string factor = extent_of(f.symbol, site);
       if (f.offset) {
         std::string offset = number(f.offset);
-        factor = index("arith.addi " + factor + ", " + offset + " : index",
-                       site);
+        factor =
+            index("arith.addi " + factor + ", " + offset + " : index", site);
       }
-      product = product.empty() ? factor
-                                : index("arith.muli " + product + ", " +
-                                            factor + " : index",
-                                        site);
+      product =
+          product.empty()
+              ? factor
+              : index("arith.muli " + product + ", " + factor + " : index",
+                      site);
     }
     if (e->times != 1) {
       std::string times = number(e->times);
@@ -192,8 +192,7 @@ void Printer::print_filled(const std::string &name, const std::string &scalar,
   const TensorType &full = t.values[size_t(like)].type;
   std::vector<int64_t> shape(full.shape.begin(), full.shape.end());
   std::vector<std::string> open = extents(like, site);
-  std::string operands = scalar,
-              types = type(TensorType{full.dtype, {}});
+  std::string operands = scalar, types = type(TensorType{full.dtype, {}});
   for (const std::string &extent : open) {
     operands += ", " + extent;
     types += ", index";
@@ -201,9 +200,9 @@ void Printer::print_filled(const std::string &name, const std::string &scalar,
   for (size_t axis = 0; axis < shape.size(); ++axis)
     if (is_open(like) && options.open->of(like, int(axis)))
       shape[axis] = dynamic_extent;
-  line(name + " = \"etch.broadcast_to\"(" + operands + ") <{shape = " +
-           integers("i64", shape) + "}>" + attrs + " : (" + types + ") -> " +
-           type(like),
+  line(name + " = \"etch.broadcast_to\"(" + operands +
+           ") <{shape = " + integers("i64", shape) + "}>" + attrs + " : (" +
+           types + ") -> " + type(like),
        site, true);
 }
 
@@ -222,8 +221,7 @@ std::string Printer::open_axes(int32_t value) const {
   if (!is_open(value))
     return "";
   std::vector<int64_t> numbers;
-  for (int axis = 0; axis < t.values[size_t(value)].type.shape.rank();
-       ++axis) {
+  for (int axis = 0; axis < t.values[size_t(value)].type.shape.rank(); ++axis) {
     const OpenExtent *e = options.open->of(value, axis);
     bool plain = e && e->times == 1 && e->factors.size() == 1 &&
                  e->factors[0].offset == 0;
@@ -241,21 +239,21 @@ void Printer::print_from_extent(const std::string &name, DType dtype,
   };
   const std::string scalar = "tensor<f64>";
   bool cast = dtype != f64;
-  op(name + "o", "constant\"() <{value = dense<1.0> : " + scalar +
-                     "}> : () -> " + scalar);
+  op(name + "o",
+     "constant\"() <{value = dense<1.0> : " + scalar + "}> : () -> " + scalar);
   op(name + "f", "constant\"() <{value = dense<" + hexadecimal(from.factor) +
                      "> : " + scalar + "}> : () -> " + scalar);
   op(name + "v", "broadcast_to\"(" + name + "o, " +
-                     extent_of(from.symbol, site) + ") <{shape = " +
-                     integers("i64", {dynamic_extent}) + "}> : (" + scalar +
-                     ", index) -> tensor<?xf64>");
+                     extent_of(from.symbol, site) +
+                     ") <{shape = " + integers("i64", {dynamic_extent}) +
+                     "}> : (" + scalar + ", index) -> tensor<?xf64>");
   op(name + "n", "sum\"(" + name +
                      "v) <{axes = array<i64: 0>, keepdims = false}> : "
                      "(tensor<?xf64>) -> " +
                      scalar);
-  op(name + (cast ? "w" : ""),
-     (from.divides ? "div\"(" : "mul\"(") + name + "f, " + name + "n) : (" +
-         scalar + ", " + scalar + ") -> " + scalar);
+  op(name + (cast ? "w" : ""), (from.divides ? "div\"(" : "mul\"(") + name +
+                                   "f, " + name + "n) : (" + scalar + ", " +
+                                   scalar + ") -> " + scalar);
   if (cast)
     op(name, "cast\"(" + name + "w) <{to = \"" + shortNameOf(dtype) +
                  "\"}> : (" + scalar + ") -> tensor<" + shortNameOf(dtype) +

@@ -74,7 +74,8 @@ std::string detail::hexadecimal(double value) {
   return digits;
 }
 
-std::string detail::integers(const char *element, const std::vector<int64_t> &values) {
+std::string detail::integers(const char *element,
+                             const std::vector<int64_t> &values) {
   std::string s = std::string("array<") + element;
   for (size_t i = 0; i < values.size(); ++i)
     s += (i ? ", " : ": ") + std::to_string(values[i]);
@@ -220,10 +221,10 @@ std::string Printer::ssa(int32_t value) {
   const TraceValue &v = t.values[size_t(value)];
   std::string number = std::to_string(value);
   if (v.source == Source::literal && v.type.shape.empty())
-    return options.standalone ? captured("%lit" + number, type(value), v.event)
-                              : captured("%arg" +
-                                             std::to_string(number_of(value)),
-                                         type(value), -1);
+    return options.standalone
+               ? captured("%lit" + number, type(value), v.event)
+               : captured("%arg" + std::to_string(number_of(value)),
+                          type(value), -1);
   return captured((v.event < 0 ? "%arg" : "%") + number, type(value), v.event);
 }
 
@@ -296,8 +297,7 @@ void Printer::line(const std::string &text, size_t site, bool) {
   std::string place = "\"site\":" + std::to_string(site) + ":0";
   if (const Location &where = t.events[site].where;
       options.debug_lines && where)
-    place = "fused[" + place + ", " +
-            quoted(absolute(where.file)) + ":" +
+    place = "fused[" + place + ", " + quoted(absolute(where.file)) + ":" +
             std::to_string(where.line) + ":0]";
   out += "  " + text + " loc(" + place + ")\n";
 }
@@ -418,9 +418,9 @@ void Printer::print_event(size_t i) {
                           (*options.from_extents)[size_t(e.first_value)], i);
       else
         line(from + " = \"etch.constant\"() <{value = dense<" +
-               dense_number(t.literals[size_t(e.first_value)], full.dtype) +
-               "> : " + scalar + "}> : () -> " + scalar,
-           i, false);
+                 dense_number(t.literals[size_t(e.first_value)], full.dtype) +
+                 "> : " + scalar + "}> : () -> " + scalar,
+             i, false);
       if (full.shape.empty())
         return;
     }

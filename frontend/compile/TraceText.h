@@ -78,7 +78,7 @@ private:
   /// An open region: whatever comes from outside is an operand of its loop or
   /// cond and an argument of its blocks.
   struct Scope {
-    size_t first; ///< the event that begins it
+    size_t first;       ///< the event that begins it
     const Event *block; ///< that makes the block's own arguments
     struct Capture {
       std::string name, type; ///< as outside

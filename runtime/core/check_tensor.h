@@ -17,8 +17,8 @@ typedef struct etch_text {
   char text[200];
 } etch_text_t;
 
-/* Extents known at run time only: ETCH_DYNAMIC, or that plus the number (from 1)
-   of a symbol, all of whose extents are equal. */
+/* Extents known at run time only: ETCH_DYNAMIC, or that plus the number (from
+   1) of a symbol, all of whose extents are equal. */
 static inline int etch_is_open(int64_t extent) {
   return extent >= ETCH_DYNAMIC && extent <= ETCH_DYNAMIC + (1 << 20);
 }
@@ -34,9 +34,9 @@ static inline etch_text_t etch_shape_text(const int64_t *extents,
     const char *separator = i ? ", " : "";
     if (etch_is_open(extents[i])) {
       int64_t number = extents[i] - ETCH_DYNAMIC;
-      used += (size_t)snprintf(shape.text + used, size - used, "%s%c",
-                               separator,
-                               number ? "nmk"[(number - 1) % 3] : '?');
+      used +=
+          (size_t)snprintf(shape.text + used, size - used, "%s%c", separator,
+                           number ? "nmk"[(number - 1) % 3] : '?');
       if (number > 3 && used < size)
         used += (size_t)snprintf(shape.text + used, size - used, "%d",
                                  (int)((number - 1) / 3));

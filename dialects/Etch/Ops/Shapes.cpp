@@ -20,8 +20,8 @@ etch::inferReshape(std::span<const TensorType> operands, const Attrs &attrs,
   TensorType y = shapedResult(x.dtype, attrs);
   if (x.shape.is_static() && y.shape.is_static() &&
       x.shape.elements() != y.shape.elements()) {
-    error = "cannot reshape " + to_string(x.shape) + " into " +
-            to_string(y.shape);
+    error =
+        "cannot reshape " + to_string(x.shape) + " into " + to_string(y.shape);
     return std::nullopt;
   }
   return y;
@@ -40,8 +40,8 @@ static bool broadcasts(const Shape &small, const Shape &large) {
 }
 
 std::optional<TensorType>
-etch::inferBroadcastTo(std::span<const TensorType> operands,
-                       const Attrs &attrs, std::string &error) {
+etch::inferBroadcastTo(std::span<const TensorType> operands, const Attrs &attrs,
+                       std::string &error) {
   TensorType y = shapedResult(operands[0].dtype, attrs);
   if (!broadcasts(operands[0].shape, y.shape)) {
     error = to_string(operands[0].shape) + " does not broadcast to " +
@@ -51,13 +51,13 @@ etch::inferBroadcastTo(std::span<const TensorType> operands,
   return y;
 }
 
-std::optional<TensorType>
-etch::inferSumTo(std::span<const TensorType> operands, const Attrs &attrs,
-                 std::string &error) {
+std::optional<TensorType> etch::inferSumTo(std::span<const TensorType> operands,
+                                           const Attrs &attrs,
+                                           std::string &error) {
   TensorType y = shapedResult(operands[0].dtype, attrs);
   if (!broadcasts(y.shape, operands[0].shape)) {
-    error = to_string(operands[0].shape) + " does not sum to " +
-            to_string(y.shape);
+    error =
+        to_string(operands[0].shape) + " does not sum to " + to_string(y.shape);
     return std::nullopt;
   }
   if (operands[0].dtype == boolean) {
@@ -112,8 +112,8 @@ etch::inferTranspose(std::span<const TensorType> operands, const Attrs &attrs,
     std::string text;
     for (int64_t axis : permutation)
       text += (text.empty() ? "" : ", ") + std::to_string(axis);
-    error = "(" + text + ") is not a permutation of the axes of " +
-            to_string(x);
+    error =
+        "(" + text + ") is not a permutation of the axes of " + to_string(x);
     return std::nullopt;
   }
   return y;

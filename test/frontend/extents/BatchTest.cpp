@@ -66,9 +66,8 @@ TEST(Batch, C133_Dropout) {
   auto batch = [](int n) {
     return std::pair(draw({n, 20}), random::randint(0, 10, {n}));
   };
-  auto compiled = compile([net = std::make_shared<Net>()](const Variable &x) {
-    return (*net)(x);
-  });
+  auto compiled = compile(
+      [net = std::make_shared<Net>()](const Variable &x) { return (*net)(x); });
   for (int n : {50, 7, 1, 50})
     EXPECT_TRUE(compiled.check(batch(n).first)) << n;
   EXPECT_EQ(compiled.compile_count(), 1) << compiled.report();
@@ -96,8 +95,11 @@ static int programs(F f, std::vector<std::vector<Shape>> calls,
 using Calls = std::vector<std::vector<Shape>>;
 
 TEST(Batch, C133_Formulas) {
-  Calls calls = {{{100, 6}, {100, 6}}, {{7, 6}, {7, 6}}, {{1, 6}, {1, 6}},
-                 {{6, 6}, {6, 6}},     {{4099, 6}, {4099, 6}}};
+  Calls calls = {{{100, 6}, {100, 6}},
+                 {{7, 6}, {7, 6}},
+                 {{1, 6}, {1, 6}},
+                 {{6, 6}, {6, 6}},
+                 {{4099, 6}, {4099, 6}}};
   using V = const Variable &;
   EXPECT_EQ(programs([](V x, V y) { return x * y + 0.5; }, calls), 1);
   EXPECT_EQ(programs([](V x, V y) { return mean(x - y); }, calls), 1);
@@ -107,8 +109,10 @@ TEST(Batch, C133_Formulas) {
   EXPECT_EQ(programs([](V x, V y) { return sum(x / y) / x.size(); }, calls), 1);
   EXPECT_EQ(programs([](V x, V y) { return matmul(x, y.T()); }, calls), 1);
   EXPECT_EQ(programs([](V x, V y) { return matmul(x.T(), y); }, calls), 1);
-  EXPECT_EQ(programs([](V x, V y) { return softmax(x + y, {.axis = 1}); }, calls), 1);
-  EXPECT_EQ(programs([](V x, V y) { return softmax(x - y, {.axis = 0}); }, calls), 1);
+  EXPECT_EQ(
+      programs([](V x, V y) { return softmax(x + y, {.axis = 1}); }, calls), 1);
+  EXPECT_EQ(
+      programs([](V x, V y) { return softmax(x - y, {.axis = 0}); }, calls), 1);
   EXPECT_EQ(programs([](V x, V y) { return x.reshape({-1}) + y.reshape({-1}); },
                      calls),
             1);
@@ -125,17 +129,19 @@ TEST(Batch, C133_Formulas) {
             1);
   EXPECT_EQ(programs([](V x, V y) { return concat({x, y}, 1); }, calls), 1);
   EXPECT_EQ(programs([](V x, V y) { return stack({x, y}, 1); }, calls), 1);
-  EXPECT_EQ(programs([](V x, V y) { return argmax(x + y, {.axis = 1}); },
-                     calls),
-            1);
   EXPECT_EQ(
-      programs([](V x, V y) { return x - mean(y, {.axis = 0}); }, calls), 1);
+      programs([](V x, V y) { return argmax(x + y, {.axis = 1}); }, calls), 1);
+  EXPECT_EQ(programs([](V x, V y) { return x - mean(y, {.axis = 0}); }, calls),
+            1);
 }
 
 TEST(Batch, C133_TwoExtents) {
   using V = const Variable &;
-  Calls calls = {{{100, 6}, {30, 6}}, {{7, 6}, {8, 6}}, {{1, 6}, {1, 6}},
-                 {{5, 6}, {5, 6}},    {{1, 6}, {9, 6}}};
+  Calls calls = {{{100, 6}, {30, 6}},
+                 {{7, 6}, {8, 6}},
+                 {{1, 6}, {1, 6}},
+                 {{5, 6}, {5, 6}},
+                 {{1, 6}, {9, 6}}};
   EXPECT_EQ(programs([](V x, V y) { return matmul(x, y.T()); }, calls), 1);
   EXPECT_EQ(programs([](V x, V y) { return sum(x) * sum(y); }, calls), 1);
   auto f = compile([](V x, V w) { return matmul(x, w); });
@@ -154,9 +160,9 @@ TEST(Batch, C133_GradientsOfBothOrders) {
     Variable g = grad(loss, {x}, {.create_graph = true})[0];
     return grad(sum(square(g)), {x})[0] + g;
   };
-  EXPECT_EQ(programs(f, {{{100, 6}, {100, 6}}, {{7, 6}, {7, 6}},
-                         {{6, 6}, {6, 6}}}),
-            1);
+  EXPECT_EQ(
+      programs(f, {{{100, 6}, {100, 6}}, {{7, 6}, {7, 6}}, {{6, 6}, {6, 6}}}),
+      1);
 }
 
 TEST(Batch, C130_OtherExtentsMakeAnotherProgram) {
@@ -166,16 +172,18 @@ TEST(Batch, C130_OtherExtentsMakeAnotherProgram) {
 
 TEST(Batch, C133_Specialised) {
   auto f = [](const Variable &x) { return x * x + 1; };
-  EXPECT_EQ(programs(f, {{{3, 4}}, {{5, 4}}, {{5, 6}}, {{3, 4}}},
-                     {.dynamic = false}),
-            3);
+  EXPECT_EQ(
+      programs(f, {{{3, 4}}, {{5, 4}}, {{5, 6}}, {{3, 4}}}, {.dynamic = false}),
+      3);
 }
 
 TEST(Batch, C133_PureFunctions) {
   auto f = [](const Variable &x, const Variable &y) {
     return sum(x * y) / x.len() + x.shape(0);
   };
-  Calls calls = {{{100, 6}, {100, 6}}, {{7, 6}, {7, 6}}, {{100, 6}, {100, 6}},
+  Calls calls = {{{100, 6}, {100, 6}},
+                 {{7, 6}, {7, 6}},
+                 {{100, 6}, {100, 6}},
                  {{7, 6}, {7, 6}}};
   EXPECT_EQ(programs(f, calls, {.pure = true}), 1);
 }

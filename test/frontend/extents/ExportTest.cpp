@@ -137,8 +137,8 @@ TEST_F(OpenExport, C133_PlainC) {
                       "/main.c' -L'" + dir + "' -lopen_step -Wl,-rpath,'" +
                       dir + "'";
   ASSERT_EQ(std::system(build.c_str()), 0);
-  std::string run = "'" + dir + "/main' '" + dir + "/open_step.state' > '" +
-                    dir + "/out'";
+  std::string run =
+      "'" + dir + "/main' '" + dir + "/open_step.state' > '" + dir + "/out'";
   ASSERT_EQ(std::system(run.c_str()), 0) << text("out");
   std::string expected;
   std::vector<float> numbers;
@@ -148,11 +148,10 @@ TEST_F(OpenExport, C133_PlainC) {
   for (int i = 0; i < 100; ++i)
     classes.push_back(i % 3);
   for (int n : {100, 7, 1}) {
-    Variable loss =
-        step(from_data(std::span<const float>(numbers.data(), size_t(n) * 5),
-                       {n, 5}),
-             from_data(std::span<const int64_t>(classes.data(), size_t(n)),
-                       {n}));
+    Variable loss = step(
+        from_data(std::span<const float>(numbers.data(), size_t(n) * 5),
+                  {n, 5}),
+        from_data(std::span<const int64_t>(classes.data(), size_t(n)), {n}));
     uint32_t bits;
     std::memcpy(&bits, loss.span<const float>().data(), 4);
     char word[16];

@@ -74,8 +74,8 @@ TEST(Scan, C133_CondOfABatch) {
 
 TEST(Scan, C133_LoopOfABatch) {
   auto f = compile([](const Variable &x) {
-    Variable y = for_loop(4, [&](const Variable &s) { return tanh(s * x) * 0.9; },
-                          x);
+    Variable y =
+        for_loop(4, [&](const Variable &s) { return tanh(s * x) * 0.9; }, x);
     return grad(sum(y), {x})[0];
   });
   for (int n : {5, 1, 64})

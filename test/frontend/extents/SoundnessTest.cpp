@@ -29,7 +29,8 @@ TEST(OpenExtents, C136_AsManyAsClasses) {
   Variable w = draw({10, 10}), b = draw({10});
   auto f = [&](const Variable &x) {
     Variable y = matmul(x, w) + b;
-    return softmax(y - mean(y, {.axis = 0}), {.axis = 1}).reshape({-1, 2, 5}) * 2.0;
+    return softmax(y - mean(y, {.axis = 0}), {.axis = 1}).reshape({-1, 2, 5}) *
+           2.0;
   };
   expect_sound(f, {10, 3, 100, 1, 10}, 1);
   expect_sound(f, {100, 10, 1, 7}, 1);
@@ -41,8 +42,9 @@ TEST(OpenExtents, C136_AsManyAsClasses) {
 }
 
 TEST(OpenExtents, C136_HostNumbers) {
-  expect_sound([](const Variable &x) { return sum(x, {.axis = 0}) / x.shape(0); },
-               {10, 3, 100, 1, 10}, 1);
+  expect_sound(
+      [](const Variable &x) { return sum(x, {.axis = 0}) / x.shape(0); },
+      {10, 3, 100, 1, 10}, 1);
   expect_sound(
       [](const Variable &x) { return x * double(x.shape(0) * x.shape(0)); },
       {10, 3, 100, 1, 10}, 1);
@@ -89,14 +91,16 @@ TEST(OpenExtents, C136_CapturedMasks) {
 }
 
 TEST(OpenExtents, C136_Slices) {
-  expect_sound([](const Variable &x) { return x[slice(1, to_end)] - x[slice(0, -1)]; },
-               {10, 3, 100, 2}, 2);
+  expect_sound(
+      [](const Variable &x) { return x[slice(1, to_end)] - x[slice(0, -1)]; },
+      {10, 3, 100, 2}, 2);
   expect_sound([](const Variable &x) { return x[slice(0, 2)] * x[1]; },
                {10, 3, 100, 2}, 2);
   expect_sound([](const Variable &x) { return x[-1] + x[slice(-2, to_end)]; },
                {10, 3, 100, 2}, 3);
-  expect_sound([](const Variable &x) { return x[slice(to_end, to_end, -1)] * 2; },
-               {10, 3, 100, 1}, 2);
+  expect_sound(
+      [](const Variable &x) { return x[slice(to_end, to_end, -1)] * 2; },
+      {10, 3, 100, 1}, 2);
   expect_sound(
       [](const Variable &x) { return x[slice(0, x.shape(0) / 2)] * 2; },
       {10, 4, 100, 7, 10}, 5);
