@@ -45,7 +45,7 @@ std::optional<Phase> findPhase(std::string_view name);
 inline constexpr std::string_view optionalPasses[] = {
     "etch-reroll",    "etch-simplify",       "etch-relax",
     "etch-hoist",     "etch-recompute-kept", "etch-rematerialise",
-    "etch-recompute", "etch-contract",       "etch-fuse",
+    "etch-recompute", "etch-fuse",           "etch-contract",
     "etch-order",     "etch-bufferize",
 };
 

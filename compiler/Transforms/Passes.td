@@ -63,7 +63,7 @@ def Contract : EtchPass<"contract"> {
   let summary = "Marks sums that may take a product in; for mode `fast`.";
   let description = [{
     a * b + c is rounded once instead of twice if nobody else reads the product.
-    Comes after all merging of equal ops.
+    Comes after fusion, when it is known what is in one kernel.
   }];
 }
 

@@ -68,8 +68,7 @@ OpFoldResult PowOp::fold(FoldAdaptor) {
 OpFoldResult SelectOp::fold(FoldAdaptor) {
   if (getLhs() == getRhs() || isSplatOf(getCondition(), -1))
     return getLhs(); // the bit of true is -1
-  return isSplatOf(getCondition(), 0) ? OpFoldResult(getRhs())
-                                      : OpFoldResult();
+  return isSplatOf(getCondition(), 0) ? OpFoldResult(getRhs()) : OpFoldResult();
 }
 
 OpFoldResult CastOp::fold(FoldAdaptor) { return same(*this, getX()); }
@@ -225,6 +224,34 @@ struct MulOfNeg : OpRewritePattern<MulOp> {
 } // namespace
 
 //===----------------------------------------------------------------------===//
+// Arithmetic of constants
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// A sum or difference of two constants, which has one rounding as any other.
+template <class OpT> struct SumOfConstants : OpRewritePattern<OpT> {
+  using OpRewritePattern<OpT>::OpRewritePattern;
+  LogicalResult matchAndRewrite(OpT op, PatternRewriter &b) const override {
+    Attribute lhs, rhs;
+    if (!op.getType().hasStaticShape() ||
+        !llvm::isa<FloatType>(op.getType().getElementType()) ||
+        !matchPattern(op.getLhs(), m_Constant(&lhs)) ||
+        !matchPattern(op.getRhs(), m_Constant(&rhs)))
+      return failure();
+    auto value = llvm::dyn_cast_if_present<ElementsAttr>(
+        constFoldBinaryOp<FloatAttr, APFloat, void>(
+            {lhs, rhs}, [](const APFloat &x, const APFloat &y) {
+              return std::is_same_v<OpT, AddOp> ? x + y : x - y;
+            }));
+    if (!value || value.getType() != op.getType())
+      return failure();
+    b.replaceOpWithNewOp<ConstantOp>(op, op.getType(), value);
+    return success();
+  }
+};
+} // namespace
+
+//===----------------------------------------------------------------------===//
 // Parts at a start that is known after all
 //===----------------------------------------------------------------------===//
 
@@ -267,12 +294,12 @@ void PlaceAtOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
 
 void AddOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                         MLIRContext *context) {
-  patterns.add<AddOfNeg>(context);
+  patterns.add<AddOfNeg, SumOfConstants<AddOp>>(context);
 }
 
 void SubOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                         MLIRContext *context) {
-  patterns.add<SubOfNeg>(context);
+  patterns.add<SubOfNeg, SumOfConstants<SubOp>>(context);
 }
 
 void MulOp::getCanonicalizationPatterns(RewritePatternSet &patterns,

@@ -1,0 +1,68 @@
+//===- FastTest.cpp - mode `fast` stays within its bound ------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The bound is in units of the sum of the absolute values of a sum's terms; what
+// is exact is computed in double precision, for numbers of single precision.
+//===----------------------------------------------------------------------===//
+
+#include "etch/etch.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+using namespace etch;
+
+namespace {
+constexpr double unit = 1.0 / (1 << 24); ///< half a unit in the last place of 1
+
+/// |fast - exact| <= n * unit * sizes, everywhere.
+void expect_within(const Variable &fast, const Variable &exact,
+                   const Variable &sizes, double n, const char *what) {
+  std::vector<double> x = fast.to_vector(), y = exact.to_vector(),
+                      size = sizes.to_vector();
+  ASSERT_EQ(x.size(), y.size());
+  double worst = 0;
+  for (size_t i = 0; i < x.size(); ++i)
+    worst = std::max(worst, std::abs(x[i] - y[i]) / (unit * size[i]));
+  EXPECT_LE(worst, n) << what;
+}
+} // namespace
+
+TEST(Fast, C137_SumsOfProductsStayWithinTheBound) {
+  auto f = [](const Variable &x, const Variable &a, const Variable &b,
+              const Variable &c) {
+    return a * x + b * x - c * x + x * x * x * x * c + a * b + a * b;
+  };
+  auto sizes = [](const Variable &x, const Variable &a, const Variable &b,
+                  const Variable &c) {
+    return abs(a * x) + abs(b * x) + abs(c * x) + abs(x * x * x * x * c) +
+           abs(a * b) + abs(a * b);
+  };
+  random::seed(11);
+  auto draw = [] { return random::randn({10007}).astype(f32).detach(); };
+  Variable x = draw(), a = draw(), b = draw(), c = draw();
+  auto wide = [](const Variable &v) { return v.astype(f64).detach(); };
+  auto fast = compile(f, {.mode = Mode::fast});
+  NoGrad scope;
+  expect_within(fast(x, a, b, c), f(wide(x), wide(a), wide(b), wide(c)),
+                sizes(wide(x), wide(a), wide(b), wide(c)), 12, "value");
+  auto strict = compile(f);
+  EXPECT_EQ(strict(x, a, b, c).to_vector(), f(x, a, b, c).to_vector());
+}
+
+TEST(Fast, DerivativesStayWithinTheBound) {
+  // The sizes of the terms of gy * (1 - y * y), twice.
+  auto f = [](const Variable &x) {
+    Variable g = grad(sum(tanh(x)), {x}, {.create_graph = true})[0];
+    return grad(sum(g), {x})[0];
+  };
+  random::seed(12);
+  Variable x = random::randn({10007}).astype(f32);
+  auto fast = compile(f, {.mode = Mode::fast});
+  Variable exact = f(x.astype(f64)), value = fast(x);
+  NoGrad scope;
+  expect_within(value, exact, ones({10007}).astype(f64) * 2.0, 12,
+                "second derivative");
+}
