@@ -89,9 +89,9 @@ void etch::buildFusePipeline(OpPassManager &pm,
         pm, options,
         createRematerialise({again.segments, again.products, again.share}));
   addUnlessLeftOut(pm, options, createRecompute());
+  pm.addPass(createFuse({isLeftOut(options, "etch-fuse")}));
   if (options.fast)
     addUnlessLeftOut(pm, options, createContract());
-  pm.addPass(createFuse({isLeftOut(options, "etch-fuse")}));
   pm.addPass(createVerifyFuse());
 }
 
