@@ -8,6 +8,12 @@
 // ordinary ones, on the ordinary tape, with the same bits; gradients of any
 // order pass through them in both.
 //
+// What only a branch that is not taken reads, or an iteration that does not
+// happen, has no gradient: eagerly grad() gives an empty Variable for it, and
+// an error where nothing has one. A program cannot know before it runs: there
+// it has zeros. Nothing comes of these, no NaN either: the gradients of all
+// else are those of eager mode.
+//
 //   Variable root = while_loop(
 //       [](const Variable &x) { return abs(x * x - 2) > 1e-12; },
 //       [](const Variable &x) { return x - (x * x - 2) / (2 * x); }, 1.0);
