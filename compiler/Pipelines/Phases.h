@@ -38,17 +38,6 @@ inline const PhaseInfo &phaseInfo(Phase phase) {
 }
 std::optional<Phase> findPhase(std::string_view name);
 
-/// What can be left out when it is asked which pass changes a result, in the
-/// order in which they run. Those without which there is no code do only what
-/// they must: simplify removes what matters to gradients alone, fuse gives each
-/// op a kernel, bufferize each value a buffer.
-inline constexpr std::string_view optionalPasses[] = {
-    "etch-reroll",    "etch-simplify",       "etch-relax",
-    "etch-hoist",     "etch-recompute-kept", "etch-rematerialise",
-    "etch-recompute", "etch-fuse",           "etch-contract",
-    "etch-order",     "etch-bufferize",
-};
-
 } // namespace etch
 
 #endif // ETCH_COMPILER_PIPELINES_PHASES_H

@@ -8,6 +8,7 @@
 #include "compiler/Pipelines/Pipelines.h"
 
 #include "compiler/Buffer/Passes.h"
+#include "compiler/Driver/Client/OptionalPasses.h"
 #include "compiler/Pipelines/Passes.h"
 #include "compiler/Transforms/Passes.h"
 
@@ -103,6 +104,8 @@ void etch::buildBufferizePipeline(OpPassManager &pm,
       {options.memoryBudget,
        options.guardPages || isLeftOut(options, "etch-bufferize"),
        options.describe}));
+  if (behindOptionalPass)
+    behindOptionalPass(pm, "etch-bufferize");
   pm.addPass(createVerifyBufferize());
 }
 

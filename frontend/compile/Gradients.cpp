@@ -282,3 +282,50 @@ Variable Tracer::leaf(const Variable &x, const Location &where) {
   y.node()->flags = flags;
   return y;
 }
+
+void Tracer::unchain(const Variable &x, bool all, const Location &where) {
+  while (replaying) {
+    Event *e = next(Event::Kind::cut);
+    if (e && e->whole == all && matches(t->uses[e->first_use], x)) {
+      e->where = where;
+      ++cursor;
+      return;
+    }
+    diverge("unchain()", where);
+  }
+  check_local("unchain()", x, where);
+  add_event(Event::Kind::cut, where).whole = all;
+  add_use(x, where);
+  Use use = t->uses[t->events.back().first_use];
+  std::vector<int32_t> cuts;
+  if (!all) {
+    cuts.push_back(use.value);
+  } else {
+    std::vector<bool> hidden = hidden_values();
+    for (int32_t v : reach(use.value, true, where).inner)
+      if (v != use.value && !hidden[size_t(v)]) {
+        check_local("unchain_backward()", handle(t->values[size_t(v)].slot),
+                    where);
+        cuts.push_back(v);
+      }
+  }
+  int32_t event = int32_t(t->events.size()) - 1;
+  for (int32_t v : cuts) {
+    TraceValue &old = t->values[size_t(v)];
+    if (old.event < 0 || old.source == Source::literal ||
+        current[size_t(old.slot)] != v)
+      continue; // a leaf already, or not what its Node stands for any more
+    int32_t slot = old.slot;
+    old.flags |= Node::unchained;
+    TensorType type = old.type;
+    uint16_t flags = old.flags;
+    t->uses.push_back({v, slot});
+    int32_t id = add_value(type, Source::result, event, flags);
+    t->values[size_t(id)].slot = slot;
+    current[size_t(slot)] = id;
+    Event &e = t->events.back();
+    ++e.num_uses;
+    if (e.num_values++ == 0)
+      e.first_value = id;
+  }
+}

@@ -1,10 +1,12 @@
 //===- Bisect.cpp - Which pass changes a result ---------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #include "compiler/Driver/Client/Bisect.h"
 
-#include "compiler/Pipelines/Phases.h"
+#include "compiler/Driver/Client/OptionalPasses.h"
 
 namespace etch::driver {
 

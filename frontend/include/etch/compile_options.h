@@ -34,7 +34,10 @@ struct CompileOptions {
   /// Every buffer of the arena lies at the end of pages of its own, in front of
   /// one that may not be touched: for tests.
   bool guard_pages = false;
-  bool dynamic = true; ///< reserved: programs are compiled for their extents
+  /// Leading extents of arguments (batches, lengths of sequences) are left open
+  /// where the function allows: report() says which are. False: one program for
+  /// each tuple of shapes. A memory_budget or guard_pages fix them, too.
+  bool dynamic = true;
 };
 
 } // namespace etch

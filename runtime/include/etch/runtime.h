@@ -110,7 +110,9 @@ typedef struct etch_call {
   int32_t num_results;
 } etch_call_t;
 
-#define ETCH_DYNAMIC INT64_MIN /* an extent known only at run time */
+/* An extent known only at run time. ETCH_DYNAMIC + k, 0 < k <= 2^20: that of
+   symbol k; all extents of one symbol are equal in a call. */
+#define ETCH_DYNAMIC INT64_MIN
 #define ETCH_NO_UPDATE (-1)
 
 typedef enum etch_role {
