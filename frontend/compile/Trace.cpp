@@ -39,10 +39,14 @@ int32_t Trace::resolve(int32_t value) const {
   }
 }
 
+/// Fewer numbers of a line have an argument each: they may be equal by chance,
+/// and nothing is gained.
+static constexpr size_t min_same_numbers = 4;
+
 void Trace::find_same_numbers() {
   using Key = std::tuple<const char *, uint32_t, const char *, uint32_t, DType,
                          int32_t, uint64_t>;
-  std::map<Key, int32_t> first;
+  std::map<Key, std::vector<size_t>> groups;
   bool is_new = same_number.empty();
   same_number.resize(values.size(), -1);
   for (size_t i = 0; i < values.size(); ++i) {
@@ -56,8 +60,12 @@ void Trace::find_same_numbers() {
                values[i].type.dtype,
                is_new ? -1 : same_number[i],
                std::bit_cast<uint64_t>(literals[i])};
-    same_number[i] = first.emplace(key, int32_t(i)).first->second;
+    groups[key].push_back(i);
   }
+  for (const auto &[key, group] : groups)
+    for (size_t i : group)
+      same_number[i] =
+          int32_t(group.size() < min_same_numbers ? i : group.front());
 }
 
 bool Trace::has_same_numbers() const {

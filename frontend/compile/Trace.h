@@ -114,7 +114,8 @@ struct Trace {
   }
   /// The value of which this one is another name in the program.
   int32_t resolve(int32_t value) const;
-  /// Finds literals with the same number, among those that had it before.
+  /// Finds where several literals have the same number, among those that had it
+  /// before.
   void find_same_numbers();
   /// Whether they have the same number in the call in progress, too.
   bool has_same_numbers() const;
