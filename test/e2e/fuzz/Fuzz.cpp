@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //   etch-fuzz [--first SEED] [--count N] [--size OPS] [--aot EVERY]
-//             [--quota N] [--values DIR] [--print]
+//             [--quota N] [--values DIR] [--print] [--first-failure]
 //
 // Runs each program eagerly, compiled (twice, on one and on two threads) and
 // exported, and compares the results bit for bit; NaNs are equal. With
@@ -78,7 +78,7 @@ struct Options {
   uint64_t first = 1;
   int count = 100, size = 14, aot = 1, quota = 0;
   std::string values;
-  bool print = false;
+  bool print = false, first_failure = false;
 };
 
 /// In how many programs each operation was.
@@ -212,6 +212,8 @@ int main(int argc, char **argv) {
       o.values = value();
     else if (flag == "--print")
       o.print = true;
+    else if (flag == "--first-failure")
+      o.first_failure = true;
     else
       return std::fprintf(stderr, "etch-fuzz: unknown option %s\n", argv[i]), 2;
   }
@@ -225,13 +227,13 @@ int main(int argc, char **argv) {
   Coverage coverage;
   int failures = 0, orders[3] = {};
   size_t operations = 0;
-  for (int i = 0; i < o.count; ++i) {
+  for (int i = 0; i < o.count && !(failures && o.first_failure); ++i) {
     uint64_t seed = o.first + uint64_t(i);
     auto report = [&](const std::string &problem, const Program *program) {
       ++failures;
       std::printf("program %llu: %s\n", (unsigned long long)seed,
                   problem.c_str());
-      if (program)
+      if (program && !o.first_failure)
         std::printf("%s", reduced(*program, o, folder).text().c_str());
     };
     std::unique_ptr<Program> program;
