@@ -122,6 +122,20 @@ static void match(std::vector<T> &open, const std::vector<T> &fixed, Same same,
       }
 }
 
+/// "tensor<?x3xf32>" and "tensor<50x3xf32>".
+static bool fits(const std::string &open, const std::string &fixed) {
+  size_t i = 0, j = 0;
+  for (; i < open.size() && j < fixed.size(); ++i, ++j) {
+    if (open[i] == fixed[j])
+      continue;
+    if (open[i] != '?')
+      return false;
+    while (j + 1 < fixed.size() && fixed[j + 1] >= '0' && fixed[j + 1] <= '9')
+      ++j;
+  }
+  return i == open.size() && j == fixed.size();
+}
+
 /// A program that leaves extents open, written for those of this call alone,
 /// knows all sizes. What computes the same at the same lines is as large.
 static void fill_in(Description &open, const Description &fixed) {
@@ -141,8 +155,8 @@ static void fill_in(Description &open, const Description &fixed) {
       [](const BufferLife &a, const BufferLife &b) {
         return a.what == b.what && a.name == b.name && a.place == b.place &&
                a.where == b.where && a.inside == b.inside &&
-               std::count(a.type.begin(), a.type.end(), 'x') ==
-                   std::count(b.type.begin(), b.type.end(), 'x');
+               fits(a.type, b.type) &&
+               (a.bytes < 0 || (b.bytes <= a.bytes && a.bytes < b.bytes + 64));
       },
       [](BufferLife &a, const BufferLife &b) { a.bytes = b.bytes; });
 }
