@@ -210,10 +210,6 @@ static const Fault faults[] = {
                                   ValueRange(), op.getType().getShape());
        });
      }},
-    {"product-swapped", "etch-recompute-kept",
-     [](ModuleOp m) {
-       each<MatmulOp>(m, [](MatmulOp op) { swapOperands(op); });
-     }},
     // Loops and branches.
     {"last-iteration-dropped", "etch-recompute-kept",
      [](ModuleOp m) {
@@ -273,15 +269,6 @@ static const Fault faults[] = {
     {"copy-dropped", "etch-bufferize",
      [](ModuleOp m) {
        each<memref::CopyOp>(m, [](memref::CopyOp op) { op.erase(); });
-     }},
-    {"launches-swapped", "etch-bufferize",
-     [](ModuleOp m) {
-       each<device::LaunchOp>(m, [](device::LaunchOp op) {
-         auto next =
-             llvm::dyn_cast_or_null<device::LaunchOp>(op->getNextNode());
-         if (next)
-           op->moveAfter(next);
-       });
      }},
     {"kernel-arguments-swapped", "etch-bufferize",
      [](ModuleOp m) {
