@@ -24,6 +24,8 @@
 #include "compiler/Transforms/Simplifier.h"
 #include "compiler/Transforms/Sweep.h"
 
+#include "dialects/Etch/Extents.h"
+
 using namespace mlir;
 using namespace etch;
 
@@ -148,6 +150,7 @@ private:
   Block &body;
   MLIRContext *context;
   Merger merger;
+  ExtentResolver extents;
   /// How many gradients an op is made of.
   llvm::DenseMap<Operation *, int64_t> orders;
   bool ok = true;
@@ -161,9 +164,18 @@ Operation *Differentiator::merge(Operation *op) {
   bool isBackward = op->hasAttr(kBackwardAttr);
   auto own = op->getAttrOfType<IntegerAttr>(kOrderAttr);
   int64_t order = own ? own.getInt() : isBackward;
-  // Numbers and extents have no gradient: equal ones are one anyway.
-  bool isNumber =
-      op->hasTrait<OpTrait::ConstantLike>() || llvm::isa<tensor::DimOp>(op);
+  if (auto dim = llvm::dyn_cast<tensor::DimOp>(op)) {
+    OpBuilder b(context);
+    Operation *before = op->getPrevNode();
+    if (extents.replace(b, dim))
+      return before ? before->getNextNode() : &body.front();
+  }
+  // Numbers, as many as they are, and extents have no gradient: equal ones are
+  // one anyway.
+  auto spread = llvm::dyn_cast<BroadcastToOp>(op);
+  bool isNumber = op->hasTrait<OpTrait::ConstantLike>() ||
+                  llvm::isa<tensor::DimOp>(op) ||
+                  (spread && spread.getX().getDefiningOp<ConstantOp>());
   if (isBackward || isNumber)
     if (Operation *equal = merger.find(op); equal && (order > 1 || isNumber)) {
       Operation *next = op->getNextNode();

@@ -40,31 +40,6 @@ void Simplifier::orderOperands(Operation *op) {
   }
 }
 
-/// Extents of results become those of arguments, so that no op lives on for its
-/// shape alone.
-bool Simplifier::resolveExtent(Operation *op) {
-  auto dim = llvm::dyn_cast<tensor::DimOp>(op);
-  std::optional<int64_t> axis = dim ? dim.getConstantIndex() : std::nullopt;
-  if (!axis)
-    return false;
-  ExtentSource source = resolver.resolve(dim.getSource(), *axis);
-  if (source.value == dim.getSource() && source.axis == *axis)
-    return false;
-  Value extent = source.value;
-  if (source.axis >= 0) {
-    auto type = llvm::cast<RankedTensorType>(extent.getType());
-    Location loc = dim.getLoc();
-    unsigned i = unsigned(source.axis);
-    rewriter.setInsertionPoint(op);
-    extent = type.isDynamicDim(i)
-                 ? Value(tensor::DimOp::create(rewriter, loc, extent, i))
-                 : Value(arith::ConstantIndexOp::create(rewriter, loc,
-                                                        type.getDimSize(i)));
-  }
-  rewriter.replaceOp(op, extent);
-  return true;
-}
-
 /// Replaces or changes an op; returns it if it still stands, unchanged.
 Operation *Simplifier::simplifyInPlace(Operation *op) {
   if (gradientsAreDone) {
@@ -78,8 +53,9 @@ Operation *Simplifier::simplifyInPlace(Operation *op) {
       return nullptr;
     }
   }
-  if (resolveExtent(op))
-    return nullptr;
+  if (auto dim = llvm::dyn_cast<tensor::DimOp>(op))
+    if (resolver.replace(rewriter, dim))
+      return nullptr;
   if (minimal)
     return op;
   SmallVector<OpFoldResult> folded;

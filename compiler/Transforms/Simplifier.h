@@ -45,7 +45,6 @@ public:
 private:
   void simplifyControl(mlir::Operation *op);
   mlir::Operation *simplifyInPlace(mlir::Operation *op);
-  bool resolveExtent(mlir::Operation *op);
   void orderOperands(mlir::Operation *op);
 
   mlir::FrozenRewritePatternSet patterns;

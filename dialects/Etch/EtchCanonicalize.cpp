@@ -31,6 +31,11 @@ static bool isSplatOf(Value x, double value) {
   return splat.getSplatValue<APInt>().getSExtValue() == int64_t(value);
 }
 
+/// Folding reads elements as floats: of integers there would be none.
+static bool hasFloats(Value x) {
+  return llvm::isa<FloatType>(getElementTypeOrSelf(x.getType()));
+}
+
 template <class OpT> static OpFoldResult same(OpT op, Value x) {
   return x.getType() == op.getType() ? x : Value();
 }
@@ -38,6 +43,8 @@ template <class OpT> static OpFoldResult same(OpT op, Value x) {
 OpFoldResult NegOp::fold(FoldAdaptor adaptor) {
   if (auto inner = getX().getDefiningOp<NegOp>())
     return inner.getX();
+  if (!hasFloats(getX()))
+    return {};
   return constFoldUnaryOp<FloatAttr, APFloat, void>(
       adaptor.getOperands(), [](const APFloat &a) { return -a; });
 }
@@ -47,6 +54,8 @@ OpFoldResult MulOp::fold(FoldAdaptor adaptor) {
     return getLhs();
   if (isSplatOf(getLhs(), 1))
     return getRhs();
+  if (!hasFloats(getLhs()))
+    return {};
   return constFoldBinaryOp<FloatAttr, APFloat, void>(
       adaptor.getOperands(),
       [](const APFloat &a, const APFloat &b) { return a * b; });
@@ -55,6 +64,8 @@ OpFoldResult MulOp::fold(FoldAdaptor adaptor) {
 OpFoldResult DivOp::fold(FoldAdaptor adaptor) {
   if (isSplatOf(getRhs(), 1))
     return getLhs();
+  if (!hasFloats(getLhs()))
+    return {};
   return constFoldBinaryOp<FloatAttr, APFloat, void>(
       adaptor.getOperands(),
       [](const APFloat &a, const APFloat &b) { return a / b; });
@@ -234,7 +245,7 @@ template <class OpT> struct SumOfConstants : OpRewritePattern<OpT> {
   LogicalResult matchAndRewrite(OpT op, PatternRewriter &b) const override {
     Attribute lhs, rhs;
     if (!op.getType().hasStaticShape() ||
-        !llvm::isa<FloatType>(op.getType().getElementType()) ||
+        !hasFloats(op.getLhs()) ||
         !matchPattern(op.getLhs(), m_Constant(&lhs)) ||
         !matchPattern(op.getRhs(), m_Constant(&rhs)))
       return failure();

@@ -51,11 +51,11 @@ sourceByInference(Operation *op, const OpInfo &info, int64_t axis) {
   return found;
 }
 
-/// Through a block, from what it hands out to its arguments; `outside` says what
-/// an argument's axis is there.
-static std::optional<ExtentSource> sourceThrough(
-    Value handedOut, int64_t axis,
-    llvm::function_ref<ExtentSource(unsigned, int64_t)> outside) {
+/// Through a block, from what it hands out to its arguments; `outside` says
+/// what an argument's axis is there.
+static std::optional<ExtentSource>
+sourceThrough(Value handedOut, int64_t axis,
+              llvm::function_ref<ExtentSource(unsigned, int64_t)> outside) {
   ExtentSource end = ExtentResolver().resolve(handedOut, axis);
   if (auto argument = llvm::dyn_cast<BlockArgument>(end.value))
     return outside(argument.getArgNumber(), end.axis);
@@ -73,15 +73,14 @@ static std::optional<ExtentSource> sourceThroughLoop(LoopOp loop, unsigned i,
     return ExtentSource{loop.getInits()[i - 1], axis};
   if (axis == 0)
     return ExtentSource{loop.getXs().front(), 0};
-  return sourceThrough(
-      loop.getYielded()[i - 1 - states], axis - 1,
-      [&](unsigned n, int64_t axis) -> ExtentSource {
-        if (n - 1 < states)
-          return {loop.getInits()[n - 1], axis};
-        if (n - 1 - states < xs)
-          return {loop.getXs()[n - 1 - states], axis + 1};
-        return {loop.getCaptures()[n - 1 - states - xs], axis};
-      });
+  return sourceThrough(loop.getYielded()[i - 1 - states], axis - 1,
+                       [&](unsigned n, int64_t axis) -> ExtentSource {
+                         if (n - 1 < states)
+                           return {loop.getInits()[n - 1], axis};
+                         if (n - 1 - states < xs)
+                           return {loop.getXs()[n - 1 - states], axis + 1};
+                         return {loop.getCaptures()[n - 1 - states - xs], axis};
+                       });
 }
 
 static std::optional<ExtentSource> sourceThroughCall(func::CallOp call,
@@ -99,16 +98,15 @@ static std::optional<ExtentSource> sourceThroughCall(func::CallOp call,
 
 std::optional<ExtentSource> etch::sourceOfExtent(Value result, int64_t axis) {
   Operation *op = result.getDefiningOp();
-  unsigned number =
-      op ? llvm::cast<OpResult>(result).getResultNumber() : 0;
+  unsigned number = op ? llvm::cast<OpResult>(result).getResultNumber() : 0;
   if (auto loop = llvm::dyn_cast_or_null<LoopOp>(op))
     return sourceThroughLoop(loop, number, axis);
   if (auto cond = llvm::dyn_cast_or_null<CondOp>(op))
-    return sourceThrough(cond.getThen().front().getTerminator()->getOperand(
-                             number),
-                         axis, [&](unsigned n, int64_t axis) -> ExtentSource {
-                           return {cond.getCaptures()[n], axis};
-                         });
+    return sourceThrough(
+        cond.getThen().front().getTerminator()->getOperand(number), axis,
+        [&](unsigned n, int64_t axis) -> ExtentSource {
+          return {cond.getCaptures()[n], axis};
+        });
   if (auto call = llvm::dyn_cast_or_null<func::CallOp>(op))
     return sourceThroughCall(call, number, axis);
   if (auto gradient = llvm::dyn_cast_or_null<GradientOp>(op)) {
@@ -188,4 +186,27 @@ ExtentSource ExtentResolver::resolve(Value value, int64_t axis) {
   for (auto &step : way)
     known[step] = end;
   return end;
+}
+
+bool ExtentResolver::replace(OpBuilder &b, tensor::DimOp dim) {
+  std::optional<int64_t> axis = dim.getConstantIndex();
+  if (!axis)
+    return false;
+  ExtentSource source = resolve(dim.getSource(), *axis);
+  if (source.value == dim.getSource() && source.axis == *axis)
+    return false;
+  Value extent = source.value;
+  if (source.axis >= 0) {
+    auto type = llvm::cast<RankedTensorType>(extent.getType());
+    Location loc = dim.getLoc();
+    unsigned i = unsigned(source.axis);
+    b.setInsertionPoint(dim);
+    extent =
+        type.isDynamicDim(i)
+            ? Value(tensor::DimOp::create(b, loc, extent, i))
+            : Value(arith::ConstantIndexOp::create(b, loc, type.getDimSize(i)));
+  }
+  dim.replaceAllUsesWith(extent);
+  dim.erase();
+  return true;
 }

@@ -7,6 +7,7 @@
 #ifndef ETCH_DIALECTS_ETCH_EXTENTS_H
 #define ETCH_DIALECTS_ETCH_EXTENTS_H
 
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Value.h"
 
@@ -35,6 +36,11 @@ class ExtentResolver {
 public:
   /// The end of the way: a tensor's axis that no op explains, or an index.
   ExtentSource resolve(mlir::Value value, int64_t axis);
+
+  /// Puts the end of the way in the place of an extent that is asked of a
+  /// result, so that no op lives on for its shape alone and equal extents are
+  /// one. Whether that was not where it stood already.
+  bool replace(mlir::OpBuilder &b, mlir::tensor::DimOp dim);
 
 private:
   llvm::DenseMap<std::pair<mlir::Value, int64_t>, ExtentSource> known;

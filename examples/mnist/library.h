@@ -64,16 +64,23 @@ static inline size_t bytes_of(const etch_tensor_t *t) {
   return bytes;
 }
 
+/* How many digits a batch has. The libraries take any number. */
+enum { batch_size = 100 };
+
 /* A dense tensor of the parameter's type. */
 static inline etch_tensor_t make_tensor(const etch_param_t *p) {
-  etch_tensor_t t = {NULL, p->extents, NULL, p->dtype, p->rank};
+  int64_t *extents = malloc(((size_t)p->rank + 1) * sizeof(int64_t));
   int64_t *strides = malloc(((size_t)p->rank + 1) * sizeof(int64_t));
+  if (!extents || !strides)
+    fail("no memory for", p->name);
   int64_t stride = 1;
-  for (int32_t d = p->rank; strides && d-- > 0; stride *= p->extents[d])
+  for (int32_t d = p->rank; d-- > 0; stride *= extents[d]) {
+    extents[d] = p->extents[d] < 0 ? batch_size : p->extents[d];
     strides[d] = stride;
-  t.strides = strides;
+  }
+  etch_tensor_t t = {NULL, extents, strides, p->dtype, p->rank};
   t.data = malloc(bytes_of(&t) + 1);
-  if (!t.data || !strides)
+  if (!t.data)
     fail("no memory for", p->name);
   return t;
 }

@@ -444,10 +444,13 @@ CompiledFunction::compare(std::span<const Variable *const> args,
     watch("argument " + std::to_string(i), args[i]->node());
   // A recording tells which arrays are captured; deferred state is made.
   std::vector<NodeRef> leaves;
+  bool first = true;
   impl->watch_captured = [&](int32_t slot, const std::string &name, Node *n) {
     leaves.resize(std::max(leaves.size(), size_t(slot) + 1));
     leaves[size_t(slot)] = NodeRef(n);
-    watch(name.empty() ? "a captured array" : "'" + name + "'", n);
+    // What the last run meets for the first time it has made itself.
+    if (first)
+      watch(name.empty() ? "a captured array" : "'" + name + "'", n);
   };
   random::State stream = random::get_state();
   auto put_back = [&] {
@@ -464,6 +467,7 @@ CompiledFunction::compare(std::span<const Variable *const> args,
     ~Unwatch() { program.watch_captured = nullptr; }
   } unwatch{*impl};
   compiled(ignored);
+  first = false;
   // The program may have written into the old memory: it has not, since
   // `before` shares it.
   put_back();

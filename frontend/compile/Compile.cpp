@@ -130,10 +130,11 @@ std::string Program::report() const {
   s += "extents of its arguments: " +
        describe_extents(*present->trace, present->open.get()) + "\n";
   s += "memory: arena " + std::to_string(present->arena_bytes()) +
-       " bytes (thereof saved for backward " + std::to_string(m.saved_bytes) +
+       " bytes (thereof saved for backward " + std::to_string(saved_bytes()) +
        "), states " + std::to_string(present->state_bytes()) +
        ", results of a call " + std::to_string(present->result_bytes()) + "\n";
-  CompileTimes t = {trace_milliseconds, milliseconds,
+  CompileTimes t = {trace_milliseconds,
+                    milliseconds,
                     origin == driver::Origin::compiled ? "compiled"
                     : origin == driver::Origin::disk   ? "disk"
                                                        : "memory",

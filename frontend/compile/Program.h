@@ -63,6 +63,7 @@ public:
   std::string report() const;
   std::string explain() const;
   MemoryPlan plan() const;
+  uint64_t saved_bytes() const; ///< of the last call's program
   Profile profile() const;
   void dump(const std::string &dir) const;
 

@@ -316,11 +316,20 @@ MemoryPlan Program::plan() const {
   return describe_program(*present, driver_options()).plan;
 }
 
+uint64_t Program::saved_bytes() const {
+  const Variant &v = last("memory");
+  if (!v.open)
+    return v.module.module->saved_bytes;
+  if (v.saved_bytes < 0)
+    v.saved_bytes = plan().saved;
+  return uint64_t(v.saved_bytes);
+}
+
 MemoryPlan CompiledFunction::plan_of_last() const { return impl->plan(); }
 
 ProgramMemory CompiledFunction::memory() const {
   const Variant &v = impl->last("memory");
-  return {v.arena_bytes(), v.module.module->saved_bytes, v.state_bytes(),
+  return {v.arena_bytes(), impl->saved_bytes(), v.state_bytes(),
           v.result_bytes(), [program = impl] { return program->plan(); }};
 }
 

@@ -84,6 +84,9 @@ public:
   Exits exits;
   /// What its program leaves open; null: no extents.
   std::shared_ptr<const OpenExtents> open;
+  /// Where extents are open the module does not know: planned once. -1: not
+  /// yet.
+  mutable int64_t saved_bytes = -1;
   std::vector<std::string> names; ///< by value
   ProgramText program;
   CompiledModule module;

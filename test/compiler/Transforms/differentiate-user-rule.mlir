@@ -4,7 +4,7 @@
 
 // CHECK-LABEL: func @main
 // CHECK-SAME: (%[[X:.*]]: tensor<2xf64>, %[[GY:.*]]: tensor<2xf64>)
-// CHECK: %[[G:.*]] = etch.mul %[[X]], %[[GY]] {etch.backward}
+// CHECK: %[[G:.*]] = etch.mul %[[GY]], %[[X]] {etch.backward}
 // CHECK: return %[[G]]
 func.func @main(%x: tensor<2xf64>, %gy: tensor<2xf64>) -> tensor<2xf64> {
   %0 = etch.exp %x : (tensor<2xf64>) -> tensor<2xf64>
@@ -25,7 +25,7 @@ func.func @main(%x: tensor<2xf64>, %gy: tensor<2xf64>) -> tensor<2xf64> {
 // CHECK-SAME: (%[[X:.*]]: tensor<f64>, %[[GY:.*]]: tensor<f64>)
 // CHECK-NOT: etch.gradient
 // CHECK: %[[Z:.*]] = etch.constant {etch.backward} dense<0.0
-// CHECK: %[[G:.*]] = etch.mul %[[X]], %[[GY]] {etch.backward}
+// CHECK: %[[G:.*]] = etch.mul %[[GY]], %[[X]] {etch.backward}
 // CHECK: %[[GX:.*]] = etch.add %[[Z]], %[[G]] {etch.backward}
 // CHECK: %[[GG:.*]] = etch.mul %[[GY]], %[[GY]] {etch.backward}
 // CHECK: return %[[GX]], %[[GG]]

@@ -70,3 +70,15 @@ func.func @choice(%c: tensor<?xi1>, %a: tensor<?xf32>) -> tensor<?xf32> {
   %0 = etch.select %c, %a, %a : (tensor<?xi1>, tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
   return %0 : tensor<?xf32>
 }
+
+// Integers are not read as floats.
+// CHECK-LABEL: func.func @integers
+// CHECK: etch.mul
+// CHECK: etch.neg
+func.func @integers() -> (tensor<2xi64>, tensor<2xi64>) {
+  %a = etch.constant dense<3> : tensor<2xi64>
+  %b = etch.constant dense<5> : tensor<2xi64>
+  %0 = etch.mul %a, %b : (tensor<2xi64>, tensor<2xi64>) -> tensor<2xi64>
+  %1 = etch.neg %a : (tensor<2xi64>) -> tensor<2xi64>
+  func.return %0, %1 : tensor<2xi64>, tensor<2xi64>
+}
