@@ -47,11 +47,10 @@ struct Settings {
   int rounds = 15;     ///< …and turns
 };
 
-std::function<double(long)> timed(std::function<void()> run) {
+std::function<double(long)> timed(std::function<void(long)> run) {
   return [run = std::move(run)](long count) {
     double start = processorNow();
-    for (long i = 0; i < count; ++i)
-      run();
+    run(count);
     return (processorNow() - start) / double(count);
   };
 }
@@ -150,8 +149,11 @@ void measure(const Workload &w, std::vector<std::unique_ptr<Rival>> &rivals,
   size_t systems = contenders.size();
   for (const RoofLoop &loop : roofLoops())
     if ((w.flops && loop.flops) || (w.bytes && loop.bytes))
-      contenders.push_back(
-          {{"", "roof", 1, 0, loop.flops, loop.bytes, ""}, timed(loop.run)});
+      contenders.push_back({{"", "roof", 1, 0, loop.flops, loop.bytes, ""},
+                            timed([run = loop.run](long count) {
+                              for (long i = 0; i < count; ++i)
+                                run();
+                            })});
   takeTurns(contenders, settings);
   for (const Contender &c : contenders) {
     // A roof is the best that anything reached, the roof's own loop or a

@@ -51,15 +51,28 @@ void fillInput(float *data, int64_t size, double scale, size_t ordinal);
 /// elements at places that follow from the size.
 std::vector<double> sample(const float *data, int64_t size);
 std::vector<double> sample(const Variable &result);
+std::vector<double> sample(const std::vector<Variable> &results);
 
-/// What a system made of a workload. `check` does it `checkRuns` times from the
-/// start and gives samples of the last results.
+/// What a system made of a workload. `run` does it so many times with nothing
+/// in between, as a user's loop would; `check` does it from the start and gives
+/// samples of the last results.
 struct Runner {
-  std::function<void()> run;
+  std::function<void(long count)> run;
   std::function<std::vector<double>()> check;
 };
-/// A runner for a function of no arguments.
-Runner runnerOf(std::function<std::vector<Variable>()> f, int checkRuns = 1);
+/// A runner for a function of no arguments that gives one variable or several.
+template <class F> Runner runnerOf(F f, int checkRuns = 1) {
+  auto shared = std::make_shared<F>(std::move(f));
+  return {[shared](long count) {
+            for (long i = 0; i < count; ++i)
+              (*shared)();
+          },
+          [shared, checkRuns] {
+            for (int i = 1; i < checkRuns; ++i)
+              (*shared)();
+            return sample((*shared)());
+          }};
+}
 
 struct Workload {
   std::string name;    ///< "matmul NN 512"

@@ -77,8 +77,7 @@ void etch::bench::addNetworks(
                       Variables params = model->params();
                       for (size_t i = 0; i < params.size(); ++i)
                         params[i].assign(makeInput(inputs[1 + i], 1 + i));
-                      return runnerOf(
-                          [=]() -> Variables { return {(*compiled)(x)}; });
+                      return runnerOf([=] { return (*compiled)(x); });
                     }}};
       workloads.push_back(std::move(w));
     }

@@ -225,10 +225,10 @@ void addEager(std::vector<Workload> &workloads) {
     w.systems = {{"etch", [name = std::string(name), inputs = w.inputs] {
                     Variable a = makeInput(inputs[0], 0),
                              b = makeInput(inputs[1], 1);
-                    return runnerOf([=]() -> Variables {
-                      return {name == "add"    ? a + b
-                              : name == "tanh" ? tanh(a)
-                                               : matmul(a, b)};
+                    return runnerOf([=] {
+                      return name == "add"    ? a + b
+                             : name == "tanh" ? tanh(a)
+                                              : matmul(a, b);
                     });
                   }}};
     workloads.push_back(std::move(w));

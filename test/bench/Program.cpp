@@ -82,12 +82,13 @@ Runner etch::bench::programRunner(const std::string &program,
   p->call.arena_bytes = p->module->module().arena_bytes(&p->call);
   p->memory.push_back(std::make_unique<Aligned>(p->call.arena_bytes));
   p->call.arena = p->memory.back()->data;
-  auto run = [p] {
-    if (p->module->module().run(&p->call) != ETCH_OK)
-      abort();
+  auto run = [p](long count) {
+    for (long i = 0; i < count; ++i)
+      if (p->module->module().run(&p->call) != ETCH_OK)
+        abort();
   };
   return {run, [p, run] {
-            run();
+            run(1);
             int64_t size = p->shapes.back()[0] * p->strides.back()[0];
             return sample(static_cast<const float *>(p->tensors.back().data),
                           size);

@@ -114,17 +114,16 @@ void add(std::vector<Workload> &workloads, Workload w, Input x, Input t,
            for (size_t i = 0; i < inputs.size(); ++i)
              values.push_back(makeInput(inputs[i], i));
            task->start(values);
-           Variable x = values[0], t = values[1];
+           // Data: nobody's gradient reaches them.
+           Variable x = values[0].detach(), t = values[1].detach();
            if (kind == 2)
-             return runnerOf([=]() -> Variables { return {task->step(x, t)}; },
-                             w.checkRuns);
+             return runnerOf([=] { return task->step(x, t); }, w.checkRuns);
            auto f = [task](const Variable &x, const Variable &t) {
              return task->step(x, t);
            };
            auto step = std::make_shared<Compiled<decltype(f)>>(
                compile(f, {.pure = kind == 0}));
-           return runnerOf([=]() -> Variables { return {(*step)(x, t)}; },
-                           w.checkRuns);
+           return runnerOf([=] { return (*step)(x, t); }, w.checkRuns);
          }});
   }
   workloads.push_back(std::move(w));
