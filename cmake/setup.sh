@@ -17,7 +17,7 @@ packages=(
   # Libraries
   zlib1g-dev libzstd-dev libpng-dev libjpeg-dev
   # Tests and benchmarks
-  libgtest-dev libgmock-dev libbenchmark-dev python3-numpy
+  libgtest-dev libgmock-dev python3-numpy
 )
 
 optional=(doxygen graphviz)
