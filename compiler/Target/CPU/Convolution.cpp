@@ -564,6 +564,9 @@ LogicalResult Correlation::emit() {
 
 LogicalResult etch::cpu::emitConvolution(Kernel &k) {
   for (Operation &op : k.source.getBody().front()) {
+    if (isa<Conv2dOp, Conv2dInputGradOp, Conv2dWeightGradOp>(op) &&
+        isProduct(&op))
+      return emitProduct(k, &op);
     if (isa<Conv2dOp, Conv2dInputGradOp>(op))
       return Correlation(k, &op).emit();
     if (auto weights = dyn_cast<Conv2dWeightGradOp>(op))

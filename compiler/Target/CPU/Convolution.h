@@ -80,6 +80,11 @@ inline Ix ceilDivBy(Emit &e, Ix a, Ix b) {
   return e.div(e.add(a, e.sub(b, 1)), b);
 }
 
+/// Whether a convolution is a matrix product: images of one row, windows of one
+/// place. Then so it is computed.
+bool isProduct(mlir::Operation *op);
+llvm::LogicalResult emitProduct(Kernel &k, mlir::Operation *op);
+
 llvm::LogicalResult emitWeightGrad(Kernel &k, Conv2dWeightGradOp op);
 
 } // namespace etch::cpu

@@ -6,9 +6,14 @@
 // rows of x and the columns of w that it needs, then runs over register tiles:
 // mr rows by a few vectors, accumulators in registers along the block. Sums of
 // blocks wait in scratch memory; after the last block the epilogue reads them.
+//
+// Convolutions whose windows see one place each are products, too: of filters
+// by images, of places by places for the gradient in the filters. Images of one
+// place are the rows of a matrix.
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Target/CPU/Gemm.h"
+#include "compiler/Target/CPU/Convolution.h"
 #include "compiler/Target/Kernel/Evaluator.h"
 
 #include "dialects/Etch/ScalarExpr.h"
@@ -31,11 +36,23 @@ constexpr int64_t kUnrolledEnd = 160;
 struct Matrix {
   Value pointer;
   Ix batchStride, rowStride, depthStride;
+  Ix partStride = 0; ///< where K consists of parts: from one to the next
 };
 
 /// Numbers of a product, inside the kernel or at its launch.
 struct Extent4 {
   Ix batch, m, n, k;
+};
+
+/// Where they come from; K consists of `parts` parts of extent `k`.
+struct ExtentRefs {
+  ExtentRef batch = {1, -1, 0}, m = {1, -1, 0}, n = {1, -1, 0}, k,
+            parts = {1, -1, 0};
+
+  template <class From> Extent4 in(Emit &e, const From &from) const {
+    return {batch.in(from), m.in(from), n.in(from),
+            e.mul(parts.in(from), k.in(from))};
+  }
 };
 
 /// How a product is cut; the bits of the result do not depend on it.
@@ -44,6 +61,7 @@ struct Tiling {
   int64_t mTile = 1, nTile = 1;
   bool directA = false, directB = false; ///< read without packing
   bool unrolledEnd = false;              ///< the epilogue reads registers
+  bool inParts = false;                  ///< K is
 
   int64_t nr() const { return lanes * vectors; }
   int64_t mrPadded() const { return int64_t(llvm::PowerOf2Ceil(mr)); }
@@ -68,8 +86,13 @@ struct Tiling {
     t.n = e.max(e.min(choose(nTile), e.roundUp(x.n, nr())), nr());
     t.mCount = e.div(e.add(x.m, e.sub(t.m, 1)), t.m);
     t.nCount = e.div(e.add(x.n, e.sub(t.n, 1)), t.n);
-    t.depth = e.min(kGemmBlock, e.roundUp(e.max(x.k, 1), 16));
+    t.depth = pitch(e, e.min(kGemmBlock, e.max(x.k, 1)));
     return t;
+  }
+  /// Of packed panels: whole vectors of steps; a part may end within one, and
+  /// what is written behind it is the next part's.
+  Ix pitch(Emit &e, Ix depth) const {
+    return e.add(e.roundUp(depth, 16), inParts ? 16 : 0);
   }
   // Scratch memory: packed x, packed w, sums.
   Ix sizeA(Emit &e, const Tiles &t) const {
@@ -83,12 +106,19 @@ struct Tiling {
 
 class Gemm {
 public:
-  Gemm(Kernel &k, MatmulOp op) : k(k), e(k.e), op(op) {}
+  Gemm(Kernel &k, Operation *op) : k(k), e(k.e), op(op) {}
   LogicalResult emit();
 
 private:
   LogicalResult bind();
+  LogicalResult bindMatmul();
+  LogicalResult bindConvolution();
   LogicalResult bindMatrix(Value operand, bool left, Matrix &matrix);
+  void pack(const Matrix &matrix, Value target, Ix length, Ix total,
+            int64_t width, int64_t paddedWidth, Ix from, Ix depth);
+  void packPart(const Matrix &matrix, Value target, Ix length, Ix total,
+                int64_t width, int64_t paddedWidth, Ix depth, Ix pitch);
+  void enterRow(Ix batch, Ix row);
   void chooseTiling();
   void emitUnits();
   void emitTile(Ix batch, Ix m0, Ix n0);
@@ -104,12 +134,17 @@ private:
 
   Kernel &k;
   Emit &e;
-  MatmulOp op;
+  Operation *op;
   Type element;
-  /// One column: its elements, contiguous, take the part of the columns.
-  bool swapped = false;
-  std::array<ExtentRef, 4> refs; ///< batch, m, n, k
+  /// The result's axes, and which of them batch, rows and columns run along;
+  /// -1: none.
+  SmallVector<Ix> space;
+  SmallVector<int> levels;
+  int batchAxis = -1, rowAxis = -1, columnAxis = -1;
+  bool mayBeDot = true; ///< one row by one column is a sum of products
+  ExtentRefs refs;
   Extent4 extents;
+  Ix part; ///< steps in one part of K
   Matrix a, b;
   Tiling tiling;
   Tiling::Tiles tiles;
@@ -134,7 +169,7 @@ LogicalResult Gemm::bindMatrix(Value operand, bool left, Matrix &matrix) {
   }
   auto arg = dyn_cast<BlockArgument>(operand);
   if (!arg)
-    return op.emitError("operands of matmul in a kernel are its arguments");
+    return op->emitError("operands of matmul in a kernel are its arguments");
   const Buffer &buffer = k.buffers[k.bufferOf(arg)];
   matrix.pointer = buffer.pointer;
   matrix.batchStride = rank == 3 ? buffer.strides[axes[0]] : Ix(0);
@@ -143,36 +178,107 @@ LogicalResult Gemm::bindMatrix(Value operand, bool left, Matrix &matrix) {
   return success();
 }
 
-LogicalResult Gemm::bind() {
-  Value x = op.getX(), w = op.getW();
-  auto type = cast<RankedTensorType>(op.getY().getType());
-  int64_t rank = type.getRank();
+LogicalResult Gemm::bindMatmul() {
+  Value x = op->getOperand(0), w = op->getOperand(1);
+  int64_t rank = cast<RankedTensorType>(x.getType()).getRank();
   if (rank != 2 && rank != 3)
-    return op.emitError("a matmul in a kernel has rank 2 or 3");
-  element = type.getElementType();
+    return op->emitError("a matmul in a kernel has rank 2 or 3");
   if (failed(bindMatrix(x, true, a)) || failed(bindMatrix(w, false, b)))
     return failure();
-  refs = {rank == 3 ? k.extentOf(x, 0) : ExtentRef{1, -1, 0},
-          k.extentOf(x, unsigned(rank - 2)), k.extentOf(w, unsigned(rank - 1)),
-          k.extentOf(x, unsigned(rank - 1))};
-  SmallVector<Ix> space;
-  for (int i = 0; i < 3; ++i)
-    space.push_back(refs[i].in(k.buffers));
-  after.emplace(k, space,
-                rank == 3 ? ArrayRef<int>{0, 1, 2} : ArrayRef<int>{1, 2});
-  after->declare(op.getY());
+  if (rank == 3)
+    refs.batch = k.extentOf(x, 0);
+  refs.m = k.extentOf(x, unsigned(rank - 2));
+  refs.n = k.extentOf(w, unsigned(rank - 1));
+  refs.k = k.extentOf(x, unsigned(rank - 1));
+  for (const ExtentRef *ref : {&refs.batch, &refs.m, &refs.n})
+    space.push_back(ref->in(k.buffers));
+  levels = rank == 3 ? SmallVector<int>{0, 1, 2} : SmallVector<int>{1, 2};
+  batchAxis = 0;
+  rowAxis = 1;
+  columnAxis = 2;
+  // One column: its elements, contiguous, take the part of the columns.
+  if (space[2].is(1) && !space[1].is(1)) {
+    std::swap(a, b);
+    std::swap(refs.m, refs.n);
+    columnAxis = 1;
+    rowAxis = -1;
+  }
+  return success();
+}
+
+/// Images are (N, C, 1, places), filters (OC, C, 1, 1).
+LogicalResult Gemm::bindConvolution() {
+  const Buffer *x = k.argumentBuffer(op->getOperand(0)),
+               *w = k.argumentBuffer(op->getOperand(1));
+  if (!x || !w)
+    return op->emitError("operands of a convolution in a kernel are its "
+                         "arguments");
+  mayBeDot = false;
+  Value images = op->getOperand(0), other = op->getOperand(1);
+  ExtentRef number = k.extentOf(images, 0), places = k.extentOf(images, 3);
+  bool onePlace = places.in(k.buffers).is(1);
+  if (isa<Conv2dWeightGradOp>(op)) {
+    refs.m = k.extentOf(other, 1);
+    refs.n = k.extentOf(images, 1);
+    refs.k = onePlace ? number : places;
+    auto matrix = [&](const Buffer &buffer) {
+      Ix step = buffer.strides[onePlace ? 0 : 3];
+      return Matrix{buffer.pointer, 0, buffer.strides[1], step,
+                    buffer.strides[0]};
+    };
+    a = matrix(*w);
+    b = matrix(*x);
+    if (!onePlace && !number.in(k.buffers).is(1)) {
+      refs.parts = number;
+      part = refs.k.in(k.buffers);
+      tiling.inParts = true;
+    }
+    space = {refs.m.in(k.buffers), refs.n.in(k.buffers), 1, 1};
+    rowAxis = 0;
+    columnAxis = 1;
+  } else {
+    bool transposed = isa<Conv2dInputGradOp>(op);
+    unsigned row = transposed ? 1 : 0;
+    ExtentRef filters = k.extentOf(other, row);
+    Matrix ofFilters = {w->pointer, 0, w->strides[row], w->strides[1 - row]};
+    refs.k = k.extentOf(other, 1 - row);
+    if (onePlace) {
+      refs.m = number;
+      refs.n = filters;
+      a = {x->pointer, 0, x->strides[0], x->strides[1]};
+      b = ofFilters;
+      rowAxis = 0;
+      columnAxis = 1;
+    } else {
+      refs.batch = number;
+      refs.m = filters;
+      refs.n = places;
+      a = ofFilters;
+      b = {x->pointer, x->strides[0], x->strides[3], x->strides[1]};
+      batchAxis = 0;
+      rowAxis = 1;
+      columnAxis = 3;
+    }
+    space = {number.in(k.buffers), filters.in(k.buffers), 1,
+             places.in(k.buffers)};
+  }
+  levels = {0, 1, 2, 3};
+  return success();
+}
+
+LogicalResult Gemm::bind() {
+  Value y = op->getResult(0);
+  element = cast<RankedTensorType>(y.getType()).getElementType();
+  if (failed(isa<MatmulOp>(op) ? bindMatmul() : bindConvolution()))
+    return failure();
+  after.emplace(k, space, levels);
+  after->declare(y);
   for (auto [n, result] : llvm::enumerate(k.results())) {
     if (failed(after->read(result)))
       return failure();
     after->write(k.resultBuffer(unsigned(n)));
   }
-  swapped = space[2].is(1) && !space[1].is(1);
-  if (swapped) {
-    std::swap(a, b);
-    std::swap(refs[1], refs[2]);
-  }
-  extents = {refs[0].in(k.buffers), refs[1].in(k.buffers),
-             refs[2].in(k.buffers), refs[3].in(k.buffers)};
+  extents = refs.in(e, ArrayRef<Buffer>(k.buffers));
   return success();
 }
 
@@ -229,7 +335,7 @@ void Gemm::chooseTiling() {
       std::max<int64_t>(tile / (2 * tiling.nr()), 1) * 2 * tiling.nr();
   // An element that is used by one panel only is not worth a copy. Nor are rows
   // that lie along K, unless they all meet in the same lines of the caches.
-  bool known = m.isKnown() && n.isKnown();
+  bool known = m.isKnown() && n.isKnown() && !tiling.inParts;
   auto meet = [&](Ix stride, int64_t count) {
     return !stride.isKnown() ||
            (stride.known * e.bytesOf(element) % 4096 == 0 && count > 64);
@@ -256,7 +362,7 @@ Value Gemm::multiplyAdd(Value x, Value y, Value z) {
 /// The products of rows i.. and columns j.. of the tile over one block of K.
 SmallVector<Value> Gemm::registerTile(Ix i, Ix j, Ix depth, Ix from) {
   int64_t mr = tiling.mr, vectors = tiling.vectors, lanes = tiling.lanes;
-  Ix padded = e.roundUp(depth, 16);
+  Ix padded = tiling.pitch(e, depth);
   Value panelA, panelB;
   SmallVector<Value> rows;
   SmallVector<Lanes> columns;
@@ -341,19 +447,25 @@ void Gemm::addSums(Value sums, ValueRange registers, Ix from) {
             Lanes{tiling.lanes, {}});
 }
 
+void Gemm::enterRow(Ix batch, Ix row) {
+  SmallVector<Ix> indices(space.size(), 0);
+  if (batchAxis >= 0)
+    indices[size_t(batchAxis)] = batch;
+  if (rowAxis >= 0)
+    indices[size_t(rowAxis)] = row;
+  after->enter(indices, columnAxis);
+}
+
 /// The epilogue of one register tile at rows m.. and columns n.. of the result.
 void Gemm::finish(Value sums, Ix batch, Ix m, Ix n, Ix rows, Ix columns) {
   e.loop(0, rows, 1, [&](Ix r) {
     Value row = e.at(sums, e.mul(r, tiling.nr()), element);
-    if (swapped)
-      after->enter({batch, Ix(0), Ix(0)}, 1);
-    else
-      after->enter({batch, e.add(m, r), Ix(0)}, 2);
+    enterRow(batch, e.add(m, r));
     bool peel = k.options.vectorBits < 512;
     e.vectorLoop(0, columns, tiling.lanes, peel, [&](Ix c, Lanes covered) {
       after->point(e.add(n, c), covered);
-      after->give(op.getY(), e.load(e.at(row, c, element), 1, element,
-                                    Lanes{tiling.lanes, {}}));
+      after->give(op->getResult(0), e.load(e.at(row, c, element), 1, element,
+                                           Lanes{tiling.lanes, {}}));
       SmallVector<Value> stored;
       for (Value result : k.results())
         stored.push_back(after->get(result));
@@ -374,13 +486,10 @@ void Gemm::finishRegisters(ValueRange values, Ix batch, Ix m, Ix n,
                     ? Value()
                     : e.maskBelow(e.sub(columns, v * lanes), lanes)});
   for (int64_t r = 0; r < tiling.mr; ++r) {
-    if (swapped)
-      after->enter({batch, Ix(0), Ix(0)}, 1);
-    else
-      after->enter({batch, e.add(m, r), Ix(0)}, 2);
+    enterRow(batch, e.add(m, r));
     for (int64_t v = 0; v < vectors; ++v) {
       after->point(e.add(n, v * lanes), covered[size_t(v)]);
-      after->give(op.getY(), values[size_t(r * vectors + v)]);
+      after->give(op->getResult(0), values[size_t(r * vectors + v)]);
       SmallVector<Value> stored;
       for (Value result : k.results())
         stored.push_back(after->get(result));
@@ -421,9 +530,70 @@ void Gemm::endTile(Value sums, ValueRange registers, Ix from, Ix batch, Ix m,
 // Tiles
 //===----------------------------------------------------------------------===//
 
+/// Packs a block of K, or what of it lies in one part, as panels that are
+/// `pitch` steps long.
+void Gemm::packPart(const Matrix &matrix, Value target, Ix length, Ix total,
+                    int64_t width, int64_t paddedWidth, Ix depth, Ix pitch) {
+  bool masks = k.options.vectorBits >= 512;
+  bool whole = total.isKnown() && total.known % width == 0;
+  if (masks && matrix.rowStride.is(1) && width % tiling.lanes == 0) {
+    PanelRows rows;
+    rows.source = matrix.pointer;
+    rows.depthStride = matrix.depthStride;
+    rows.element = element;
+    rows.width = width;
+    rows.paddedWidth = paddedWidth;
+    rows.length = length;
+    rows.whole = whole;
+    rows.depth = depth;
+    rows.pitch = e.mul(paddedWidth, pitch);
+    rows.target = target;
+    return emitPackRows(e, rows, k.lanesOf(element));
+  }
+  e.loop(0, length, width, [&](Ix row) {
+    Panel panel;
+    panel.source = e.at(matrix.pointer, e.mul(row, matrix.rowStride), element);
+    panel.rowStride = matrix.rowStride;
+    panel.depthStride = matrix.depthStride;
+    panel.element = element;
+    panel.width = width;
+    panel.paddedWidth = paddedWidth;
+    panel.valid = whole ? Ix(width) : e.min(width, e.sub(length, row));
+    panel.depth = depth;
+    panel.target = e.at(
+        target, e.mul(e.mul(e.div(row, width), paddedWidth), pitch), element);
+    emitPack(e, panel, k.lanesOf(element), masks);
+  });
+}
+
+void Gemm::pack(const Matrix &matrix, Value target, Ix length, Ix total,
+                int64_t width, int64_t paddedWidth, Ix from, Ix depth) {
+  Ix pitch = tiling.pitch(e, depth);
+  Matrix block = matrix;
+  auto start = [&](Value base, Ix step) {
+    block.pointer = e.at(base, e.mul(step, matrix.depthStride), element);
+  };
+  if (!tiling.inParts) {
+    start(matrix.pointer, from);
+    return packPart(block, target, length, total, width, paddedWidth, depth,
+                    pitch);
+  }
+  Ix size = e.max(part, 1), to = e.add(from, depth);
+  e.loop(e.div(from, size), e.div(e.add(to, e.sub(size, 1)), size), 1,
+         [&](Ix number) {
+           Ix begin = e.mul(number, size), first = e.max(begin, from);
+           Ix last = e.min(e.add(begin, size), to);
+           start(
+               e.at(matrix.pointer, e.mul(number, matrix.partStride), element),
+               e.sub(first, begin));
+           Ix skipped = e.mul(e.sub(first, from), paddedWidth);
+           packPart(block, e.at(target, skipped, element), length, total, width,
+                    paddedWidth, e.sub(last, first), pitch);
+         });
+}
+
 void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
   int64_t mr = tiling.mr, nr = tiling.nr();
-  bool masks = k.options.vectorBits >= 512;
   mLength = e.min(tiles.m, e.sub(extents.m, m0));
   nLength = e.min(tiles.n, e.sub(extents.n, n0));
   auto corner = [&](const Matrix &matrix, Ix row) {
@@ -438,49 +608,11 @@ void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
   tileB = corner(b, n0);
   e.loop(0, e.max(extents.k, 1), kGemmBlock, [&](Ix from) {
     Ix depth = e.min(kGemmBlock, e.sub(extents.k, from));
-    Ix padded = e.roundUp(depth, 16);
-    auto pack = [&](const Matrix &matrix, Value target, Ix length, Ix total,
-                    int64_t width, int64_t paddedWidth) {
-      if (masks && matrix.rowStride.is(1) && width % tiling.lanes == 0) {
-        PanelRows rows;
-        rows.source =
-            e.at(matrix.pointer, e.mul(from, matrix.depthStride), element);
-        rows.depthStride = matrix.depthStride;
-        rows.element = element;
-        rows.width = width;
-        rows.paddedWidth = paddedWidth;
-        rows.length = length;
-        rows.whole = total.isKnown() && total.known % width == 0;
-        rows.depth = depth;
-        rows.pitch = e.mul(paddedWidth, padded);
-        rows.target = target;
-        return emitPackRows(e, rows, k.lanesOf(element));
-      }
-      e.loop(0, length, width, [&](Ix row) {
-        Panel panel;
-        panel.source = e.at(matrix.pointer,
-                            e.add(e.mul(row, matrix.rowStride),
-                                  e.mul(from, matrix.depthStride)),
-                            element);
-        panel.rowStride = matrix.rowStride;
-        panel.depthStride = matrix.depthStride;
-        panel.element = element;
-        panel.width = width;
-        panel.paddedWidth = paddedWidth;
-        panel.valid = total.isKnown() && total.known % width == 0
-                          ? Ix(width)
-                          : e.min(width, e.sub(length, row));
-        panel.depth = depth;
-        panel.target =
-            e.at(target, e.mul(e.mul(e.div(row, width), paddedWidth), padded),
-                 element);
-        emitPack(e, panel, k.lanesOf(element), masks);
-      });
-    };
     if (!tiling.directB)
-      pack(tileB, packedB, nLength, extents.n, nr, nr);
+      pack(tileB, packedB, nLength, extents.n, nr, nr, from, depth);
     if (!tiling.directA)
-      pack(tileA, packedA, mLength, extents.m, mr, tiling.mrPadded());
+      pack(tileA, packedA, mLength, extents.m, mr, tiling.mrPadded(), from,
+           depth);
     // The rows stay in the nearest cache while all columns pass by.
     Ix beside = e.ceilDiv(nLength, nr);
     e.loop(0, mLength, mr, [&](Ix i) {
@@ -537,7 +669,7 @@ void Gemm::emitDot(Ix batch) {
   Value result = sum.orEmpty(e, extents.k, sum.fold(e, total[0]));
   after->enter({batch, Ix(0), Ix(0)}, -1);
   after->point(0, Lanes());
-  after->give(op.getY(), result);
+  after->give(op->getResult(0), result);
   SmallVector<Value> stored;
   for (Value v : k.results())
     stored.push_back(after->get(v));
@@ -563,8 +695,8 @@ void Gemm::emitUnits() {
                e.mul(e.div(rest, tiles.mCount), tiles.n));
     });
   };
-  bool neverDot =
-      (m.isKnown() && m.known != 1) || (n.isKnown() && n.known != 1);
+  bool neverDot = !mayBeDot || (m.isKnown() && m.known != 1) ||
+                  (n.isKnown() && n.known != 1);
   if (neverDot)
     return tilesOf();
   if (m.is(1) && n.is(1))
@@ -579,14 +711,13 @@ LogicalResult Gemm::emit() {
     return failure();
   chooseTiling();
   emitUnits();
-  auto at = [refs = refs](ArrayRef<Extents> shapes) {
-    return Extent4{refs[0].in(shapes), refs[1].in(shapes), refs[2].in(shapes),
-                   refs[3].in(shapes)};
+  auto at = [refs = refs](Emit &e, ArrayRef<Extents> shapes) {
+    return refs.in(e, shapes);
   };
   int64_t bytes = e.bytesOf(element);
   Tiling tiling = this->tiling;
   k.work = [=](Emit &e, ArrayRef<Extents> shapes) {
-    Extent4 x = at(shapes);
+    Extent4 x = at(e, shapes);
     Tiling::Tiles t = tiling.tiles(e, x);
     Work work;
     work.count = e.mul(x.batch, e.mul(t.mCount, t.nCount));
@@ -598,7 +729,7 @@ LogicalResult Gemm::emit() {
     return work;
   };
   k.scratchBytes = [=](Emit &e, ArrayRef<Extents> shapes) {
-    Tiling::Tiles t = tiling.tiles(e, at(shapes));
+    Tiling::Tiles t = tiling.tiles(e, at(e, shapes));
     Ix elements = e.add(e.add(tiling.sizeA(e, t), tiling.sizeB(e, t)),
                         tiling.sizeC(e, t));
     return e.add(e.mul(elements, bytes), 64);
@@ -608,7 +739,27 @@ LogicalResult Gemm::emit() {
 
 LogicalResult etch::cpu::emitMatmul(Kernel &k) {
   for (Operation &op : k.source.getBody().front())
-    if (auto matmul = dyn_cast<MatmulOp>(op))
-      return Gemm(k, matmul).emit();
+    if (isa<MatmulOp>(op))
+      return Gemm(k, &op).emit();
   return k.source.emitError("no matmul in this kernel");
+}
+
+bool etch::cpu::isProduct(Operation *op) {
+  auto all = [&](StringRef name, int64_t n) {
+    auto pair = op->getAttrOfType<DenseI64ArrayAttr>(name).asArrayRef();
+    return llvm::all_of(pair, [&](int64_t i) { return i == n; });
+  };
+  Value filters =
+      isa<Conv2dWeightGradOp>(op) ? op->getResult(0) : op->getOperand(1);
+  auto extent = [](Value x, unsigned axis) {
+    return cast<RankedTensorType>(x.getType()).getDimSize(axis);
+  };
+  return extent(filters, 2) == 1 && extent(filters, 3) == 1 &&
+         extent(op->getOperand(0), 2) == 1 && all("stride", 1) &&
+         all("pad", 0) &&
+         op->getAttrOfType<IntegerAttr>("groups").getInt() == 1;
+}
+
+LogicalResult etch::cpu::emitProduct(Kernel &k, Operation *op) {
+  return Gemm(k, op).emit();
 }

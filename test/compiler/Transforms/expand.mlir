@@ -52,3 +52,36 @@ func.func @main(%x: tensor<?x?xf32>) -> tensor<f32> {
   %0 = etch.sum %x {axes = array<i64: 0, 1>, keepdims = false} : (tensor<?x?xf32>) -> tensor<f32>
   func.return %0 : tensor<f32>
 }
+
+// -----
+
+// Windows of one place: images of one row.
+// CHECK-LABEL: func @main
+// CHECK-SAME: (%[[X:.*]]: tensor<?x3x8x8xf32>, %[[W:.*]]: tensor<4x3x1x1xf32>
+// CHECK: %[[N:.*]] = tensor.dim %[[X]]
+// CHECK: %[[F:.*]] = etch.reshape %[[X]], %[[N]] {shape = array<i64: -9223372036854775808, 3, 1, 64>}
+// CHECK: %[[Y:.*]] = etch.conv2d %[[F]], %[[W]], %[[N]] {{.*}} -> tensor<?x4x1x64xf32>
+// CHECK: %[[R:.*]] = etch.reshape %[[Y]], %[[N]] {shape = array<i64: -9223372036854775808, 4, 8, 8>}
+// CHECK: %[[G:.*]] = etch.conv2d_input_grad %{{.*}}, %[[W]], %[[N]] {{.*}} -> tensor<?x3x1x64xf32>
+// CHECK: %[[H:.*]] = etch.reshape %[[G]]
+// CHECK: %[[V:.*]] = etch.conv2d_weight_grad {{.*}} (tensor<?x3x1x64xf32>, tensor<?x4x1x64xf32>) -> tensor<4x3x1x1xf32>
+// CHECK: return %[[R]], %[[H]], %[[V]]
+func.func @main(%x: tensor<?x3x8x8xf32>, %w: tensor<4x3x1x1xf32>, %g: tensor<?x4x8x8xf32>)
+    -> (tensor<?x4x8x8xf32>, tensor<?x3x8x8xf32>, tensor<4x3x1x1xf32>) {
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %x, %c0 : tensor<?x3x8x8xf32>
+  %0 = etch.conv2d %x, %w, %n {stride = array<i64: 1, 1>, pad = array<i64: 0, 0>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: -9223372036854775808, 4, 8, 8>} : (tensor<?x3x8x8xf32>, tensor<4x3x1x1xf32>, index) -> tensor<?x4x8x8xf32>
+  %1 = etch.conv2d_input_grad %g, %w, %n {stride = array<i64: 1, 1>, pad = array<i64: 0, 0>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: -9223372036854775808, 3, 8, 8>} : (tensor<?x4x8x8xf32>, tensor<4x3x1x1xf32>, index) -> tensor<?x3x8x8xf32>
+  %2 = etch.conv2d_weight_grad %x, %g {stride = array<i64: 1, 1>, pad = array<i64: 0, 0>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 4, 3, 1, 1>} : (tensor<?x3x8x8xf32>, tensor<?x4x8x8xf32>) -> tensor<4x3x1x1xf32>
+  func.return %0, %1, %2 : tensor<?x4x8x8xf32>, tensor<?x3x8x8xf32>, tensor<4x3x1x1xf32>
+}
+
+// -----
+
+// With padding there are places that the windows see outside of the images.
+// CHECK-LABEL: func @main
+// CHECK-NOT: etch.reshape
+func.func @main(%x: tensor<2x3x8x8xf32>, %w: tensor<4x3x1x1xf32>) -> tensor<2x4x10x10xf32> {
+  %0 = etch.conv2d %x, %w {stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 2, 4, 10, 10>} : (tensor<2x3x8x8xf32>, tensor<4x3x1x1xf32>) -> tensor<2x4x10x10xf32>
+  func.return %0 : tensor<2x4x10x10xf32>
+}
