@@ -13,6 +13,8 @@
 #include "llvm/IR/Verifier.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
+#include "llvm/Pass.h"
+#include "llvm/PassInfo.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
@@ -103,13 +105,17 @@ struct CollectErrors : DiagnosticHandler {
   std::string &text;
 };
 
-/// Codegen's own functions (run, arena size, query) are short and run once per
-/// call; kernels have other names. In a one-op program they take most of the
-/// code generator's time, unless it is told that they do not matter.
+/// Codegen's own functions (run, arena size, query) run once per call; kernels
+/// have other names.
 bool isOncePerCall(const Function &function) {
   return function.getName().starts_with("etch.") ||
          function.getName().ends_with("_query");
 }
+
+/// Where those take much of the code generator's time, it is told that they do
+/// not matter: in a one-op program, and where they are as long as their
+/// launches are many, each of which costs more than all code around it.
+constexpr unsigned longFunction = 4096;
 
 void setAttributes(Module &module, const TargetInfo &target, bool quick) {
   for (Function &function : module) {
@@ -122,7 +128,8 @@ void setAttributes(Module &module, const TargetInfo &target, bool quick) {
       function.addFnAttr("prefer-vector-width",
                          std::to_string(target.vectorBits));
     function.addFnAttr(Attribute::NoUnwind);
-    if (quick && isOncePerCall(function) &&
+    if (isOncePerCall(function) &&
+        (quick || function.getInstructionCount() > longFunction) &&
         !function.hasFnAttribute(Attribute::AlwaysInline)) {
       function.addFnAttr(Attribute::NoInline);
       function.addFnAttr(Attribute::OptimizeNone);
@@ -151,10 +158,25 @@ Error optimise(Module &module, TargetMachine &machine,
   return Error::success();
 }
 
+/// The target's passes without those that do not pay: the emitter has chosen
+/// the addresses in loops, and their reduction takes half of the code
+/// generator's time to find the same.
+class CodegenPasses : public legacy::PassManager {
+public:
+  void add(Pass *pass) override {
+    const PassInfo *info = Pass::lookupPassInfo(pass->getPassID());
+    StringRef name = info ? info->getPassArgument() : StringRef();
+    if (name == "loop-reduce" || name == "canon-freeze")
+      delete pass;
+    else
+      legacy::PassManager::add(pass);
+  }
+};
+
 Error emit(Module &module, TargetMachine &machine,
            const TargetLibraryInfoImpl &library, SmallVectorImpl<char> &out) {
   raw_svector_ostream stream(out);
-  legacy::PassManager passes;
+  CodegenPasses passes;
   passes.add(new TargetLibraryInfoWrapperPass(library));
   if (machine.addPassesToEmitFile(passes, stream, nullptr,
                                   CodeGenFileType::ObjectFile,

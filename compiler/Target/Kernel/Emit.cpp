@@ -24,6 +24,30 @@ Value Emit::value(Ix i) {
   return i.value ? i.value : constant(getI64IntegerAttr(i.known));
 }
 
+/// Whether the builder stands in the value's block or in one inside of it.
+static bool isInScope(Value value, Block *block) {
+  Block *defined = value.getParentBlock();
+  while (block && block != defined) {
+    Operation *parent = block->getParentOp();
+    block = parent ? parent->getBlock() : nullptr;
+  }
+  return block;
+}
+
+Value Emit::shared(TypeID op, Value a, Value b, function_ref<Value()> build) {
+  if (!shares)
+    return build();
+  Value &value = known[{op, a, b}];
+  if (!value || !isInScope(value, getInsertionBlock()))
+    value = build();
+  return value;
+}
+
+template <class Op> Ix Emit::index(Ix a, Ix b) {
+  Value x = value(a), y = value(b);
+  return shared(TypeID::get<Op>(), x, y, [&] { return make<Op>(x, y); });
+}
+
 Ix Emit::add(Ix a, Ix b) {
   if (a.isKnown() && b.isKnown())
     return a.known + b.known;
@@ -31,7 +55,7 @@ Ix Emit::add(Ix a, Ix b) {
     return b;
   if (b.is(0))
     return a;
-  return Value(make<arith::AddIOp>(value(a), value(b)));
+  return index<arith::AddIOp>(a, b);
 }
 
 Ix Emit::sub(Ix a, Ix b) {
@@ -39,7 +63,7 @@ Ix Emit::sub(Ix a, Ix b) {
     return a.known - b.known;
   if (b.is(0))
     return a;
-  return Value(make<arith::SubIOp>(value(a), value(b)));
+  return index<arith::SubIOp>(a, b);
 }
 
 Ix Emit::mul(Ix a, Ix b) {
@@ -51,7 +75,7 @@ Ix Emit::mul(Ix a, Ix b) {
     return b;
   if (b.is(1))
     return a;
-  return Value(make<arith::MulIOp>(value(a), value(b)));
+  return index<arith::MulIOp>(a, b);
 }
 
 Ix Emit::div(Ix a, Ix b) {
@@ -59,7 +83,7 @@ Ix Emit::div(Ix a, Ix b) {
     return a.known / b.known;
   if (b.is(1))
     return a;
-  return Value(make<arith::DivUIOp>(value(a), value(b)));
+  return index<arith::DivUIOp>(a, b);
 }
 
 Ix Emit::rem(Ix a, Ix b) {
@@ -67,7 +91,7 @@ Ix Emit::rem(Ix a, Ix b) {
     return a.known % b.known;
   if (b.is(1))
     return 0;
-  return Value(make<arith::RemUIOp>(value(a), value(b)));
+  return index<arith::RemUIOp>(a, b);
 }
 
 Ix Emit::min(Ix a, Ix b) {
@@ -75,7 +99,7 @@ Ix Emit::min(Ix a, Ix b) {
     return std::min(a.known, b.known);
   if (a == b)
     return a;
-  return Value(make<arith::MinSIOp>(value(a), value(b)));
+  return index<arith::MinSIOp>(a, b);
 }
 
 Ix Emit::max(Ix a, Ix b) {
@@ -83,7 +107,7 @@ Ix Emit::max(Ix a, Ix b) {
     return std::max(a.known, b.known);
   if (a == b)
     return a;
-  return Value(make<arith::MaxSIOp>(value(a), value(b)));
+  return index<arith::MaxSIOp>(a, b);
 }
 
 Value Emit::compare(arith::CmpIPredicate predicate, Ix a, Ix b) {

@@ -56,6 +56,12 @@ public:
   }
 
   // Index arithmetic; operands are never negative where it divides.
+
+  /// Equal arithmetic is emitted once. For code that grows at its end only.
+  bool shares = false;
+  /// What `build` emits, or what it emitted for the same operands.
+  mlir::Value shared(mlir::TypeID op, mlir::Value a, mlir::Value b,
+                     llvm::function_ref<mlir::Value()> build);
   mlir::Value value(Ix i);
   Ix add(Ix a, Ix b);
   Ix sub(Ix a, Ix b);
@@ -122,10 +128,14 @@ public:
 
 private:
   mlir::Block *entryBlock();
+  template <class Op> Ix index(Ix a, Ix b);
 
   /// Where constants go, and those that are there.
   mlir::Block *constantsIn = nullptr;
   llvm::DenseMap<mlir::Attribute, mlir::Value> constants;
+  llvm::DenseMap<std::tuple<mlir::TypeID, mlir::Value, mlir::Value>,
+                 mlir::Value>
+      known;
 };
 
 } // namespace etch::kernel
