@@ -58,18 +58,27 @@ func.func private @arena_bytes(%x: memref<10x100xf32>, %row: memref<32xf32>, %s:
   return %r : i64
 }
 
-// Small launches are calls; the one of unknown size may go to the host's threads.
+// Small launches are calls; the one of unknown size may go to the host's threads,
+// which one function decides for all launches.
 // CHECK-LABEL: llvm.func internal @etch.task
+// CHECK-LABEL: llvm.func internal @etch.launch
+// CHECK: scf.if
+// CHECK: llvm.mlir.addressof @etch.task
+// CHECK: else
+// CHECK: llvm.call %arg2
+// CHECK-LABEL: llvm.func internal @etch.sizes
 // CHECK-LABEL: llvm.func internal @etch.arena_bytes
+// CHECK: llvm.call @etch.sizes
 // CHECK-LABEL: llvm.func internal @etch.run
+// CHECK: llvm.call @etch.sizes
 // CHECK: llvm.call_intrinsic "llvm.x86.sse.stmxcsr"
 // CHECK: llvm.call_intrinsic "llvm.x86.sse.ldmxcsr"
 // CHECK: llvm.call @k0
 // CHECK: llvm.call @k1
 // CHECK: llvm.intr.memcpy
-// CHECK: scf.if
-// CHECK: llvm.mlir.addressof @etch.task
-// CHECK: llvm.call @k2
+// CHECK-NOT: scf.if
+// CHECK: %[[K2:.*]] = llvm.mlir.addressof @k2
+// CHECK: llvm.call @etch.launch(%{{.*}}, %{{.*}}, %[[K2]]
 // CHECK: llvm.call_intrinsic "llvm.x86.sse.ldmxcsr"
 // CHECK: llvm.func @etch_query
 
