@@ -3,14 +3,17 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //   etch-fuzz [--first SEED] [--count N] [--size OPS] [--aot EVERY]
-//             [--quota N] [--values DIR] [--print] [--first-failure]
+//             [--quota N] [--coverage FILE] [--values DIR] [--print]
+//             [--first-failure]
 //
-// Runs each program eagerly, compiled (twice, on one and on two threads) and
-// exported, and compares the results bit for bit; NaNs are equal. With
+// Runs each program eagerly, compiled (at least twice, on one and on two
+// threads; half of them with batches of several extents) and exported, and
+// compares the results bit for bit; NaNs are equal. With
 // --values, leaves every value of every program in DIR for oracle.py, which
-// computes them again with NumPy. Fails where bits differ, where something is
-// refused in one mode only, or an operator or form of control flow was in less
-// than `quota` of the programs that were compiled.
+// computes them again with NumPy; with --coverage, how many programs each
+// operator was in, and in how many ("? op") with open extents. Fails where bits
+// differ, where something is refused in one mode only, or an operator or form
+// of control flow was in less than `quota` of the programs that were compiled.
 //===----------------------------------------------------------------------===//
 
 #include "test/e2e/fuzz/Program.h"
@@ -77,82 +80,162 @@ std::string difference(const Variables &a, const Variables &b) {
 struct Options {
   uint64_t first = 1;
   int count = 100, size = 14, aot = 1, quota = 0;
-  std::string values;
+  std::string values, coverage;
   bool print = false, first_failure = false;
 };
 
-/// In how many programs each operation was.
+/// In how many programs each operation was; "? op": with open extents.
 using Coverage = std::map<std::string, int>;
 
 void count(const std::string &text, Coverage &coverage) {
   std::set<std::string> found;
   for (size_t at = 0; (at = text.find("\"etch.", at)) != text.npos;) {
     size_t end = text.find('"', at + 1);
-    found.insert(text.substr(at + 6, end - at - 6));
+    std::string name = text.substr(at + 6, end - at - 6);
+    found.insert(name);
+    // The types of what has regions stand behind those.
+    size_t line = text.find(
+        '\n', name == "loop" || name == "cond" ? text.find("})", at) : at);
+    if (size_t open = text.find('?', at); open < line)
+      found.insert("? " + name);
     at = end;
   }
   for (const std::string &name : found)
     ++coverage[name];
 }
 
+/// Every name that count() may find. Not all can have open extents.
+std::vector<std::string> all_operations() {
+  std::vector<std::string> names = {"loop", "cond", "gradient"};
+  for (const OpInfo &op : allOps())
+    names.push_back(op.name);
+  return names;
+}
+
 /// Programs whose gradient is refused in all modes alike.
 int refusals = 0;
+/// Programs that took several batches, those that one program served, and the
+/// libraries that did.
+int batched = 0, open_programs = 0, open_libraries = 0;
+
+/// What a call gives, or why it is refused.
+struct Outcome {
+  Variables results;
+  std::string refused;
+};
+template <class F> Outcome outcome(F f, const Variables &inputs) {
+  try {
+    return {f(inputs), ""};
+  } catch (const UserError &error) {
+    return {{}, error.what()};
+  }
+}
+
+/// Exported: for all calls where their extents are left open.
+std::string check_library(const Program &program, const fs::path &folder,
+                          const std::vector<const Variables *> &calls,
+                          const std::vector<Outcome> &expected) {
+  std::string name = "p" + std::to_string(program.seed);
+  // What has no extent of a batch becomes a state where others have.
+  auto passed = [&](const Variables &inputs) {
+    Variables xs;
+    for (size_t i = 0; i < inputs.size(); ++i)
+      if (program.batches.empty() || program.is_open(int(i)))
+        xs.push_back(inputs[i]);
+    return xs;
+  };
+  // A library's results are arrays, all of them.
+  auto whole = compile([&](const Variables &xs) {
+    Variables inputs = program.inputs;
+    size_t next = 0;
+    for (size_t i = 0; i < inputs.size(); ++i)
+      if (program.batches.empty() || program.is_open(int(i)))
+        inputs[i] = xs[next++];
+    Variables results = program.run(inputs);
+    for (Variable &y : results)
+      y = y.defined() ? y : inputs[0] * 0.0;
+    return results;
+  });
+  // How numbers follow from extents is read off two calls.
+  for (size_t i = 0; i < calls.size() && calls.size() > 1; ++i)
+    whole.build(passed(*calls[i]));
+  export_library(whole, folder / name, passed(program.inputs));
+  Library library = load_library(folder / ("lib" + name + ".so"));
+  for (const char *suffix : {".so", ".h", ".state"})
+    fs::remove(folder / ((suffix[1] == 's' && suffix[2] == 'o' ? "lib" : "") +
+                         name + suffix));
+  bool open =
+      calls.size() > 1 && whole.compile_count() == 1 &&
+      whole.explain().find("all extents are fixed") == std::string::npos;
+  open_libraries += open;
+  for (size_t i = 0; i < calls.size(); ++i)
+    if (open || calls[i] == &program.inputs) {
+      std::string d =
+          difference(expected[i].results, library.run(passed(*calls[i])));
+      if (!d.empty())
+        return "exported, call " + std::to_string(i) + ": " + d;
+    }
+  return "";
+}
 
 /// "" when all modes agree.
 std::string check(const Program &program, const Options &o,
                   const fs::path &folder, Coverage &coverage) {
-  Variables expected;
-  std::string refused;
-  try {
-    expected = program.run(program.inputs);
-  } catch (const UserError &error) {
-    refused = error.what();
-  }
-  auto f = compile([&](const Variables &xs) { return program.run(xs); });
-  for (int threads : {1, 2}) {
+  // Any of the extents may be the first one that is seen.
+  std::vector<const Variables *> calls = {&program.inputs};
+  for (const Program::Batch &b : program.batches)
+    calls.push_back(&b.inputs);
+  std::rotate(calls.begin(),
+              calls.begin() + std::ptrdiff_t(program.seed / 2 % calls.size()),
+              calls.end());
+  auto run = [&](const Variables &xs) { return program.run(xs); };
+  std::vector<Outcome> expected;
+  for (const Variables *inputs : calls)
+    expected.push_back(outcome(run, *inputs));
+  calls.push_back(calls[0]);
+  expected.push_back(expected[0]);
+  // A program does not see that no gradient leads around a loop.
+  bool has_form = std::any_of(program.steps.begin(), program.steps.end(),
+                              [](const Step &s) { return s.form; });
+  auto f = compile(run);
+  for (size_t i = 0; i < calls.size(); ++i) {
+    int threads = i == 0 ? 1 : 2;
     etch_set_num_threads(threads);
-    std::string mode = "compiled, " + std::to_string(threads) + " threads: ";
-    try {
-      Variables got = f(program.inputs);
-      // A program does not see that no gradient leads around a loop.
-      bool has_form = std::any_of(program.steps.begin(), program.steps.end(),
-                                  [](const Step &s) { return s.form; });
-      if (!refused.empty() && has_form)
-        return ++refusals, "";
-      if (!refused.empty())
-        return mode + "runs, eager says: " + refused;
-      if (std::string d = difference(expected, got); !d.empty())
-        return mode + d;
-    } catch (const UserError &error) {
-      if (refused.empty())
-        return mode + error.what();
-    }
-    if (!refused.empty())
+    std::string mode = "compiled, call " + std::to_string(i) + ", " +
+                       std::to_string(threads) + " threads: ";
+    Outcome got = outcome(f, *calls[i]);
+    if (!expected[i].refused.empty()) {
+      if (got.refused.empty() && !has_form)
+        return mode + "runs, eager says: " + expected[i].refused;
       return ++refusals, "";
-    if (std::string d = difference(expected, program.run(program.inputs));
+    }
+    if (!got.refused.empty())
+      return mode + got.refused;
+    if (std::string d = difference(expected[i].results, got.results);
         !d.empty())
-      return "eager, " + std::to_string(threads) + " threads: " + d;
+      return mode + d;
   }
+  if (std::string d = difference(expected[0].results, run(*calls[0]));
+      !d.empty())
+    return "eager, 2 threads: " + d;
   count(f.program(), coverage);
-  if (f.compile_count() != 1)
+  std::set<std::string> forms;
+  for (const Step &s : program.steps)
+    if (s.form)
+      forms.insert(s.form->name);
+  for (const std::string &name : forms)
+    ++coverage["form " + name];
+  ++coverage["order " + std::to_string(program.order)];
+  if (f.compile_count() > int(1 + program.batches.size()))
     return "compiled " + std::to_string(f.compile_count()) + " times";
+  if (!program.batches.empty()) {
+    ++batched;
+    if (f.compile_count() == 1)
+      ++open_programs, ++coverage["open extents"];
+  }
   if (o.aot && program.seed % uint64_t(o.aot) == 0) {
-    std::string name = "p" + std::to_string(program.seed);
-    // A library's results are arrays, all of them.
-    auto whole = compile([&](const Variables &xs) {
-      Variables results = program.run(xs);
-      for (Variable &y : results)
-        y = y.defined() ? y : xs[0] * 0.0;
-      return results;
-    });
-    export_library(whole, folder / name, program.inputs);
-    Library library = load_library(folder / ("lib" + name + ".so"));
-    std::string d = difference(expected, library.run(program.inputs));
-    for (const char *suffix : {".so", ".h", ".state"})
-      fs::remove(folder / ((suffix[1] == 's' && suffix[2] == 'o' ? "lib" : "") +
-                           name + suffix));
-    if (!d.empty())
-      return "exported: " + d;
+    calls.pop_back();
+    return check_library(program, folder, calls, expected);
   }
   return "";
 }
@@ -210,6 +293,8 @@ int main(int argc, char **argv) {
       o.quota = std::atoi(value());
     else if (flag == "--values")
       o.values = value();
+    else if (flag == "--coverage")
+      o.coverage = value();
     else if (flag == "--print")
       o.print = true;
     else if (flag == "--first-failure")
@@ -256,13 +341,19 @@ int main(int argc, char **argv) {
 
   std::printf(
       "%d programs, %zu operations; gradients of order 0/1/2: %d/%d/%d; "
-      "%d refused, "
-      "%d failed\n",
-      o.count, operations, orders[0], orders[1], orders[2], refusals, failures);
-  std::vector<std::string> names = {"loop", "cond", "gradient"};
-  for (const OpInfo &op : allOps())
-    names.push_back(op.name);
-  for (const std::string &name : names)
+      "%d refused, %d failed\n"
+      "%d took batches of several extents: %d as one program, %d as one "
+      "library\n",
+      o.count, operations, orders[0], orders[1], orders[2], refusals, failures,
+      batched, open_programs, open_libraries);
+  for (const std::string &name : all_operations())
+    coverage[name] += 0, coverage["? " + name] += 0;
+  if (!o.coverage.empty()) {
+    std::ofstream out(o.coverage);
+    for (const auto &[name, programs] : coverage)
+      out << programs << '\t' << name << '\n';
+  }
+  for (const std::string &name : all_operations())
     if (coverage[name] < o.quota) {
       ++failures;
       std::printf("%s: in %d programs, not in %d\n", name.c_str(),

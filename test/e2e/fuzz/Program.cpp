@@ -38,9 +38,25 @@ static bool converts(const OpInfo &op) {
                    AttrKind::string) == op.attrKinds.end();
 }
 
+/// What users write with the extent of the batch in it: shapes, and starts that
+/// count from the end.
+static Attrs for_batch(const OpInfo &op, Attrs attrs, int64_t batch) {
+  constexpr int64_t drawn = Program::drawn;
+  for (size_t i = 0; i < attrs.size(); ++i)
+    if (auto *list = std::get_if<std::vector<int64_t>>(&attrs[i]))
+      for (int64_t &e : *list) {
+        if (e % drawn == 0)
+          e = e / drawn * batch;
+        else if (std::string(op.attrNames[i]) == "starts" &&
+                 (e + 1) % drawn == 0)
+          e = (e + 1) / drawn * batch - 1;
+      }
+  return attrs;
+}
+
 // All inputs stand before all steps; while a program is drawn, values are
 // numbered as they come and renumbered in the end.
-Variable fuzz::apply(const Step &s, const Variables &values) {
+Variable fuzz::apply(const Step &s, const Variables &values, int64_t batch) {
   if (s.form) {
     Variables xs;
     for (int v : s.operands)
@@ -66,7 +82,10 @@ Variable fuzz::apply(const Step &s, const Variables &values) {
   Variables xs;
   for (int v : s.operands)
     xs.push_back(values[size_t(v)]);
-  return detail::apply(s.op, xs, s.attrs, Location());
+  return detail::apply(s.op, xs,
+                       batch == Program::drawn ? s.attrs
+                                               : for_batch(op, s.attrs, batch),
+                       Location());
 }
 
 //===----------------------------------------------------------------------===//
@@ -80,6 +99,8 @@ Shape Program::shape() {
     s.push_back(rank > 2 ? 1 + int64_t(below(2)) : choose(extents));
   if (s.rank() && below(40) == 0)
     s[int(below(uint64_t(s.rank())))] = 0;
+  if (s.rank() && !batches.empty() && below(2))
+    s[0] = drawn;
   return s;
 }
 
@@ -100,7 +121,7 @@ AttrValue Program::attribute(AttrKind kind, const Shape &x) {
   std::vector<int64_t> list, axes;
   for (int i = 0; i < x.rank(); ++i)
     axes.push_back(i);
-  switch (below(7)) {
+  switch (below(8)) {
   case 0: // a permutation
     std::shuffle(axes.begin(), axes.end(), source);
     return axes;
@@ -123,9 +144,14 @@ AttrValue Program::attribute(AttrKind kind, const Shape &x) {
     return list;
   case 5: // the same elements in other axes
     list = {x.elements()};
-    for (int64_t by : {2, 3, 17})
+    for (int64_t by : {int64_t(drawn), int64_t(2), int64_t(3), int64_t(17)})
       if (list.back() % by == 0 && below(2))
         list.insert(list.end() - 1, by), list.back() /= by;
+    return list;
+  case 6: // x with another extent on one axis
+    list.assign(x.begin(), x.end());
+    if (!list.empty())
+      list[below(list.size())] = 1 + int64_t(below(5));
     return list;
   default: // no larger than x
     for (int64_t e : x)
@@ -134,9 +160,8 @@ AttrValue Program::attribute(AttrKind kind, const Shape &x) {
   }
 }
 
-void Program::input(const TensorType &type) {
+Variable Program::draw_values(const TensorType &type, bool positive) {
   std::vector<double> values(size_t(type.shape.elements()));
-  bool positive = below(3) == 0;
   for (double &v : values) {
     if (is_floating(type.dtype)) {
       v = std::ldexp(double(below(1 << 20)), -19); // [0, 2)
@@ -145,13 +170,44 @@ void Program::input(const TensorType &type) {
       if (!positive && below(2))
         v = -v;
     } else {
-      v = double(below(3)) - (type.dtype == boolean ? 0 : 1);
+      v = double(below(3)) - (positive || type.dtype == boolean ? 0 : 1);
     }
   }
   Variable x =
       from_data(std::span<const double>(values), type.shape).astype(type.dtype);
-  inputs.push_back(x.detach().set_requires_grad(is_floating(type.dtype)));
+  return x.detach().set_requires_grad(is_floating(type.dtype));
+}
+
+bool Program::is_open(const TensorType &type) const {
+  return !batches.empty() && type.shape.rank() && type.shape[0] == drawn;
+}
+
+int64_t Program::batch_of(const Variables &xs) const {
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (is_open(inputs[i].type()))
+      return xs[i].shape(0);
+  return drawn;
+}
+
+void Program::input(const TensorType &type) {
+  bool positive = below(3) == 0;
+  inputs.push_back(draw_values(type, positive));
   known.push_back(inputs.back());
+  for (size_t i = 0; i < batches.size(); ++i) {
+    TensorType other = type;
+    if (is_open(type))
+      other.shape[0] = batches[i].extent;
+    batches[i].inputs.push_back(is_open(type) ? draw_values(other, positive)
+                                              : inputs.back());
+    elsewhere[i].push_back(batches[i].inputs.back());
+  }
+}
+
+void Program::drop_input() {
+  inputs.pop_back();
+  known.pop_back();
+  for (size_t i = 0; i < batches.size(); ++i)
+    batches[i].inputs.pop_back(), elsewhere[i].pop_back();
 }
 
 bool Program::admits(const Step &step,
@@ -166,16 +222,21 @@ bool Program::admits(const Step &step,
 
 bool Program::add(Step step) {
   Variable y;
+  Variables others;
   try {
     NoGrad scope;
     y = fuzz::apply(step, known);
     Variable total = sum(y.dtype() == boolean ? y.astype(i64) : y);
     if (y.size() > 20000 || (!std::isfinite(total.item()) && below(10)))
       return false;
+    for (size_t i = 0; i < batches.size(); ++i)
+      others.push_back(fuzz::apply(step, elsewhere[i], batches[i].extent));
   } catch (const UserError &) {
     return false;
   }
   known.push_back(y);
+  for (size_t i = 0; i < batches.size(); ++i)
+    elsewhere[i].push_back(others[i]);
   steps.push_back(std::move(step));
   return true;
 }
@@ -217,8 +278,15 @@ bool Program::draw_fresh(OpId id) {
     Step s = {id, {}, 0, {}};
     std::vector<TensorType> types;
     DType dtype = below(2) ? f32 : f64;
-    for (int i = 0; i < op.numOperands; ++i)
-      types.push_back({below(3) ? dtype : below(2) ? i64 : boolean, shape()});
+    for (int i = 0; i < op.numOperands; ++i) {
+      Shape s = shape();
+      if (i > 0 && below(2)) {
+        s = types[0].shape;
+        if (below(2) && s.rank() > 1)
+          s = Shape(std::span(s.begin(), s.end() - 1));
+      }
+      types.push_back({below(3) ? dtype : below(2) ? i64 : boolean, s});
+    }
     for (AttrKind kind : op.attrKinds)
       s.attrs.push_back(attribute(
           kind, types.empty() || below(3) == 0 ? shape() : types[0].shape));
@@ -227,6 +295,16 @@ bool Program::draw_fresh(OpId id) {
       s.attrs = given.attrs;
       for (size_t i = 0; i < types.size(); ++i)
         types[i].shape = given.operands[i];
+      // Batches: the first extent of the first operand, wherever it is first.
+      if (!batches.empty() && types[0].shape.rank() && below(2)) {
+        int64_t first = types[0].shape[0];
+        for (TensorType &t : types)
+          if (t.shape.rank() && t.shape[0] == first && below(4))
+            t.shape[0] = drawn;
+        if (op.shaped && below(4))
+          if (auto &list = std::get<List>(s.attrs.back()); !list.empty())
+            list[0] = drawn;
+      }
     }
     if (!admits(s, types))
       continue;
@@ -237,7 +315,7 @@ bool Program::draw_fresh(OpId id) {
     if (add(std::move(s)))
       return true;
     for (size_t i = 0; i < types.size(); ++i)
-      inputs.pop_back(), known.pop_back();
+      drop_input();
   }
   return false;
 }
@@ -258,6 +336,11 @@ bool Program::draw_form(const Form &form) {
 
 Program::Program(uint64_t seed, int size)
     : seed(seed), source(seed * 0x9e3779b97f4a7c15u + 1) {
+  if (below(2)) {
+    batches.push_back({choose(std::vector<int64_t>{2, 3, 5, 12, 40}), {}});
+    batches.push_back({1, {}});
+    elsewhere.resize(batches.size());
+  }
   for (DType t : {below(2) ? f32 : f64, below(2) ? f32 : f64, i64})
     input({t, shape()});
   // Every other operator in turn, so that all come equally often.
@@ -292,12 +375,18 @@ Program::Program(uint64_t seed, int size)
       }))
     order = 1;
   known.clear();
+  elsewhere.clear();
+  if (batch_of(batches.empty() ? inputs : batches[0].inputs) == drawn)
+    batches.clear(); // nothing has that extent
 }
 
 Program Program::without(int v) const {
   Program less = *this;
   less.inputs.clear();
   less.steps.clear();
+  for (Batch &b : less.batches)
+    if (v < int(inputs.size()))
+      b.inputs.erase(b.inputs.begin() + v);
   std::vector<int> number(inputs.size() + steps.size(), -1);
   for (int i = 0; i < int(inputs.size()); ++i)
     if (i != v) {
@@ -324,8 +413,9 @@ Program Program::without(int v) const {
 
 Variables Program::values(const Variables &xs) const {
   Variables all = xs;
+  int64_t batch = batch_of(xs);
   for (const Step &s : steps)
-    all.push_back(fuzz::apply(s, all));
+    all.push_back(fuzz::apply(s, all, batch));
   return all;
 }
 
@@ -402,5 +492,9 @@ std::string Program::text() const {
     all.push_back(fuzz::apply(step, all));
     s += " : " + to_string(all.back().type()) + "\n";
   }
-  return s + "order " + std::to_string(order) + "\n";
+  s += "order " + std::to_string(order);
+  for (const Batch &b : batches)
+    s += (&b == batches.data() ? ", batches of 7, " : ", ") +
+         std::to_string(b.extent);
+  return s + "\n";
 }

@@ -28,6 +28,7 @@ struct Form {
 std::span<const Form> all_forms();
 
 /// An operation, or a form: operands are earlier values, or -1: the number.
+/// Attributes are those for batches of Program::drawn.
 struct Step {
   OpId op;
   std::vector<int> operands;
@@ -40,7 +41,9 @@ class Program {
 public:
   /// Draws a program of about `size` operations, running each eagerly. What is
   /// refused there is dropped, and most of what gives values without a finite
-  /// sum. The seed alone decides.
+  /// sum. Half of the programs take batches of several extents: some arguments
+  /// have them in front, and what is refused for one extent is dropped, too.
+  /// The seed alone decides.
   Program(uint64_t seed, int size);
 
   /// The program without value `v` and all that is computed from it.
@@ -59,6 +62,16 @@ public:
   Variables inputs;
   std::vector<Step> steps;
   int order = 0; ///< of the gradients in run(): 0, 1 or 2
+  /// Arguments of other extents; none for programs of fixed extents.
+  struct Batch {
+    int64_t extent;
+    Variables inputs;
+  };
+  std::vector<Batch> batches;
+  /// The extent of batches in `inputs`. No other extent is a multiple of it.
+  static constexpr int64_t drawn = 7;
+  /// Whether input `i` has the extent of a batch in front.
+  bool is_open(int i) const { return is_open(inputs[size_t(i)].type()); }
 
 private:
   uint64_t below(uint64_t n) { return source() % n; }
@@ -67,7 +80,11 @@ private:
   }
   AttrValue attribute(AttrKind kind, const Shape &x);
   Shape shape();
+  bool is_open(const TensorType &type) const;
+  int64_t batch_of(const Variables &xs) const;
+  Variable draw_values(const TensorType &type, bool positive);
   void input(const TensorType &type);
+  void drop_input();
   bool admits(const Step &step, std::span<const TensorType> types) const;
   bool draw_known(OpId op);
   bool draw_fresh(OpId op);
@@ -76,10 +93,12 @@ private:
 
   std::mt19937_64 source;
   Variables known; ///< all values so far, inputs first once all are drawn
+  std::vector<Variables> elsewhere; ///< the same, for each of the batches
 };
 
-/// Applies one operation.
-Variable apply(const Step &step, const Variables &values);
+/// Applies one operation, for a batch of this extent.
+Variable apply(const Step &step, const Variables &values,
+               int64_t batch = Program::drawn);
 
 } // namespace etch::fuzz
 
