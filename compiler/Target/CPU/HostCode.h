@@ -1,5 +1,4 @@
-//===- HostCode.h - The code around launches ----------------------*- C++
-//-*-===//
+//===- HostCode.h - The code around launches --------------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
