@@ -21,6 +21,7 @@
 #include "compiler/Pipelines/Describe.h"
 #include "compiler/Pipelines/Pipelines.h"
 #include "compiler/Target/CPU/CodegenCPU.h"
+#include "compiler/Target/CUDA/CodegenCUDA.h"
 
 #include "dialects/Etch/Extents.h"
 
@@ -191,7 +192,14 @@ bool Compilation::runPhase(Phase phase) {
       codegen.profileBytes = ProfileLayout::bytes;
       codegen.profileCapacity = ProfileLayout::capacity;
     }
-    passes.addPass(cpu::createCodegenPass(codegen));
+    if (request.options.device.empty()) {
+      passes.addPass(cpu::createCodegenPass(codegen));
+    } else {
+      SmallVector<StringRef> names;
+      StringRef(request.options.device).split(names, ',', -1, false);
+      passes.addPass(cuda::createCodegenPass(
+          codegen, std::vector<std::string>(names.begin(), names.end())));
+    }
   } else {
     buildPhasePipeline(passes, pipeline, phase);
   }

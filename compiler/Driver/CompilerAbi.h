@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-#define ETCH_COMPILER_ABI_VERSION 2u
+#define ETCH_COMPILER_ABI_VERSION 3u
 
 /* The fields of etch::driver::CompileOptions. Strings are never NULL. */
 typedef struct etch_compile_options {
@@ -28,6 +28,7 @@ typedef struct etch_compile_options {
   const char *mcpu;
   const char *name;
   const char *without;
+  const char *device;
   uint64_t program_hash; /* goes into the module as it is */
   uint32_t profile;      /* 0 or 1 */
   uint32_t debug;        /* 0 or 1 */
@@ -35,7 +36,7 @@ typedef struct etch_compile_options {
   /* To describe: the extents of all arguments, axis after axis. */
   const int64_t *extents;
   uint64_t num_extents;
-  uint32_t reserved;
+  uint32_t sanitize; /* 0 or 1 */
 } etch_compile_options_t;
 
 typedef struct etch_compile_diagnostic {

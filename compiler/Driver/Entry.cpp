@@ -46,9 +46,11 @@ Request toRequest(const char *text, size_t length,
   request.options.memoryBudget = options.memory_budget;
   request.options.mcpu = options.mcpu;
   request.options.name = options.name;
+  request.options.device = options.device;
   request.options.profile = options.profile;
   request.options.debug = options.debug;
   request.options.guard = options.guard;
+  request.options.sanitize = options.sanitize;
   request.programHash = options.program_hash;
   return request;
 }

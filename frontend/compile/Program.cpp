@@ -69,6 +69,22 @@ static Signature signature_of(std::span<const Variable *const> actual) {
 // The beginning of a call
 //===----------------------------------------------------------------------===//
 
+Program::Program(const CompileOptions &chosen) : options(chosen) {
+  if (options.device.kind != Device::Kind::cuda)
+    return;
+  Location where = made_at = Location().in_user_code();
+  graphics(options.device.index, where);
+  const char *what = options.check != Check::none ? "check"
+                     : options.profile            ? "profile"
+                     : options.guard_pages        ? "guard_pages"
+                                                  : nullptr;
+  if (what)
+    throw UserError("compile: ." + std::string(what) +
+                        " is for cpu() only, the device is " +
+                        to_string(options.device),
+                    where);
+}
+
 bool Program::begin(std::span<const Variable *const> args, bool trace) {
   for (size_t i = 0; i < args.size(); ++i) {
     const Node *n = args[i]->node();
@@ -245,14 +261,22 @@ driver::CompileOptions Program::driver_options() const {
   o.profile = options.profile;
   o.debug = options.debug;
   o.guard = options.guard_pages;
+  if (options.device.kind == Device::Kind::cuda)
+    o.device = graphics(options.device.index, {}).architecture;
   return o;
+}
+
+void Program::load(Variant &v, CompiledModule m) const {
+  v.load(std::move(m));
+  if (options.device.kind == Device::Kind::cuda)
+    v.place_on(options.device.index, made_at);
 }
 
 void Program::compile_variant(Variant &v) {
   v.checked = options.check != Check::none;
   for (auto &[text, module] : modules)
     if (text == v.program.text)
-      return v.load(module);
+      return load(v, module);
   CompiledModule m = module_compiler(text_for_compiler(v), driver_options());
   ++compiles;
   milliseconds = m.milliseconds;
@@ -261,7 +285,7 @@ void Program::compile_variant(Variant &v) {
   if (!m.module)
     throw_compile_error(m.diagnostics, v);
   modules.emplace_back(v.program.text, m);
-  v.load(std::move(m));
+  load(v, std::move(m));
   v.timed = options.profile;
   if (options.guard_pages)
     for (const BufferLife &b : plan().buffers)
@@ -363,6 +387,8 @@ template <class T> static void add_to(const Value &old, Value &g) {
 
 static ValueRef add_gradient(const Variable &old, ValueRef g) {
   ValueRef a = dense_value(old);
+  if (int at = device_of(*g); at >= 0)
+    return copy_to(at, *add_gradient(old, copy_to(-1, *g, {})), {});
   if (g->refs > 2) // the program's results hold one
     g = dense_copy(*g);
   if (g->dtype == f32)

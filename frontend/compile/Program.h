@@ -42,7 +42,7 @@ struct Group {
 
 class Program final : public NodeFinder {
 public:
-  explicit Program(const CompileOptions &options) : options(options) {}
+  explicit Program(const CompileOptions &options);
 
   /// Whether the result is known without running the function, which has to be
   /// run all the same with `trace`.
@@ -75,6 +75,7 @@ public:
   }
 
   const CompileOptions options;
+  Location made_at; ///< where the user called compile()
   int compiles = 0, traces = 0, hits = 0, runs = 0;
   double milliseconds = 0, trace_milliseconds = 0;
   std::vector<driver::PhaseTime> phases; ///< of the last compilation
@@ -95,6 +96,7 @@ private:
   find_from_extents(const Variant &v, const Exits &exits,
                     std::vector<TextOptions::FromExtent> &found) const;
   void compile_variant(Variant &v);
+  void load(Variant &v, CompiledModule m) const;
   void materialize(Variant &v);
   void remember_pure(Variant &v);
   void close();

@@ -95,6 +95,11 @@ void Variant::fail(etch_status_t status, const etch_error_t &error) const {
                        where);
     throw ValueError(
         asked + ": the start is " + value + ", not in 0 … " + extent, where);
+  case ETCH_ERROR_DEVICE:
+  case ETCH_ERROR_MEMORY:
+    if (device >= 0)
+      throw DeviceError(asked + ": " + etch_last_error(), where);
+    [[fallthrough]];
   default:
     throw RuntimeError(asked + ": " + etch_status_name(status), where);
   }

@@ -16,12 +16,24 @@
 using namespace etch;
 using namespace etch::detail;
 
+extern "C" {
+// Where the process has AddressSanitizer.
+__attribute__((weak)) void __asan_poison_memory_region(const volatile void *,
+                                                       size_t);
+__attribute__((weak)) void __asan_unpoison_memory_region(const volatile void *,
+                                                         size_t);
+}
+
 static CompiledModule compile_with_driver(const std::string &text,
                                           const driver::CompileOptions &o) {
   driver::CompileResult r = driver::compile(text, o);
   const etch_module_t *module = r.module ? &r.module->module() : nullptr;
-  return {std::move(r.module), module, r.origin, r.milliseconds,
-          std::move(r.diagnostics), std::move(r.phases)};
+  return {std::move(r.module),
+          module,
+          r.origin,
+          r.milliseconds,
+          std::move(r.diagnostics),
+          std::move(r.phases)};
 }
 
 ModuleCompiler detail::module_compiler = compile_with_driver;
@@ -76,8 +88,9 @@ static int64_t work_of(const Trace &t) {
       n *= t.values[size_t(t.uses_of(e)[0].value)].type.shape.back();
     if (e.kind == Event::Kind::operation &&
         opInfo(e.op).kind == OpKind::convolution)
-      n = std::max(n, t.values[size_t(t.uses_of(e)[0].value)]
-                          .type.shape.elements()) *
+      n = std::max(
+              n,
+              t.values[size_t(t.uses_of(e)[0].value)].type.shape.elements()) *
           8;
     if (e.kind == Event::Kind::operation &&
         opInfo(e.op).kind == OpKind::reduction)
@@ -185,6 +198,8 @@ template <class T> static const T *first_bad(const Value &v, int64_t extent) {
 void Variant::check_indices(const NodeFinder &nodes) const {
   for (const IndexCheck &c : index_checks) {
     ValueRef v = nodes.find(c.value)->value;
+    if (v->on_device())
+      continue; // kernels look at it
     if (!v->is_dense())
       v = dense_copy(*v);
     int64_t bad;
@@ -213,6 +228,8 @@ void Variant::check_indices(const NodeFinder &nodes) const {
 const ValueRef &Variant::bind(const Argument &arg, const NodeFinder &nodes) {
   Node *n = nodes.find(arg.value);
   ValueRef &v = n->value;
+  if (device >= 0 || v->on_device())
+    return bind_there(arg, nodes);
   if (arg.kind == Argument::Kind::update) {
     // Whoever else sees this memory keeps the old contents.
     if (v->refs != 1 || v->storage->refs != 1 || v->storage->foreign ||
@@ -258,14 +275,131 @@ StorageRef Variant::make_arena(uint64_t bytes) const {
   for (size_t i = 0; i < open.size(); ++i)
     if (!open[i])
       mprotect(static_cast<char *>(data) + int64_t(i) * page, page, PROT_NONE);
+  if (__asan_poison_memory_region) {
+    // To the byte, in front of buffers, too.
+    __asan_poison_memory_region(data, size_t(planned));
+    __asan_unpoison_memory_region(data, size_t(first));
+    for (auto [offset, count] : guarded)
+      __asan_unpoison_memory_region(static_cast<char *>(data) + first + offset,
+                                    size_t(count));
+  }
   return borrow(
       data, bytes,
       [](void *context) {
         auto *pages = static_cast<Pages *>(context);
+        if (__asan_unpoison_memory_region)
+          __asan_unpoison_memory_region(pages->data, pages->bytes);
         munmap(pages->data, pages->bytes);
         delete pages;
       },
       new Pages{data, size_t(size)});
+}
+
+/// Results and arena, before anything of the run is done.
+void Variant::allocate_for_run(etch_call_t &call) {
+  uint64_t bytes = module.module->arena_bytes(&call);
+  try {
+    if (device >= 0)
+      place_literals();
+    if (bytes && (!arena || arena->bytes < bytes)) {
+      arena = {};
+      arena = device >= 0 ? allocate_on(device, bytes, compiled_at)
+                          : make_arena(bytes);
+    }
+    for (size_t i = 0; i < results.size(); ++i) {
+      const TensorType &type = trace->values[size_t(exits.results[i])].type;
+      results[i] = make_dense_on(device, type.dtype, type.shape, compiled_at);
+      result_tensors[i].data = results[i]->data;
+    }
+  } catch (const DeviceError &) {
+    clear_results();
+    temporaries.clear();
+    throw DeviceError("compiled function: " + std::string(etch_last_error()) +
+                          "; a call takes " + std::to_string(bytes) +
+                          " bytes for intermediate results, " +
+                          std::to_string(result_bytes()) + " for results, " +
+                          std::to_string(state_bytes()) + " for states",
+                      compiled_at);
+  }
+  if (bytes) {
+    call.arena = arena->data;
+    call.arena_bytes = arena->bytes;
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// On a graphics processor
+//===----------------------------------------------------------------------===//
+
+void Variant::place_on(int number, const Location &where) {
+  device = number;
+  compiled_at = where;
+  kernels = device_program(graphics(number, where), *module.module, where);
+  literals = {};
+}
+
+/// Numbers of the host lie in one block; it is copied when one has changed.
+void Variant::place_literals() {
+  if (program.args.empty())
+    return;
+  size_t bytes = literal_words.size() * sizeof(double);
+  bool any = false;
+  for (size_t i = 0; i < arguments.size(); ++i)
+    any |= arguments[i].kind == Argument::Kind::literal;
+  if (!any)
+    return;
+  if (!literals || std::memcmp(written.data(), literal_words.data(), bytes)) {
+    if (!literals)
+      literals = allocate_on(device, bytes, compiled_at);
+    Graphics &g = graphics(device, compiled_at);
+    std::lock_guard lock(g.mutex);
+    if (etch_device_copy_in(g.device, literals->data, literal_words.data(),
+                            bytes) != ETCH_OK)
+      throw_device_error(compiled_at);
+    written = literal_words;
+  }
+  for (size_t i = 0; i < arguments.size(); ++i)
+    if (arguments[i].kind == Argument::Kind::literal)
+      arg_tensors[i].data = static_cast<double *>(literals->data) + i;
+}
+
+/// What the host has is copied; states that the program updates move.
+const ValueRef &Variant::bind_there(const Argument &arg,
+                                    const NodeFinder &nodes) {
+  Node *n = nodes.find(arg.value);
+  ValueRef &v = n->value;
+  int at = device_of(*v);
+  if (at >= 0 && at != device) {
+    std::string here = device < 0 ? "cpu"
+                                  : to_string(Device{Device::Kind::cuda,
+                                                     uint8_t(device)}),
+                there = to_string(Device{Device::Kind::cuda, uint8_t(at)});
+    const std::string &name = names[size_t(arg.value)];
+    throw DeviceError(
+        "compiled function: " + (name.empty() ? "an array" : "'" + name + "'") +
+            " of " + to_string(v->type()) + " is on " + there +
+            ", the program runs on " + here,
+        location_of_use(arg.value));
+  }
+  if (arg.kind == Argument::Kind::update) {
+    if (at != device || v->refs != 1 || v->storage->refs != 1 || !v->is_dense())
+      v = copy_to(device, *v, compiled_at);
+    v->on_host = {};
+    return v;
+  }
+  if (at == device && v->is_dense())
+    return v;
+  temporaries.push_back(copy_to(device, *v, compiled_at));
+  return temporaries.back();
+}
+
+/// Of the first operation that reads a value.
+Location Variant::location_of_use(int32_t value) const {
+  for (const Event &e : trace->events)
+    for (const Use &use : trace->uses_of(e))
+      if (use.value == value)
+        return e.where;
+  return compiled_at;
 }
 
 void Variant::run(const NodeFinder &nodes) {
@@ -295,11 +429,6 @@ void Variant::run(const NodeFinder &nodes) {
       arg_tensors[i].data = bind(arg, nodes)->data;
     }
   }
-  for (size_t i = 0; i < results.size(); ++i) {
-    const TensorType &type = t.values[size_t(exits.results[i])].type;
-    results[i] = make_dense(type.dtype, type.shape);
-    result_tensors[i].data = results[i]->data;
-  }
 
   etch_call_t call = {};
   call.args = arg_tensors.data();
@@ -307,19 +436,20 @@ void Variant::run(const NodeFinder &nodes) {
   call.results = result_tensors.data();
   call.num_results = int32_t(result_tensors.size());
   call.host = serial ? etch_serial_host() : etch_default_host();
-  if (uint64_t bytes = module.module->arena_bytes(&call)) {
-    if (!arena || arena->bytes < bytes)
-      arena = {}, arena = make_arena(bytes);
-    call.arena = arena->data;
-    call.arena_bytes = arena->bytes;
-  }
+  allocate_for_run(call);
   using Clock = std::chrono::steady_clock;
   Clock::time_point start;
   if (timed) {
     std::memset(arena->data, 0, 8 * driver::ProfileLayout::log);
     start = Clock::now();
   }
-  etch_status_t status = module.module->run(&call);
+  etch_status_t status;
+  if (device >= 0) {
+    std::lock_guard lock(graphics(device, {}).mutex);
+    status = etch_device_program_run(kernels.get(), &call);
+  } else {
+    status = module.module->run(&call);
+  }
   if (timed)
     collect_times(std::chrono::duration<double>(Clock::now() - start).count());
   temporaries.clear();

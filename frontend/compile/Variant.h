@@ -8,6 +8,7 @@
 #include "compiler/Driver/Client/Client.h"
 #include "frontend/compile/OpenExtents.h"
 #include "frontend/compile/Tracer.h"
+#include "frontend/core/Graphics.h"
 
 namespace etch::detail {
 
@@ -55,6 +56,8 @@ public:
   /// Forgets the results of the run.
   void clear_results();
   bool is_serial() const { return serial; }
+  /// Its program is for cuda(number): arrays and arena are there.
+  void place_on(int number, const Location &where);
 
   Location location_of(int64_t site) const;
   uint64_t arena_bytes() const;
@@ -120,6 +123,10 @@ private:
   void find_index_checks();
   void check_indices(const NodeFinder &nodes) const;
   const ValueRef &bind(const Argument &arg, const NodeFinder &nodes);
+  const ValueRef &bind_there(const Argument &arg, const NodeFinder &nodes);
+  Location location_of_use(int32_t value) const;
+  void place_literals();
+  void allocate_for_run(etch_call_t &call);
 
   std::vector<Argument> arguments;
   std::vector<IndexCheck> index_checks;
@@ -131,6 +138,12 @@ private:
   std::vector<ValueRef> shared; ///< by slot: contents of leaves that live on
   StorageRef arena;
   bool serial = true;
+  // On a graphics processor.
+  int device = -1;
+  std::shared_ptr<etch_device_program_t> kernels;
+  StorageRef literals;         ///< all of them, as the last run had them
+  std::vector<double> written; ///< what is there
+  Location compiled_at;
 };
 
 } // namespace etch::detail

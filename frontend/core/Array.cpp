@@ -177,8 +177,9 @@ Variable etch::ones_like(Operand x, ArrayOptions options) {
 Variable etch::full_like(Operand x, Operand value, ArrayOptions options) {
   Shape shape = x.is_literal() ? Shape() : x.var().shape();
   DType dtype = x.is_literal() ? x.literal_kind() : x.var().dtype();
-  return filled(shape, number(value, "full_like").first,
-                or_default(options, dtype), "full_like", x.location());
+  Variable y = filled(shape, number(value, "full_like").first,
+                      or_default(options, dtype), "full_like", x.location());
+  return x.is_literal() ? y : y.to(x.var().device());
 }
 
 Variable etch::eye(int64_t n, ArrayOptions options, SourceLocation l) {

@@ -7,6 +7,7 @@
 #include "etch/functions.h"
 #include "etch/graph.h"
 #include "frontend/core/Convert.h"
+#include "frontend/core/Graphics.h"
 #include "frontend/core/Promotion.h"
 #include "frontend/engine/Engine.h"
 #include "frontend/engine/Tape.h"
@@ -37,8 +38,24 @@ int Variable::ndim() const { return shape().rank(); }
 int64_t Variable::size() const { return shape().elements(); }
 DType Variable::dtype() const { return value_of(*this).dtype; }
 TensorType Variable::type() const { return value_of(*this).type(); }
-Device Variable::device() const { return cpu(); }
-Variable Variable::to(Device) const { return *this; }
+
+Device Variable::device() const {
+  const Value &v = value_of(*this);
+  return v.on_device() ? Device{Device::Kind::cuda, uint8_t(device_of(v))}
+                       : cpu();
+}
+
+Variable Variable::to(Device device, SourceLocation l) const {
+  const Value &v = value_of(*this);
+  int index = device.kind == Device::Kind::cuda ? device.index : -1;
+  if (recorder() || !v.storage || device_of(v) == index)
+    return *this;
+  Variable copy = make_variable(copy_to(index, v, l));
+  copy.node()->flags |= node_->flags & (Node::parameter | Node::constant);
+  if (node_->name)
+    copy.set_name(*node_->name);
+  return copy;
+}
 
 int64_t Variable::shape(int axis) const {
   const Shape &s = shape();
@@ -80,8 +97,6 @@ Variable &Variable::set_requires_grad(bool on) {
     node_->flags |= Node::constant;
   return *this;
 }
-
-std::string etch::to_string(const Device &) { return "cpu"; }
 
 Variable::operator bool() const {
   if (!defined() || dtype() != boolean)
@@ -126,6 +141,10 @@ template <class T> std::vector<T> Variable::to_vector(SourceLocation l) const {
 template <class T> std::span<T> Variable::span(SourceLocation l) const {
   using Element = std::remove_const_t<T>;
   const Value &v = *contents(*this, "span", l);
+  if (node_->value->on_device())
+    throw DeviceError("span: the array is on " + to_string(device()) +
+                          ": take that of x.to(cpu())",
+                      l);
   if (v.dtype != dtype_of<Element>)
     throw DTypeError(std::string("span: the elements are ") + name_of(v.dtype) +
                          ", not " + name_of(dtype_of<Element>),
@@ -162,9 +181,15 @@ void Variable::assign(const Variable &value, SourceLocation l) {
     throw ValueError("assign: the new value is empty", l);
   if (Recorder *r = defined() ? recorder() : nullptr)
     return r->assign(*this, value, Location(l).in_user_code());
-  const ValueRef &v = contents(value, "assign", l);
-  if (!defined())
+  const ValueRef &v = held_contents(value, "assign", l);
+  if (!defined()) {
     *this = make_variable({});
+  } else if (int at = device_of(*node_->value);
+             node_->value->storage && at != device_of(*v)) {
+    // An array stays where it is.
+    node_->value = copy_to(at, *v, l);
+    return;
+  }
   // A result that nobody else holds is taken over.
   bool own = value.node()->refs == 1 && v->refs == 1 && v->storage->refs == 1 &&
              v->is_dense() && !v->storage->foreign;
@@ -190,7 +215,7 @@ Data &Data::operator=(const Variable &value) {
 }
 
 Parameter::Parameter(const Variable &initial, std::string name)
-    : Variable(make_variable(dense_copy(*contents(initial, "Parameter", {})),
+    : Variable(make_variable(dense_copy(*held_contents(initial, "Parameter", {})),
                              Node::parameter)) {
   if (!name.empty())
     set_name(std::move(name));

@@ -9,6 +9,7 @@
 // added into).
 //===----------------------------------------------------------------------===//
 
+#include "frontend/core/Graphics.h"
 #include "frontend/engine/Backward.h"
 #include "frontend/core/Pool.h"
 #include "frontend/core/ThreadState.h"
@@ -285,7 +286,10 @@ Variables detail::sweep(const Variable &y, const Variable &seed,
   Variable start = seed;
   if (!start.defined()) {
     // A graph of gradients shows what was computed from the seed alone, too.
-    start = make_variable(make_splat(1, y.dtype(), y.shape()),
+    ValueRef one = make_splat(1, y.dtype(), y.shape());
+    if (n.value->on_device())
+      one = splat_to(device_of(*n.value), *one, where);
+    start = make_variable(std::move(one),
                           options.create_graph ? Node::seed : Node::constant);
   } else if (start.type() != y.type()) {
     fail("is " + to_string(y.type()) + " but its gradient is " +

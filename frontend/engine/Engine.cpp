@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "frontend/engine/Engine.h"
+#include "frontend/core/Graphics.h"
 #include "frontend/core/ThreadState.h"
 #include "frontend/engine/Kernels.h"
 #include "frontend/engine/Merging.h"
@@ -122,8 +123,8 @@ Variable detail::make_literal(double value, const TensorType &type,
                        Node::constant | Node::literal);
 }
 
-const ValueRef &detail::contents(const Variable &x, const char *what,
-                                 const Location &where) {
+const ValueRef &detail::held_contents(const Variable &x, const char *what,
+                                      const Location &where) {
   if (!x.defined())
     throw ValueError(std::string(what) + ": the Variable is empty", where);
   const ValueRef &v = x.node()->value;
@@ -139,6 +140,11 @@ const ValueRef &detail::contents(const Variable &x, const char *what,
         where);
   }
   return v;
+}
+
+const ValueRef &detail::contents(const Variable &x, const char *what,
+                                 const Location &where) {
+  return host_value(held_contents(x, what, where), where);
 }
 
 /// A reduction over neighbouring axes of a dense array is the canonical one of
@@ -180,12 +186,69 @@ static std::vector<int64_t> summed_axes(const Shape &from, const Shape &to) {
   return axes;
 }
 
+/// Numbers of the host, and indices, are wanted where the arrays are.
+static int device_for(const OpInfo &op, std::span<const Variable> xs,
+                      const Location &where) {
+  int device = -1;
+  for (const Variable &x : xs)
+    device = std::max(device, device_of(*held_contents(x, op.name, where)));
+  if (device < 0)
+    return device;
+  for (size_t i = 0; i < xs.size(); ++i) {
+    const Value &v = *xs[i].node()->value;
+    bool index = op.kind == OpKind::indexed && i > 0 && is_integer(v.dtype);
+    if (device_of(v) == device || is_number(v) || (index && !v.on_device()))
+      continue;
+    std::string places;
+    for (const Variable &x : xs)
+      places += (places.empty()                 ? ""
+                 : x.node() == xs.back().node() ? " and "
+                                                : ", ") +
+                to_string(x.device());
+    throw DeviceError(std::string(op.name) +
+                          ": its operands are on different devices: " + places,
+                      where);
+  }
+  return device;
+}
+
+static ValueRef execute_there(const OpInfo &op, std::span<const Variable> xs,
+                              const Attrs &attrs, const TensorType &type,
+                              const Location &where);
+
 ValueRef detail::execute(const OpInfo &op, std::span<const Variable> xs,
                          const Attrs &attrs, const TensorType &type,
                          const Location &where) {
   if (op.id == OpId::Iota)
     return count_up(type.shape);
-  const ValueRef &x = contents(xs[0], op.name, where);
+  int device = device_for(op, xs, where);
+  if (device < 0)
+    return execute_there(op, xs, attrs, type, where);
+  Variable there[3];
+  for (size_t i = 0; i < xs.size(); ++i) {
+    const ValueRef &v = xs[i].node()->value;
+    // Where a slice starts is read by the host.
+    bool stays = device_of(*v) == device ||
+                 (i == 1 && (op.id == OpId::SliceAt || op.id == OpId::PlaceAt));
+    there[i] = stays           ? xs[i]
+               : is_number(*v) ? make_variable(splat_to(device, *v, where))
+                               : make_variable(copy_to(device, *v, where));
+  }
+  return execute_there(op, {there, xs.size()}, attrs, type, where);
+}
+
+static ValueRef place_there(const Value &x, const Attrs &attrs,
+                            const TensorType &type, const Location &where) {
+  if (!x.on_device())
+    return place(x, attrs, type);
+  ValueRef here = copy_to(-1, x, where);
+  return copy_to(device_of(x), *place(*here, attrs, type), where);
+}
+
+static ValueRef execute_there(const OpInfo &op, std::span<const Variable> xs,
+                              const Attrs &attrs, const TensorType &type,
+                              const Location &where) {
+  const ValueRef &x = held_contents(xs[0], op.name, where);
   switch (op.id) {
   case OpId::StopGradient:
     return x;
@@ -200,10 +263,10 @@ ValueRef detail::execute(const OpInfo &op, std::span<const Variable> xs,
     Attrs fixed =
         attrs_at(*contents(xs[1], op.name, where), attrs, x->shape, type.shape);
     return op.id == OpId::SliceAt ? view_slice(*x, fixed, type.shape)
-                                  : place(*x, fixed, type);
+                                  : place_there(*x, fixed, type, where);
   }
   case OpId::Place:
-    return place(*x, attrs, type);
+    return place_there(*x, attrs, type, where);
   case OpId::Reshape: {
     if (ValueRef view = view_reshape(*x, type.shape))
       return view;
@@ -240,6 +303,6 @@ ValueRef detail::execute(const OpInfo &op, std::span<const Variable> xs,
   }
   const Value *values[3];
   for (size_t i = 0; i < xs.size(); ++i)
-    values[i] = contents(xs[i], op.name, where).get();
+    values[i] = held_contents(xs[i], op.name, where).get();
   return run_kernel(op, {values, xs.size()}, attrs, type, where);
 }

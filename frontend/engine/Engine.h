@@ -46,9 +46,13 @@ Variable make_literal(double value, const TensorType &type,
 inline bool has_contents(const Variable &x) {
   return x.defined() && x.node()->value->storage;
 }
-/// For host reads: throws if x is empty or a value of a trace.
+/// For host reads: throws if x is empty or a value of a trace. What is on a
+/// device is copied.
 const ValueRef &contents(const Variable &x, const char *what,
                          const Location &where);
+/// The same wherever they are.
+const ValueRef &held_contents(const Variable &x, const char *what,
+                              const Location &where);
 
 /// The result of an operation that the function being compiled is known to ask
 /// for next, with these operands: what would be checked and converted is so

@@ -12,6 +12,7 @@
 #include "compiler/Driver/Client/Client.h"
 #include "etch/error.h"
 #include "etch/host.h"
+#include "frontend/core/Graphics.h"
 #include "frontend/core/ThreadState.h"
 #include "frontend/engine/KernelText.h"
 
@@ -50,26 +51,39 @@ struct KeyHash {
 
 static const etch_module_t *compile_kernel(const KernelKey &key,
                                            const KernelSpec &spec,
+                                           const std::string &architecture,
                                            const Location &where) {
   static std::mutex mutex;
-  static auto &kernels =
-      *new std::unordered_map<KernelKey,
-                              std::shared_ptr<const driver::LoadedModule>,
-                              KeyHash>; // never unloaded
-  {
-    std::lock_guard lock(mutex);
-    auto found = kernels.find(key);
-    if (found != kernels.end())
-      return &found->second->module();
-  }
+  using Known =
+      std::unordered_map<KernelKey, std::shared_ptr<const driver::LoadedModule>,
+                         KeyHash>;
+  static auto &all = *new std::map<std::string, Known>; // never unloaded
+  std::unique_lock reading(mutex);
+  Known &kernels = all[architecture];
+  auto found = kernels.find(key);
+  if (found != kernels.end())
+    return &found->second->module();
+  reading.unlock();
   driver::CompileOptions options;
   options.effort = driver::Effort::quick;
+  options.device = architecture;
   driver::CompileResult result = driver::compile(kernel_text(spec), options);
   if (!result)
     report(result, *spec.op, where);
   std::lock_guard lock(mutex);
   return &kernels.emplace(key, std::move(result.module))
               .first->second->module();
+}
+
+[[noreturn]] static void report(etch_status_t status, const etch_call_t &call,
+                                const OpInfo &op, const Location &where) {
+  if (status == ETCH_ERROR_INDEX)
+    throw ValueError(
+        std::string(op.name) + ": index " + std::to_string(call.error.value) +
+            " is out of range for extent " + std::to_string(call.error.extent),
+        where);
+  throw RuntimeError(std::string(op.name) + ": " + etch_status_name(status),
+                     where);
 }
 
 /// The kernel for `key`; `spec` describes it should it have to be compiled.
@@ -84,7 +98,7 @@ static const etch_module_t *find_kernel(const KernelKey &key,
   static constinit thread_local Slot recent[size]{};
   Slot &slot = recent[KeyHash()(key) >> 9 & (size - 1)];
   if (!slot.module || !(slot.key == key))
-    slot = {key, compile_kernel(key, spec, where)};
+    slot = {key, compile_kernel(key, spec, "", where)};
   return slot.module;
 }
 
@@ -108,8 +122,40 @@ static uint64_t attribute_bits(const Attrs &attrs) {
 /// Work below which waking another thread does not pay.
 static constexpr int64_t serial_limit = 1 << 14;
 
-static void run(const etch_module_t *module, const OpInfo &op,
-                std::span<const etch_tensor_t> args,
+/// On a graphics processor.
+static void run_there(int device, const KernelKey &key, const KernelSpec &spec,
+                      etch_call_t &call, const Location &where) {
+  Graphics &g = graphics(device, where);
+  const etch_module_t *module =
+      compile_kernel(key, spec, g.architecture, where);
+  StorageRef arena;
+  if (uint64_t bytes = module->arena_bytes(&call)) {
+    arena = allocate_on(device, bytes, where);
+    call.arena = arena->data;
+    call.arena_bytes = bytes;
+  }
+  // Kernels of single operations stay, as they do on the host.
+  static auto &loaded = *new std::map<std::pair<int, const etch_module_t *>,
+                                      std::shared_ptr<etch_device_program_t>>;
+  std::lock_guard lock(g.mutex);
+  static std::mutex mutex;
+  std::unique_lock reading(mutex);
+  auto &program = loaded[{device, module}];
+  if (!program)
+    program = device_program(g, *module, where);
+  etch_device_program_t *there = program.get();
+  reading.unlock();
+  etch_status_t status = etch_device_program_run(there, &call);
+  if (status == ETCH_ERROR_DEVICE || status == ETCH_ERROR_MEMORY)
+    throw DeviceError(std::string(spec.op->name) + ": " + etch_last_error(),
+                      where);
+  if (status != ETCH_OK)
+    report(status, call, *spec.op, where);
+}
+
+/// Finds the kernel and runs it where the result is.
+static void run(const KernelSpec &spec, uint64_t attribute,
+                std::span<const etch_tensor_t> args, const Value &y,
                 const etch_tensor_t &result, int64_t work,
                 const Location &where) {
   etch_call_t call = {};
@@ -117,6 +163,10 @@ static void run(const etch_module_t *module, const OpInfo &op,
   call.num_args = int32_t(args.size());
   call.results = &result;
   call.num_results = 1;
+  KernelKey key = spec.key(attribute);
+  if (y.on_device())
+    return run_there(device_of(y), key, spec, call, where);
+  const etch_module_t *module = find_kernel(key, spec, where);
   call.host = work < serial_limit ? etch_serial_host() : etch_default_host();
   StorageRef arena;
   if (uint64_t bytes = module->arena_bytes(&call)) {
@@ -125,15 +175,8 @@ static void run(const etch_module_t *module, const OpInfo &op,
     call.arena_bytes = bytes;
   }
   etch_status_t status = module->run(&call);
-  if (status == ETCH_OK)
-    return;
-  if (status == ETCH_ERROR_INDEX)
-    throw ValueError(
-        std::string(op.name) + ": index " + std::to_string(call.error.value) +
-            " is out of range for extent " + std::to_string(call.error.extent),
-        where);
-  throw RuntimeError(std::string(op.name) + ": " + etch_status_name(status),
-                     where);
+  if (status != ETCH_OK)
+    report(status, call, *spec.op, where);
 }
 
 static etch_tensor_t tensor_of(const Value &v, const int64_t *extents,
@@ -191,7 +234,7 @@ static ValueRef run_pointwise(const OpInfo &op,
                               std::span<const Value *const> xs,
                               const Attrs &attrs, const TensorType &type,
                               const Location &where) {
-  ValueRef y = make_dense(type.dtype, type.shape);
+  ValueRef y = make_dense_on(device_of(*xs[0]), type.dtype, type.shape, where);
   int64_t count = type.shape.elements();
   if (count == 0)
     return y;
@@ -206,9 +249,7 @@ static ValueRef run_pointwise(const OpInfo &op,
   }
   spec.num_args = int(xs.size());
   spec.result = {type.dtype, c.rank, Inner::dense};
-  const etch_module_t *module =
-      find_kernel(spec.key(attribute_bits(attrs)), spec, where);
-  run(module, op, {args, xs.size()},
+  run(spec, attribute_bits(attrs), {args, xs.size()}, *y,
       tensor_of(*y, c.extents, c.strides[xs.size()], c.rank), count, where);
   return y;
 }
@@ -225,7 +266,7 @@ static ValueRef run_canonical(const OpInfo &op,
                               std::span<const Value *const> xs,
                               const Attrs &attrs, const TensorType &type,
                               const Location &where) {
-  ValueRef y = make_dense(type.dtype, type.shape);
+  ValueRef y = make_dense_on(device_of(*xs[0]), type.dtype, type.shape, where);
   if (type.shape.elements() == 0)
     return y;
   KernelSpec spec{&op, &attrs};
@@ -251,9 +292,7 @@ static ValueRef run_canonical(const OpInfo &op,
     add(make_splat(0, type.dtype, type.shape), Inner::repeated);
   spec.num_args = n;
   spec.result = {type.dtype, type.shape.rank(), Inner::dense};
-  const etch_module_t *module =
-      find_kernel(spec.key(attribute_bits(attrs)), spec, where);
-  run(module, op, {args, size_t(n)},
+  run(spec, attribute_bits(attrs), {args, size_t(n)}, *y,
       tensor_of(*y, y->shape.data(), y->strides, y->shape.rank()),
       std::max(xs[0]->shape.elements(), type.shape.elements()), where);
   return y;
@@ -262,7 +301,7 @@ static ValueRef run_canonical(const OpInfo &op,
 static ValueRef run_matmul(const OpInfo &op, std::span<const Value *const> xs,
                            const Attrs &attrs, const TensorType &type,
                            const Location &where) {
-  ValueRef y = make_dense(type.dtype, type.shape);
+  ValueRef y = make_dense_on(device_of(*xs[0]), type.dtype, type.shape, where);
   if (type.shape.elements() == 0)
     return y;
   KernelSpec spec{&op, &attrs};
@@ -278,9 +317,8 @@ static ValueRef run_matmul(const OpInfo &op, std::span<const Value *const> xs,
   }
   spec.num_args = 2;
   spec.result = {type.dtype, rank, Inner::dense};
-  const etch_module_t *module =
-      find_kernel(spec.key(attribute_bits(attrs)), spec, where);
-  run(module, op, args, tensor_of(*y, y->shape.data(), y->strides, rank),
+  run(spec, attribute_bits(attrs), args, *y,
+      tensor_of(*y, y->shape.data(), y->strides, rank),
       type.shape.elements() * xs[0]->shape.back(), where);
   return y;
 }
@@ -297,7 +335,7 @@ static uint64_t number_of(const std::vector<int64_t> &list) {
 static ValueRef run_windows(const OpInfo &op, std::span<const Value *const> xs,
                             const Attrs &attrs, const TensorType &type,
                             const Location &where) {
-  ValueRef y = make_dense(type.dtype, type.shape);
+  ValueRef y = make_dense_on(device_of(*xs[0]), type.dtype, type.shape, where);
   if (type.shape.elements() == 0)
     return y;
   KernelSpec spec{&op, &attrs};
@@ -308,9 +346,9 @@ static ValueRef run_windows(const OpInfo &op, std::span<const Value *const> xs,
   int64_t work = 0;
   int n = 0;
   // Filters have no batch: operand 1, or the result.
-  int filters = op.id == OpId::Conv2dWeightGrad     ? 2
+  int filters = op.id == OpId::Conv2dWeightGrad  ? 2
                 : op.kind == OpKind::convolution ? 1
-                                                   : -1;
+                                                 : -1;
   auto known = [&](const Shape &shape, int part) {
     extents[part] = shape;
     if (part != filters)
@@ -335,9 +373,7 @@ static ValueRef run_windows(const OpInfo &op, std::span<const Value *const> xs,
       key.insert(key.end(), list->begin(), list->end());
     else
       key.push_back(std::get<int64_t>(attrs[i]));
-  const etch_module_t *module =
-      find_kernel(spec.key(number_of(key)), spec, where);
-  run(module, op, {args, size_t(n)},
+  run(spec, number_of(key), {args, size_t(n)}, *y,
       tensor_of(*y, y->shape.data(), y->strides, y->shape.rank()),
       op.kind == OpKind::convolution ? 8 * work : work, where);
   return y;

@@ -103,6 +103,7 @@ static void put_operand(std::string &key, std::vector<ValueRef> &leaves,
   enum class Kind : uint8_t { number, result, leaf };
   const Value &v = *n.value;
   bool is_number = n.flags & (Node::literal | Node::seed) && v.storage &&
+                   !v.on_device() &&
                    v.storage->bytes == size_t(size_of(v.dtype));
   if (is_number) {
     put(key, Kind::number);

@@ -6,6 +6,7 @@
 
 #include "frontend/engine/Node.h"
 #include "etch/memory.h"
+#include "frontend/core/Graphics.h"
 #include "frontend/core/Pool.h"
 #include "frontend/engine/Tape.h"
 
@@ -63,7 +64,7 @@ StorageRef detail::borrow(void *data, size_t bytes, void (*deleter)(void *),
 }
 
 void detail::destroy(Storage *s) noexcept {
-  if (s->foreign) {
+  if (s->foreign || s->device >= 0) {
     if (s->deleter)
       s->deleter(s->context);
     return pool_free(s, header_bytes);
@@ -176,6 +177,8 @@ static char *copy_axes(const Value &v, int axis, const char *from, char *to) {
 }
 
 ValueRef detail::dense_copy(const Value &v) {
+  if (v.on_device())
+    return copy_to(v.storage->device, v, {});
   ValueRef copy = make_dense(v.dtype, v.shape);
   if (v.shape.elements() != 0)
     copy_axes(v, 0, static_cast<const char *>(v.data),
@@ -184,7 +187,7 @@ ValueRef detail::dense_copy(const Value &v) {
 }
 
 ValueRef detail::dense_value(const Variable &x) {
-  const ValueRef &v = x.node()->value;
+  const ValueRef &v = host_value(x.node()->value, {});
   return v->is_dense() ? v : dense_copy(*v);
 }
 

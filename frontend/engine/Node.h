@@ -24,6 +24,7 @@ struct Storage : Counted {
   void (*deleter)(void *context) = nullptr; ///< of foreign memory
   void *context = nullptr;
   bool foreign = false;
+  int8_t device = -1; ///< whose memory it is: cuda(device); -1: the host's
 };
 void destroy(Storage *s) noexcept;
 using StorageRef = Ref<Storage>;
@@ -36,18 +37,23 @@ StorageRef borrow(void *data, size_t bytes, void (*deleter)(void *),
 
 /// An immutable view of memory. Without storage it is only a type: a value of a
 /// trace, or contents that were released.
+struct Value;
+void destroy(Value *v) noexcept;
+using ValueRef = Ref<Value>;
+
 struct Value : Counted {
   DType dtype = f64;
   Shape shape;
   int64_t strides[Shape::max_rank] = {}; ///< in elements
   void *data = nullptr;                  ///< of element (0, 0, …)
   StorageRef storage;
+  /// Of a device's memory: the same elements on the host, if somebody asked.
+  mutable ValueRef on_host;
 
   TensorType type() const { return {dtype, shape}; }
   bool is_dense() const; ///< row-major without gaps
+  bool on_device() const { return storage && storage->device >= 0; }
 };
-void destroy(Value *v) noexcept;
-using ValueRef = Ref<Value>;
 
 /// A dense Value with fresh, uninitialised storage.
 ValueRef make_dense(DType dtype, const Shape &shape);
@@ -58,7 +64,7 @@ ValueRef make_view(const Value &of, const Shape &shape, const int64_t *strides,
                    int64_t offset = 0);
 /// One element in memory, repeated by strides of zero.
 ValueRef make_splat(double value, DType dtype, const Shape &shape);
-/// The same elements in fresh dense memory.
+/// The same elements in fresh dense memory of the same device.
 ValueRef dense_copy(const Value &v);
 /// Converts one number.
 void store_scalar(void *to, DType dtype, double value);
@@ -101,8 +107,8 @@ Variable make_traced(const TensorType &type, uint64_t trace, int64_t index);
 /// The serial number that the next Node gets.
 uint64_t next_serial();
 
-/// The elements, dense and row-major: x's own memory when they already are so
-/// there, else a copy. Not for values of a trace.
+/// The elements, dense and row-major, on the host: x's own memory when they
+/// already are so there, else a copy. Not for values of a trace.
 ValueRef dense_value(const Variable &x);
 
 /// Gives the Node dense memory of its own, so that writing into it shows in no

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "frontend/core/Graphics.h"
 #include "frontend/engine/Slices.h"
 #include "etch/functions.h"
 #include "etch/index.h"
@@ -79,7 +80,7 @@ static void connect_slices(bool joins, std::span<const Variable> xs,
 static constexpr int64_t most = 1 << 15;
 
 Variables detail::unstack(const Variable &x, const Location &where) {
-  const Value &v = *contents(x, "scan", where);
+  const Value &v = *held_contents(x, "scan", where);
   if (v.shape[0] > most) {
     Variables all;
     for (int64_t begin = 0; begin < v.shape[0]; begin += most) {
@@ -122,6 +123,8 @@ Variable detail::stack_slices(const Variables &slices, const Location &where) {
       std::memcpy(to, dense_value(x)->data, bytes);
     to += bytes;
   }
+  if (int device = device_of(*slices[0].node()->value); device >= 0)
+    all = copy_to(device, *all, where);
   Variable y = make_variable(std::move(all));
   connect_slices(true, slices, {&y, 1}, where);
   return y;

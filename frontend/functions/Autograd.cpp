@@ -20,7 +20,7 @@ using namespace etch::detail;
 
 /// An independent leaf with x's contents.
 static Variable fresh(const Variable &x) {
-  return make_variable(dense_copy(*contents(x, "gradient", {})));
+  return make_variable(dense_copy(*held_contents(x, "gradient", {})));
 }
 
 Variable etch::numerical_diff(FunctionRef f, const Variable &x, double eps) {
@@ -82,7 +82,7 @@ static bool has_graph(const Variable &y) {
 static Variable identity(const Variable &x, const Location &where) {
   if (Recorder *r = recorder())
     return r->leaf(x, where);
-  const ValueRef &value = contents(x, "gradient", where);
+  const ValueRef &value = held_contents(x, "gradient", where);
   Variable from = takes_gradient(*x.node()) ? x : make_variable(value);
   std::vector<int64_t> shape(x.shape().begin(), x.shape().end());
   return detail::apply(OpId::Reshape, {from}, {std::move(shape)}, where);

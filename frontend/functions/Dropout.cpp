@@ -36,7 +36,8 @@ Variable Generator::uniform(const Shape &shape, DType dtype, SourceLocation l) {
                      where);
   std::vector<int64_t> extents(shape.begin(), shape.end());
   Variable places =
-      apply(OpId::Iota, std::span<const Variable>(), {extents}, where);
+      apply(OpId::Iota, std::span<const Variable>(), {extents}, where)
+          .to(counter.device());
   Variable counters = counter + places;
   Variable keys = expand_to(key, shape, where);
   counter.assign(counter + shape.elements());
@@ -59,7 +60,7 @@ Variable etch::dropout(Operand x, Operand ratio, Generator &generator) {
                          std::to_string(ratio.as_double()) +
                          ", not between 0 and 1",
                      x.location());
-  Variable u = generator.uniform(v.shape(), v.dtype());
+  Variable u = generator.uniform(v.shape(), v.dtype()).to(v.device());
   // A number stays one, which a compiled program is given at every call.
   if (ratio.is_literal()) {
     double share = ratio.as_double();

@@ -11,6 +11,7 @@
 #include "etch/functions.h"
 #include "etch/index.h"
 #include "frontend/core/Promotion.h"
+#include "frontend/core/Graphics.h"
 #include "frontend/engine/Engine.h"
 #include "frontend/engine/Kernels.h"
 #include "frontend/functions/Parts.h"
@@ -92,6 +93,8 @@ static Variable run_join(const Parts &parts, const Location &where) {
     copy_elements(x, *view_slice(*value, parts.attrs(i), x.shape));
     tracked |= parts.xs[i].requires_grad();
   }
+  if (int device = device_of(*parts.xs[0].node()->value); device >= 0)
+    value = copy_to(device, *value, where);
   if (!tracked || !config().enable_backprop) {
     Variable y = make_variable(std::move(value));
     y.node()->flags |=

@@ -4,6 +4,7 @@
 
 #include "etch/layers.h"
 
+#include "frontend/core/Graphics.h"
 #include "frontend/engine/Engine.h"
 
 #include <algorithm>
@@ -157,6 +158,18 @@ void Layer::clear_grads() {
       m.parameter->clear_grad();
 }
 
-Layer &Layer::to(Device) { return *this; }
+Layer &Layer::to(Device device, SourceLocation l) {
+  int index = device.kind == Device::Kind::cuda ? device.index : -1;
+  auto move = [&](const Variable &x) {
+    if (x.defined() && detail::device_of(*x.node()->value) != index)
+      x.node()->value = detail::copy_to(index, *x.node()->value, l);
+  };
+  for (const Named &n : named_params()) {
+    move(*n.parameter);
+    if (n.parameter->defined())
+      move(n.parameter->grad());
+  }
+  return *this;
+}
 
 } // namespace etch

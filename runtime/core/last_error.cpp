@@ -44,6 +44,8 @@ const char *etch_status_name(etch_status_t status) {
     return "malformed file";
   case ETCH_ERROR_VALUE:
     return "NaN or infinity";
+  case ETCH_ERROR_DEVICE:
+    return "device failed";
   }
   return "unknown status";
 }

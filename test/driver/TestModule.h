@@ -14,7 +14,8 @@ namespace etch::test {
 inline std::string testModule(const std::string &factor = "1.0") {
   std::string text = R"(
 %param = type { ptr, ptr, i32, i32, i32, i32 }
-%module = type { i32, i32, ptr, ptr, i64, ptr, ptr, i32, i32, i32, i32, i64, ptr, ptr }
+%module = type { i32, i32, ptr, ptr, i64, ptr, ptr, i32, i32, i32, i32, i64, ptr, ptr,
+  ptr, ptr, i32, i32, i32, i32 }
 %tensor = type { ptr, ptr, ptr, i32, i32 }
 @four = internal constant [1 x i64] [i64 4]
 @x = internal constant [2 x i8] c"x\00"
@@ -26,8 +27,9 @@ inline std::string testModule(const std::string &factor = "1.0") {
   %param { ptr @W, ptr @four, i32 4, i32 1, i32 2, i32 1 }]
 @results = internal constant [1 x %param] [
   %param { ptr @y, ptr @four, i32 4, i32 1, i32 3, i32 -1 }]
-@hand = internal constant %module { i32 2, i32 88, ptr @name, ptr @name, i64 42,
-  ptr @args, ptr @results, i32 2, i32 1, i32 1, i32 1, i64 0, ptr @arena, ptr @run }
+@hand = internal constant %module { i32 3, i32 120, ptr @name, ptr @name, i64 42,
+  ptr @args, ptr @results, i32 2, i32 1, i32 1, i32 1, i64 0, ptr @arena, ptr @run,
+  ptr null, ptr null, i32 0, i32 0, i32 0, i32 0 }
 
 define i64 @arena(ptr %call) {
   ret i64 64
@@ -67,7 +69,7 @@ fail:
   ret i32 4
 }
 define ptr @etch_query(i32 %version) {
-  %same = icmp eq i32 %version, 2
+  %same = icmp eq i32 %version, 3
   %r = select i1 %same, ptr @hand, ptr null
   ret ptr %r
 }

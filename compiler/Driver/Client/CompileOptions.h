@@ -54,10 +54,17 @@ struct CompileOptions {
   /// Every buffer ends at the end of a page of its own, with an unused page
   /// behind it: for tests that protect those.
   bool guard = false;
+  /// AddressSanitizer checks the generated code's accesses to memory; the
+  /// process must have its run-time library. ETCH_SANITIZE=address in the
+  /// environment asks for it, too.
+  bool sanitize = false;
   /// Bytes that the arena may take; 0 is no limit.
   int64_t memoryBudget = 0;
   /// "native", or a processor's name as in LLVM ("x86-64-v3", "znver4").
   std::string mcpu = "native";
+  /// Architectures of graphics processors, with commas between them ("sm_90",
+  /// "compute_90": for all that come later); "": the program is for the host.
+  std::string device;
   /// Name of the module; exported libraries prefix their symbols with it.
   std::string name = "etch";
 

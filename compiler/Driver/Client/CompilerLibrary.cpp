@@ -4,6 +4,8 @@
 
 #include "compiler/Driver/Client/CompilerLibrary.h"
 
+#include "compiler/Target/CUDA/NvrtcNames.h"
+
 #include <climits>
 #include <cstdlib>
 #include <dlfcn.h>
@@ -108,10 +110,12 @@ etch_compile_options_t toAbi(const CompileOptions &options, uint64_t hash) {
   out.memory_budget = options.memoryBudget;
   out.mcpu = options.mcpu.c_str();
   out.name = options.name.c_str();
+  out.device = options.device.c_str();
   out.program_hash = hash;
   out.profile = options.profile;
   out.debug = options.debug;
   out.guard = options.guard;
+  out.sanitize = wantsSanitizer(options);
   return out;
 }
 
@@ -138,6 +142,14 @@ const std::string &compilerIdentity() {
   return identity;
 }
 
+bool wantsSanitizer(const CompileOptions &options) {
+  static const bool all = [] {
+    const char *value = getenv("ETCH_SANITIZE");
+    return value && std::string_view(value) == "address";
+  }();
+  return options.sanitize || all;
+}
+
 const std::string &hostIdentity() {
   static const std::string &identity = *new std::string([] {
     std::string out;
@@ -160,6 +172,22 @@ const std::string &hostIdentity() {
     }
 #endif
     return out;
+  }());
+  return identity;
+}
+
+const std::string &deviceCompilerIdentity() {
+  static const std::string &identity = *new std::string([] {
+    int major = 0, minor = 0;
+    for (const char *name : nvrtcNames)
+      if (void *library = dlopen(name, RTLD_LAZY | RTLD_LOCAL)) {
+        auto version = reinterpret_cast<int (*)(int *, int *)>(
+            dlsym(library, "nvrtcVersion"));
+        if (version)
+          version(&major, &minor);
+        break;
+      }
+    return "nvrtc " + std::to_string(major) + "." + std::to_string(minor);
   }());
   return identity;
 }

@@ -16,6 +16,13 @@ const std::string &compilerIdentity();
 /// Names what "native" means on this machine.
 const std::string &hostIdentity();
 
+/// Names NVRTC, which compiles for graphics processors: its version, or that
+/// there is none.
+const std::string &deviceCompilerIdentity();
+
+/// Whether AddressSanitizer shall check generated code (see CompileOptions).
+bool wantsSanitizer(const CompileOptions &options);
+
 /// One call of the compiler and what it gave.
 class CompilerOutput {
 public:

@@ -20,8 +20,7 @@ using namespace mlir;
 using namespace etch;
 using namespace etch::cpu;
 
-/// Constants that main names: the same data as one LLVM array.
-static void emitConstants(ModuleOp module) {
+void etch::cpu::emitConstants(ModuleOp module) {
   for (auto op : llvm::make_early_inc_range(module.getOps<memref::GlobalOp>())) {
     auto data = cast<DenseElementsAttr>(*op.getInitialValue());
     Emit e(module.getContext(), op.getLoc());

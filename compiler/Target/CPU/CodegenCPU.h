@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace etch::cpu {
 
@@ -29,6 +30,11 @@ struct CodegenOptions {
   /// Launches leave their times at the start of the arena, in this many bytes,
   /// a log of `profileCapacity` entries (see driver::ProfileLayout); 0: none.
   int64_t profileBytes = 0, profileCapacity = 0;
+  /// Code of kernels that run on a device.
+  struct Image {
+    std::string architecture, code;
+  };
+  std::vector<Image> images;
 };
 
 /// Pass `etch-codegen-cpu`: a module of kernels (functions of etch ops) and a

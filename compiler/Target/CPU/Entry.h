@@ -17,6 +17,13 @@ using Kernels = llvm::StringMap<std::unique_ptr<Kernel>>;
 struct EntryPoints {
   mlir::LLVM::LLVMFuncOp run, arenaBytes;
   int64_t numLaunches = 0;
+  // Of programs for a device: see etch_module_t.
+  struct Grid {
+    std::string function;
+    int64_t threads = 0, numArguments = 0;
+  };
+  std::vector<Grid> grids;
+  uint32_t flags = 0;
 };
 llvm::FailureOr<EntryPoints> emitEntryPoints(mlir::ModuleOp module,
                                              Kernels &kernels,
@@ -26,6 +33,9 @@ llvm::FailureOr<EntryPoints> emitEntryPoints(mlir::ModuleOp module,
 void emitTables(mlir::ModuleOp module, mlir::func::FuncOp main,
                 EntryPoints entry, size_t numKernels,
                 const CodegenOptions &options);
+
+/// Constants that main names become one LLVM array each.
+void emitConstants(mlir::ModuleOp module);
 
 /// Lowers scf, arith, math and vector in LLVM functions to the LLVM dialect.
 llvm::LogicalResult lowerToLLVM(mlir::ModuleOp module);

@@ -57,6 +57,11 @@ private:
   /// A constant built by code that the linker evaluates.
   void global(Type type, StringRef name, function_ref<Value(Value)> build);
   void params(StringRef name, ArrayRef<Param> list);
+  void images(ArrayRef<CodegenOptions::Image> list);
+  void grids(ArrayRef<EntryPoints::Grid> list, ArrayRef<int64_t> names);
+  /// An array of structs with these fields.
+  void array(StringRef name, ArrayRef<Type> types, size_t count,
+             function_ref<SmallVector<Value>(size_t)> fields);
   Value addressOf(StringRef symbol, int64_t byte = 0) {
     Value base = e.make<LLVM::AddressOfOp>(e.ptrType(), symbol);
     return byte ? Value(e.make<LLVM::GEPOp>(
@@ -108,31 +113,62 @@ void Tables::global(Type type, StringRef name,
   e.make<LLVM::ReturnOp>(build(e.make<LLVM::UndefOp>(type)));
 }
 
-void Tables::params(StringRef name, ArrayRef<Param> list) {
-  Type i32Type = e.getI32Type();
-  auto type = LLVM::LLVMStructType::getLiteral(
-      e.getContext(),
-      {e.ptrType(), e.ptrType(), i32Type, i32Type, i32Type, i32Type});
-  auto array = LLVM::LLVMArrayType::get(type, list.size());
-  global(array, name, [&](Value table) {
-    for (auto [i, p] : llvm::enumerate(list)) {
-      Value fields[] = {addressOf("etch.strings", p.name),
-                        addressOf("etch.extents", p.extents),
-                        i32(p.dtype),
-                        i32(p.rank),
-                        i32(p.role),
-                        i32(p.update)};
-      for (auto [n, field] : llvm::enumerate(fields))
+void Tables::array(StringRef name, ArrayRef<Type> types, size_t count,
+                   function_ref<SmallVector<Value>(size_t)> fields) {
+  auto type = LLVM::LLVMStructType::getLiteral(e.getContext(), types);
+  global(LLVM::LLVMArrayType::get(type, count), name, [&](Value table) {
+    for (size_t i = 0; i < count; ++i)
+      for (auto [n, field] : llvm::enumerate(fields(i)))
         table = e.make<LLVM::InsertValueOp>(
             table, field, ArrayRef<int64_t>{int64_t(i), int64_t(n)});
-    }
     return table;
   });
+}
+
+void Tables::params(StringRef name, ArrayRef<Param> list) {
+  Type i32Type = e.getI32Type(), ptr = e.ptrType();
+  array(name, {ptr, ptr, i32Type, i32Type, i32Type, i32Type}, list.size(),
+        [&](size_t i) {
+          const Param &p = list[i];
+          return SmallVector<Value>{addressOf("etch.strings", p.name),
+                                    addressOf("etch.extents", p.extents),
+                                    i32(p.dtype),
+                                    i32(p.rank),
+                                    i32(p.role),
+                                    i32(p.update)};
+        });
+}
+
+void Tables::images(ArrayRef<CodegenOptions::Image> list) {
+  for (auto [i, image] : llvm::enumerate(list))
+    global(LLVM::LLVMArrayType::get(e.getI8Type(), image.code.size()),
+           "etch.image" + std::to_string(i), e.getStringAttr(image.code));
+  array("etch.images", {e.ptrType(), e.ptrType(), e.getI64Type()}, list.size(),
+        [&](size_t i) {
+          return SmallVector<Value>{
+              addressOf("etch.strings", string(list[i].architecture)),
+              addressOf("etch.image" + std::to_string(i)),
+              i64(int64_t(list[i].code.size()))};
+        });
+}
+
+void Tables::grids(ArrayRef<EntryPoints::Grid> list, ArrayRef<int64_t> names) {
+  array("etch.grids", {e.ptrType(), e.getI32Type(), e.getI32Type()},
+        list.size(), [&](size_t i) {
+          return SmallVector<Value>{addressOf("etch.strings", names[i]),
+                                    i32(list[i].threads),
+                                    i32(list[i].numArguments)};
+        });
 }
 
 void Tables::finish(func::FuncOp main, EntryPoints entry,
                     size_t numKernels, const CodegenOptions &options) {
   int64_t name = string(options.name), target = string(options.target);
+  SmallVector<int64_t> gridNames;
+  for (const EntryPoints::Grid &grid : entry.grids)
+    gridNames.push_back(string(grid.function));
+  for (const CodegenOptions::Image &image : options.images)
+    string(image.architecture);
   global(LLVM::LLVMArrayType::get(e.getI8Type(), strings.size()),
          "etch.strings", e.getStringAttr(strings));
   if (extents.empty())
@@ -141,13 +177,17 @@ void Tables::finish(func::FuncOp main, EntryPoints entry,
          "etch.extents", e.getI64TensorAttr(extents));
   params("etch.args", args);
   params("etch.results", results);
+  images(options.images);
+  grids(entry.grids, gridNames);
 
   auto saved = main->getParentOfType<ModuleOp>()->getAttrOfType<IntegerAttr>(
       "etch.saved_bytes");
   Type i32Type = e.getI32Type(), i64Type = e.getI64Type(), ptr = e.ptrType();
   auto type = LLVM::LLVMStructType::getLiteral(
-      e.getContext(), {i32Type, i32Type, ptr, ptr, i64Type, ptr, ptr, i32Type,
-                       i32Type, i32Type, i32Type, i64Type, ptr, ptr});
+      e.getContext(),
+      {i32Type, i32Type, ptr,     ptr,     i64Type, ptr,     ptr,
+       i32Type, i32Type, i32Type, i32Type, i64Type, ptr,     ptr,
+       ptr,     ptr,     i32Type, i32Type, i32Type, i32Type});
   global(type, "etch.module", [&](Value table) {
     Value fields[] = {
         i32(ETCH_ABI_VERSION),
@@ -163,7 +203,13 @@ void Tables::finish(func::FuncOp main, EntryPoints entry,
         i32(entry.numLaunches),
         i64(saved ? saved.getInt() : 0),
         addressOf(entry.arenaBytes.getSymName()),
-        addressOf(entry.run.getSymName())};
+        addressOf(entry.run.getSymName()),
+        addressOf("etch.images"),
+        addressOf("etch.grids"),
+        i32(int64_t(options.images.size())),
+        i32(int64_t(entry.grids.size())),
+        i32(entry.flags),
+        i32(0)};
     for (auto [n, field] : llvm::enumerate(fields))
       table = e.make<LLVM::InsertValueOp>(table, field,
                                           ArrayRef<int64_t>{int64_t(n)});

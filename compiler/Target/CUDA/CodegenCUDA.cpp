@@ -6,15 +6,130 @@
 
 #include "compiler/Target/CUDA/CodegenCUDA.h"
 
-#include "compiler/Target/CUDA/Kernel.h"
+#include "compiler/Target/CUDA/Entry.h"
+#include "compiler/Target/CUDA/Nvrtc.h"
+#include "compiler/Target/CUDA/Prelude.h"
 #include "compiler/Target/CUDA/Printer.h"
 
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace etch;
 using namespace etch::cuda;
+
+FailureOr<std::string> etch::cuda::emitKernels(ModuleOp module, ModuleOp device,
+                                               Kernels &kernels) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  Printer printer(os);
+  for (func::FuncOp function : module.getOps<func::FuncOp>()) {
+    if (!function->hasAttr(kKernelAttr))
+      continue;
+    kernels.numbers[function.getSymName()] = kernels.all.size();
+    kernels.all.push_back(std::make_unique<Kernel>(function, device));
+    Kernel &k = *kernels.all.back();
+    if (failed(k.emit()))
+      return failure();
+    for (const Stage &stage : k.stages) {
+      std::string prefix = "ETCH_KERNEL(" + std::to_string(stage.threads) + ")";
+      if (failed(printer.print(stage.function, prefix)))
+        return failure();
+      os << "\n";
+    }
+  }
+  return text;
+}
+
+//===----------------------------------------------------------------------===//
+// Programs
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+struct CodegenPass : PassWrapper<CodegenPass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(CodegenPass)
+
+  CodegenPass(const cpu::CodegenOptions &options,
+              std::vector<std::string> architectures)
+      : options(options), architectures(std::move(architectures)) {}
+
+  StringRef getArgument() const override { return "etch-codegen-cuda"; }
+  StringRef getDescription() const override {
+    return "Bufferized programs to the LLVM dialect, with kernels for CUDA";
+  }
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<LLVM::LLVMDialect, arith::ArithDialect, scf::SCFDialect,
+                    math::MathDialect, vector::VectorDialect,
+                    cf::ControlFlowDialect>();
+  }
+
+  void runOnOperation() override {
+    if (failed(run(getOperation())))
+      signalPassFailure();
+  }
+
+  LogicalResult run(ModuleOp module);
+  LogicalResult compileKernels(ModuleOp module, const std::string &text);
+
+  cpu::CodegenOptions options;
+  std::vector<std::string> architectures;
+};
+
+} // namespace
+
+LogicalResult CodegenPass::compileKernels(ModuleOp module,
+                                          const std::string &text) {
+  if (llvm::Expected<std::string> version = nvrtcVersion(); !version)
+    return mlir::emitError(module.getLoc())
+           << "kernels for " << llvm::join(architectures, ", ")
+           << " cannot be compiled: " << llvm::toString(version.takeError());
+  auto cubins = compileToCubins(preludeText().str() + text, architectures);
+  bool ok = true;
+  for (auto [architecture, cubin] : llvm::zip_equal(architectures, cubins)) {
+    if (cubin) {
+      options.images.push_back({architecture, std::move(cubin->bytes)});
+      continue;
+    }
+    ok = false;
+    mlir::emitError(module.getLoc())
+        << "internal error: " << llvm::toString(cubin.takeError());
+  }
+  return success(ok);
+}
+
+LogicalResult CodegenPass::run(ModuleOp module) {
+  OwningOpRef<ModuleOp> device = ModuleOp::create(module.getLoc());
+  Kernels kernels;
+  FailureOr<std::string> text = emitKernels(module, *device, kernels);
+  if (failed(text) ||
+      (!kernels.all.empty() && failed(compileKernels(module, *text))))
+    return failure();
+  auto sources = llvm::to_vector(module.getOps<func::FuncOp>());
+  auto main = module.lookupSymbol<func::FuncOp>("main");
+  FailureOr<cpu::EntryPoints> entry = emitEntryPoints(module, kernels);
+  if (failed(entry))
+    return failure();
+  cpu::emitTables(module, main, *entry, kernels.all.size(), options);
+  cpu::emitConstants(module);
+  kernels.all.clear();
+  for (func::FuncOp source : sources)
+    source.erase();
+  for (NamedAttribute attr : llvm::to_vector(module->getDiscardableAttrs()))
+    module->removeAttr(attr.getName());
+  return cpu::lowerToLLVM(module);
+}
+
+std::unique_ptr<Pass>
+etch::cuda::createCodegenPass(const cpu::CodegenOptions &options,
+                              std::vector<std::string> architectures) {
+  return std::make_unique<CodegenPass>(options, std::move(architectures));
+}
+
+//===----------------------------------------------------------------------===//
+// For tests
+//===----------------------------------------------------------------------===//
 
 /// u64 name(u8 *slots): a number of a launch.
 static LogicalResult printHostFunction(Printer &printer, ModuleOp device,
@@ -56,25 +171,22 @@ FailureOr<Source> etch::cuda::emitSource(ModuleOp module) {
   context->loadDialect<LLVM::LLVMDialect, arith::ArithDialect, scf::SCFDialect,
                        math::MathDialect, vector::VectorDialect>();
   OwningOpRef<ModuleOp> device = ModuleOp::create(module.getLoc());
+  Kernels kernels;
+  FailureOr<std::string> text = emitKernels(module, *device, kernels);
+  if (failed(text))
+    return failure();
   Source source;
-  llvm::raw_string_ostream text(source.text), host(source.host);
-  Printer kernels(text), functions(host);
-  for (func::FuncOp function : module.getOps<func::FuncOp>()) {
-    if (!function->hasAttr(kKernelAttr))
-      continue;
-    Kernel k(function, *device);
-    if (failed(k.emit()))
-      return failure();
+  source.text = *text;
+  llvm::raw_string_ostream host(source.host);
+  Printer functions(host);
+  for (auto &kernel : kernels.all) {
+    Kernel &k = *kernel;
     KernelDescription description;
-    description.name = function.getSymName().str();
+    description.name = k.source.getSymName().str();
     description.numSlots = int64_t(k.slots.size());
     description.canFail = k.canFail;
     description.usesScratch = bool(k.scratchBytes);
     for (auto [n, stage] : llvm::enumerate(k.stages)) {
-      std::string prefix = "ETCH_KERNEL(" + std::to_string(stage.threads) + ")";
-      if (failed(kernels.print(stage.function, prefix)))
-        return failure();
-      text << "\n";
       std::string name = description.name + "_blocks" + std::to_string(n);
       if (failed(printHostFunction(functions, *device, k, name, stage.blocks)))
         return failure();

@@ -7,6 +7,8 @@
 #ifndef ETCH_COMPILER_TARGET_CUDA_CODEGENCUDA_H
 #define ETCH_COMPILER_TARGET_CUDA_CODEGENCUDA_H
 
+#include "compiler/Target/CPU/CodegenCPU.h"
+
 #include "mlir/IR/BuiltinOps.h"
 
 #include <string>
@@ -42,6 +44,13 @@ struct Source {
 /// Prints all kernels (functions of etch ops) of a module, which stays as it
 /// is. Fails with a diagnostic.
 llvm::FailureOr<Source> emitSource(mlir::ModuleOp module);
+
+/// A module of kernels and a bufferized `main` becomes host code in the LLVM
+/// dialect, as from cpu::createCodegenPass(), with the kernels' code for these
+/// architectures inside. Needs NVRTC.
+std::unique_ptr<mlir::Pass>
+createCodegenPass(const cpu::CodegenOptions &options,
+                  std::vector<std::string> architectures);
 
 } // namespace etch::cuda
 

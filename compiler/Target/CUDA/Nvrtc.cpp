@@ -6,6 +6,8 @@
 
 #include "compiler/Target/CUDA/Nvrtc.h"
 
+#include "compiler/Target/CUDA/NvrtcNames.h"
+
 #include <dlfcn.h>
 #include <thread>
 
@@ -24,7 +26,9 @@ using namespace etch::cuda;
   F(int, nvrtcGetProgramLogSize, (void *, size_t *))                           \
   F(int, nvrtcGetProgramLog, (void *, char *))                                 \
   F(int, nvrtcGetCUBINSize, (void *, size_t *))                                \
-  F(int, nvrtcGetCUBIN, (void *, char *))
+  F(int, nvrtcGetCUBIN, (void *, char *))                                      \
+  F(int, nvrtcGetPTXSize, (void *, size_t *))                                  \
+  F(int, nvrtcGetPTX, (void *, char *))
 
 namespace {
 
@@ -36,11 +40,8 @@ struct Library {
   std::string problem;
 
   Library() {
-    static constexpr const char *names[] = {
-        "libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so",
-        "/usr/local/cuda/lib64/libnvrtc.so", "/usr/local/cuda/lib/libnvrtc.so"};
     void *handle = nullptr;
-    for (const char *name : names)
+    for (const char *name : etch::nvrtcNames)
       if (!handle && !(handle = dlopen(name, RTLD_NOW | RTLD_LOCAL)))
         problem += std::string(problem.empty() ? "" : ", ") + name;
     if (!handle) {
@@ -117,8 +118,11 @@ Expected<Cubin> etch::cuda::compileToCubin(StringRef text,
   std::string source = text.str(),
               arch = "--gpu-architecture=" + architecture.str();
   std::vector<const char *> options = {arch.c_str(), "--std=c++17",
-                                       "-fmad=false", "--device-int128",
-                                       "--ptxas-options=-v"};
+                                       "-fmad=false", "--device-int128"};
+  // Text for the driver's compiler: ptxas does not run.
+  bool ptx = architecture.starts_with("compute_");
+  if (!ptx)
+    options.push_back("--ptxas-options=-v");
   // Its own cache looks for a driver; ours needs none.
   int major = 0, minor = 0;
   nvrtc.nvrtcVersion(&major, &minor);
@@ -139,10 +143,12 @@ Expected<Cubin> etch::cuda::compileToCubin(StringRef text,
   }
   Cubin cubin;
   if (!code)
-    code = nvrtc.nvrtcGetCUBINSize(program, &size);
+    code = ptx ? nvrtc.nvrtcGetPTXSize(program, &size)
+               : nvrtc.nvrtcGetCUBINSize(program, &size);
   if (!code) {
     cubin.bytes.resize(size);
-    code = nvrtc.nvrtcGetCUBIN(program, cubin.bytes.data());
+    code = ptx ? nvrtc.nvrtcGetPTX(program, cubin.bytes.data())
+               : nvrtc.nvrtcGetCUBIN(program, cubin.bytes.data());
   }
   if (program)
     nvrtc.nvrtcDestroyProgram(&program);

@@ -33,7 +33,7 @@ struct Cubin {
 /// "13.0", or an error that says where NVRTC was looked for.
 llvm::Expected<std::string> nvrtcVersion();
 
-/// Compiles for one architecture ("sm_90"). Exact arithmetic: no contraction,
+/// Compiles for one architecture ("sm_90"; "compute_90" gives PTX). Exact arithmetic: no contraction,
 /// no flush to zero. An error holds the compiler's log. May run in several
 /// threads.
 llvm::Expected<Cubin> compileToCubin(llvm::StringRef text,

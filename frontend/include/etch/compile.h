@@ -224,7 +224,12 @@ private:
 /// The compiled form of f, which takes Variables, Variables lists and host
 /// values and returns any of Variable, Variables, pairs and tuples of them, or
 /// nothing. Objects that cannot be copied, such as models, are referred to.
-template <class F> auto compile(F &&f, const CompileOptions &options = {}) {
+/// DeviceError and UserError, at the caller's line, for a device that is not
+/// there and for options that it has not.
+template <class F>
+auto compile(F &&f, const CompileOptions &options = {},
+             SourceLocation l = SourceLocation::current()) {
+  LocationScope scope(l);
   using D = std::decay_t<F>;
   if constexpr (std::is_lvalue_reference_v<F> &&
                 !std::is_copy_constructible_v<D>)

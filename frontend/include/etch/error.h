@@ -58,6 +58,10 @@ struct CompileError : Error {
 struct RuntimeError : Error {
   using Error::Error;
 };
+/// A device is missing, has too little memory, or fails.
+struct DeviceError : Error {
+  using Error::Error;
+};
 /// A file cannot be read or written, or is malformed.
 struct IOError : Error {
   using Error::Error;

@@ -51,8 +51,8 @@ public:
   std::vector<Named> named_params() const;
   /// Drops the gradients of all parameters.
   void clear_grads();
-  /// Moves all parameters to `device`. There is one device: does nothing.
-  Layer &to(Device device);
+  /// Moves all parameters, and their gradients, to `device`.
+  Layer &to(Device device, SourceLocation l = SourceLocation::current());
 
   /// Writes all parameters under their paths to a .npz file, or to one in the
   /// other format if the path ends in ".safetensors"; the file appears whole or

@@ -29,12 +29,14 @@ class Index;
 using Variables = std::vector<Variable>;
 using SourceLocation = std::source_location;
 
-/// Where an array lives. There is one device so far: the host's processor.
+/// Where an array lives: cpu(), or a graphics processor (see cuda.h).
 struct Device {
-  enum class Kind : uint8_t { cpu } kind = Kind::cpu;
+  enum class Kind : uint8_t { cpu, cuda } kind = Kind::cpu;
+  uint8_t index = 0; ///< among those of this kind
   friend bool operator==(const Device &, const Device &) = default;
 };
 inline Device cpu() { return {}; }
+/// "cpu", "cuda(0)".
 std::string to_string(const Device &device);
 
 /// What backward() does beside filling the gradients of the leaves.
@@ -158,8 +160,10 @@ public:
   Data data(SourceLocation l = SourceLocation::current()) const;
   /// The same contents as a value without history; gradients stop here.
   Variable detach(SourceLocation l = SourceLocation::current()) const;
-  /// The same array on `device`: itself, there is one device.
-  Variable to(Device device) const;
+  /// The same contents on `device`: itself if it is there, else a leaf with a
+  /// copy of them. In a function being compiled, itself.
+  Variable to(Device device,
+              SourceLocation l = SourceLocation::current()) const;
   /// Whether gradients flow to it; true for floats unless switched off.
   bool requires_grad() const;
   Variable &set_requires_grad(bool on);

@@ -17,9 +17,6 @@
 extern "C" {
 #endif
 
-/* A status behind those of etch_status_t: the driver reported a failure. */
-#define ETCH_ERROR_DEVICE ((etch_status_t)9)
-
 typedef struct etch_device etch_device_t;
 typedef struct etch_device_module etch_device_module_t;
 typedef struct etch_device_graph etch_device_graph_t;
@@ -84,6 +81,21 @@ etch_status_t etch_device_launch(etch_device_t *device,
                                  int64_t blocks, int32_t threads,
                                  const uint64_t *arguments,
                                  int32_t num_arguments, int32_t site);
+
+/* A module's kernels on a device, with what its runs need. The module and the
+   device must live longer. ETCH_ERROR_DEVICE: it has no code for this device. */
+typedef struct etch_device_program etch_device_program_t;
+etch_status_t etch_device_program_load(etch_device_t *device,
+                                       const etch_module_t *module,
+                                       etch_device_program_t **out);
+void etch_device_program_unload(etch_device_program_t *program);
+/* Runs the module: all arrays and the arena of the call lie in the device's
+   memory. What the host does between launches apart, a run that has the memory
+   of one before it is that one's graph again, and waits for nothing. Kernels
+   that fail show in call->error where the module can fail (that waits), other
+   failures when somebody waits. */
+etch_status_t etch_device_program_run(etch_device_program_t *program,
+                                      etch_call_t *call);
 
 /* What is launched and copied between the two becomes a graph instead of being
    done. Nothing may be allocated, copied from or to the host, or waited for. */

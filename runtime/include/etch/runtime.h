@@ -25,7 +25,7 @@ extern "C" {
 
 /* Changes when a struct below changes meaning or layout. A host asks a module
    for the version that it was built with; the module answers NULL to others. */
-#define ETCH_ABI_VERSION 2u
+#define ETCH_ABI_VERSION 3u
 
 /* Element types. The numbers are stored in files: never reuse one. */
 typedef enum etch_dtype {
@@ -45,7 +45,8 @@ typedef enum etch_status {
   ETCH_ERROR_BUSY = 5,     /* another run uses the same state */
   ETCH_ERROR_IO = 6,       /* a file cannot be read or written */
   ETCH_ERROR_FORMAT = 7,   /* a state file is corrupt or of another program */
-  ETCH_ERROR_VALUE = 8     /* NaN or infinity: of modules with checks */
+  ETCH_ERROR_VALUE = 8,    /* NaN or infinity: of modules with checks */
+  ETCH_ERROR_DEVICE = 9    /* a device is missing, or its driver failed */
 } etch_status_t;
 
 /* A strided array. Strides count elements, not bytes; both arrays have `rank`
@@ -96,6 +97,27 @@ typedef struct etch_error {
   int32_t reserved;
 } etch_error_t;
 
+/* What a device lends to a call of a module for it. All memory of the call is
+   then the device's; what is asked for is done in the order of the calls. After
+   a failure nothing is done any more, and what is read is 0: whoever runs the
+   module learns of the failure from the device. */
+typedef struct etch_queue {
+  void *self;
+  /* Grid number `grid` of the module; arguments are 8 bytes each, copied by the
+     call. A grid of no blocks does nothing. */
+  void (*launch)(void *self, int32_t grid, int64_t blocks,
+                 const uint64_t *arguments, int32_t num_arguments,
+                 int32_t site);
+  void (*copy)(void *self, void *to, const void *from, uint64_t bytes);
+  void (*clear)(void *self, void *to, uint64_t bytes);
+  /* A few bytes, to the host and from it. Reading waits. */
+  void (*read)(void *self, void *to, const void *from, uint64_t bytes);
+  void (*write)(void *self, void *to, const void *from, uint64_t bytes);
+  /* Where on the device a constant of the module is. */
+  void *(*constant)(void *self, const void *data, uint64_t bytes);
+  void *error; /* an etch_error_t on the device, for kernels that can fail */
+} etch_queue_t;
+
 /* One run. Arguments come in the module's order (states among them); results
    are written into storage that the caller provides. A result that updates an
    argument in place (see etch_param_t.update) takes no slot in `results`. */
@@ -108,6 +130,7 @@ typedef struct etch_call {
   etch_error_t error; /* written by the run */
   int32_t num_args;
   int32_t num_results;
+  const etch_queue_t *queue; /* of modules for a device; else NULL */
 } etch_call_t;
 
 /* An extent known only at run time. ETCH_DYNAMIC + k, 0 < k <= 2^20: that of
@@ -133,6 +156,25 @@ typedef struct etch_param {
                      ETCH_NO_UPDATE */
 } etch_param_t;
 
+/* Code of a module's kernels for one architecture of a device ("sm_90"), or for
+   those from it on ("compute_90": the driver compiles it). */
+typedef struct etch_image {
+  const char *architecture;
+  const void *code;
+  uint64_t bytes;
+} etch_image_t;
+
+/* What a launch names. */
+typedef struct etch_grid {
+  const char *function; /* in the code */
+  int32_t threads;      /* of a block */
+  int32_t num_arguments;
+} etch_grid_t;
+
+/* Of a module for a device. */
+#define ETCH_MODULE_READS 1u    /* a run reads memory of the device */
+#define ETCH_MODULE_CAN_FAIL 2u /* kernels write to etch_queue_t.error */
+
 typedef struct etch_module etch_module_t;
 struct etch_module {
   uint32_t abi_version;
@@ -151,6 +193,13 @@ struct etch_module {
      call->host->workers alone; nothing else of the call is read. */
   uint64_t (*arena_bytes)(const etch_call_t *call);
   etch_status_t (*run)(etch_call_t *call);
+  /* Of modules for a device; else 0. */
+  const etch_image_t *images;
+  const etch_grid_t *grids;
+  int32_t num_images;
+  int32_t num_grids;
+  uint32_t flags;
+  uint32_t reserved;
 };
 
 /* The one symbol that every module exports: `etch_query` in modules that the
@@ -163,9 +212,12 @@ ETCH_STATIC_ASSERT(sizeof(void *) == 8, "a 64-bit host");
 ETCH_STATIC_ASSERT(sizeof(etch_tensor_t) == 32, "etch_tensor_t");
 ETCH_STATIC_ASSERT(sizeof(etch_host_t) == 24, "etch_host_t");
 ETCH_STATIC_ASSERT(sizeof(etch_error_t) == 144, "etch_error_t");
-ETCH_STATIC_ASSERT(sizeof(etch_call_t) == 192, "etch_call_t");
+ETCH_STATIC_ASSERT(sizeof(etch_queue_t) == 64, "etch_queue_t");
+ETCH_STATIC_ASSERT(sizeof(etch_image_t) == 24, "etch_image_t");
+ETCH_STATIC_ASSERT(sizeof(etch_grid_t) == 16, "etch_grid_t");
+ETCH_STATIC_ASSERT(sizeof(etch_call_t) == 200, "etch_call_t");
 ETCH_STATIC_ASSERT(sizeof(etch_param_t) == 32, "etch_param_t");
-ETCH_STATIC_ASSERT(sizeof(etch_module_t) == 88, "etch_module_t");
+ETCH_STATIC_ASSERT(sizeof(etch_module_t) == 120, "etch_module_t");
 
 #ifdef __cplusplus
 }
