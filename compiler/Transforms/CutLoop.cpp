@@ -178,6 +178,10 @@ LogicalResult LoopGradient::keepValues() {
       if (x.outside && x.outside.getDefiningOp() == loop)
         x.outside =
             now->getResult(llvm::cast<OpResult>(x.outside).getResultNumber());
+  for (AfterLoop &after : presences)
+    if (after.before.getDefiningOp() == loop)
+      after.before =
+          now->getResult(llvm::cast<OpResult>(after.before).getResultNumber());
   for (CotangentSum &start : starts)
     for (Value *g : {&start.value, &start.present})
       if (*g && g->getDefiningOp() == loop)

@@ -17,12 +17,13 @@
 //
 // Beside each sum goes its presence: in the first iteration, or after none,
 // there may be no cotangent yet. Those that turn out to hold always are
-// dropped.
+// dropped (LoopPresence.cpp).
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Transforms/LoopGradient.h"
 #include "compiler/Transforms/Presence.h"
 #include "compiler/Transforms/Rows.h"
+#include "compiler/Transforms/SimplifyControl.h"
 
 using namespace mlir;
 using namespace etch;
@@ -90,11 +91,13 @@ void LoopGradient::findCarriers() {
 
 /// Whether this is the loop's first, or last, iteration.
 Value LoopGradient::isAtEnd(bool last) {
+  if (ends[last])
+    return ends[last];
   Value end = buildSplat(b, loc, 0, index);
   if (last != loop.getReverse())
     end = SubOp::create(b, loc, capture(loop.getCount()),
                         buildSplat(b, loc, 1, index));
-  return EqualOp::create(b, loc, index, end);
+  return ends[last] = EqualOp::create(b, loc, index, end);
 }
 
 /// Whether there is a cotangent for output `j` in this iteration, or in the one
@@ -244,51 +247,7 @@ void LoopGradient::finishSums() {
     rowFlags.push_back(hasRows ? present : Value());
     outputs.push_back(masked(b, loc, value, present, hasRows ? nothing : 0));
   }
-  for (Value flag : rowFlags)
-    if (flag)
-      outputs.push_back(flag);
   findSure();
-}
-
-/// Drops the presences that hold from the start, and after each iteration if
-/// they held before.
-void LoopGradient::findSure() {
-  size_t first = captures.size() + states.size();
-  SmallVector<BackwardArgument> flags(sums.begin() + long(first), sums.end());
-  llvm::DenseSet<Value> sure;
-  for (const BackwardArgument &flag : flags)
-    if (isBool(flag.outside, true))
-      sure.insert(flag.inside);
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (const BackwardArgument &flag : flags)
-      if (sure.contains(flag.inside) && !holds(flag.next, sure))
-        changed = sure.erase(flag.inside);
-  }
-  sums.truncate(first);
-  OpBuilder start(begin);
-  auto always = [&](Value flag, Value yes) {
-    flag.replaceAllUsesWith(yes);
-    for (auto *kind : {&sums, &flags})
-      for (BackwardArgument &x : *kind)
-        x.next = x.next == flag ? yes : x.next;
-    llvm::replace(outputs, flag, yes);
-  };
-  for (BackwardArgument &flag : flags) {
-    int at = int(sums.size());
-    if (sure.contains(flag.inside))
-      always(flag.inside, buildBool(start, loc, true));
-    else
-      sums.push_back(flag);
-    bool holdsAfter = neverIsEmpty() && holds(flag.next, sure);
-    presences.push_back(sure.contains(flag.inside) || holdsAfter ? -1 : at);
-  }
-}
-
-/// The presence of a sum after the loop.
-Value LoopGradient::presenceAfter(size_t sum, LoopOp backward) {
-  int at = presences[sum];
-  return at < 0 ? Value() : backward.getFinals()[unsigned(at)];
 }
 
 //===----------------------------------------------------------------------===//
@@ -315,11 +274,8 @@ void LoopGradient::addResults(LoopOp backward) {
     Value init = loop.getInits()[k], present = presenceAfter(at, backward);
     if (starts[k].value && !neverIsEmpty()) {
       // Without iterations nothing has gone on from the start.
-      Value count = loop.getCount();
-      Value empty =
-          EqualOp::create(b, loc, count, buildSplat(b, loc, 0, count));
       outer.addMasked(init, starts[k].value, loc,
-                      buildAnd(b, loc, starts[k].present, empty));
+                      buildAnd(b, loc, starts[k].present, isEmpty(b)));
     }
     outer.add(init, finals[at++], loc,
               starts[k].value && !starts[k].present ? Value() : present);
@@ -330,6 +286,8 @@ void LoopGradient::addResults(LoopOp backward) {
     if (rowFlags[i])
       outer.add(loop.getXs()[m], backward.getYs()[i], loc,
                 backward.getYs()[flag++]);
+    else if (goesThrough(loop)) // without iterations there are no elements
+      outer.add(loop.getXs()[m], backward.getYs()[i], loc, present);
     else
       outer.addMasked(loop.getXs()[m], backward.getYs()[i], loc, present);
   }

@@ -6,6 +6,7 @@
 #ifndef ETCH_COMPILER_TRANSFORMS_LOOPGRADIENT_H
 #define ETCH_COMPILER_TRANSFORMS_LOOPGRADIENT_H
 
+#include "compiler/Transforms/Presence.h"
 #include "compiler/Transforms/Sweep.h"
 
 #include "dialects/Etch/Extents.h"
@@ -19,6 +20,13 @@ struct BackwardArgument {
   mlir::Value outside; ///< initial state, array or capture of the backward loop
   int kept = -1;       ///< or its array is this one of the values that are kept
   mlir::Value next;    ///< of a state: what the body yields
+};
+
+/// What tells, after the backward loop, whether a sum is there.
+struct AfterLoop {
+  int flag = -1;      ///< among its sums, if it has one in each iteration
+  bool holds = false; ///< if there was an iteration
+  mlir::Value before; ///< whether it was there before the loop
 };
 
 class LoopGradient {
@@ -41,7 +49,13 @@ private:
   mlir::Value rowBefore(mlir::Value array);
   mlir::Value isAtEnd(bool last);
   mlir::Value presenceOf(size_t output, bool before = false);
+  Knowledge knowledgeIn(llvm::ArrayRef<BackwardArgument> flags,
+                        const llvm::DenseSet<mlir::Value> &later, bool first,
+                        std::optional<bool> last);
   void findSure();
+  void writeSure(llvm::MutableArrayRef<BackwardArgument> flags,
+                 llvm::function_ref<bool(mlir::Value)> always);
+  mlir::Value isEmpty(mlir::OpBuilder &b);
   mlir::Value presenceAfter(size_t sum, LoopOp backward);
   void startSums();
   void finishSums();
@@ -73,7 +87,8 @@ private:
   // Of the backward loop. Sums of `captures` come first, then of `states`, then
   // the presences of both and of the outputs for `slices`.
   llvm::SmallVector<BackwardArgument> sums, inputs, captured;
-  llvm::SmallVector<int> presences; // among sums, by sum; -1: always there
+  llvm::SmallVector<AfterLoop> presences; // by sum
+  mlir::Value ends[2]; // whether an iteration is the first, or the last
   llvm::SmallVector<mlir::Value> rowFlags; // presences of rows, by slice
   mlir::Value index;
   llvm::SmallVector<mlir::Value> outputs;

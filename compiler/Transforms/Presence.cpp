@@ -108,15 +108,81 @@ Value etch::presenceOf(Operation *op) {
   return condition;
 }
 
-bool etch::holds(Value x, const llvm::DenseSet<Value> &sure) {
-  if (!x || isBool(x, true) || sure.contains(x))
-    return true;
-  auto select = x.getDefiningOp<SelectOp>();
-  if (!select)
-    return false;
+//===----------------------------------------------------------------------===//
+// Knowledge
+//===----------------------------------------------------------------------===//
+
+std::optional<bool> Knowledge::of(Value x) {
+  if (auto it = known.find(x); it != known.end())
+    return it->second;
+  std::optional<bool> result = find(x);
+  return known[x] = result;
+}
+
+std::optional<bool> Knowledge::find(Value x) {
+  if (auto argument = llvm::dyn_cast<BlockArgument>(x))
+    return ofArgument(argument);
+  for (bool value : {false, true})
+    if (isBool(x, value))
+      return value;
+  Operation *op = x.getDefiningOp();
+  if (llvm::isa<BroadcastToOp, ReshapeOp>(op))
+    return of(op->getOperand(0));
+  if (auto select = llvm::dyn_cast<SelectOp>(op))
+    return ofSelect(select);
+  if (auto equal = llvm::dyn_cast<EqualOp>(op))
+    return notZero.contains(equal.getLhs()) &&
+                   matchPattern(equal.getRhs(), m_Zero())
+               ? std::optional(false)
+               : std::nullopt;
+  return isControl(op) ? ofResult(llvm::cast<OpResult>(x)) : std::nullopt;
+}
+
+std::optional<bool> Knowledge::ofSelect(SelectOp select) {
   Value condition = select.getCondition();
-  if (select.getLhs() == condition) // x or y
-    return holds(condition, sure) || holds(select.getRhs(), sure);
-  return holds(select.getLhs(), sure) &&
-         (holds(condition, sure) || holds(select.getRhs(), sure));
+  std::optional<bool> decided = of(condition);
+  auto side = [&](Value x, bool taken) {
+    return x == condition ? std::optional(taken) : of(x);
+  };
+  if (decided)
+    return *decided ? of(select.getLhs()) : of(select.getRhs());
+  std::optional<bool> lhs = side(select.getLhs(), true);
+  return lhs == side(select.getRhs(), false) ? lhs : std::nullopt;
+}
+
+/// What both branches give, or all iterations keep.
+std::optional<bool> Knowledge::ofResult(OpResult x) {
+  unsigned i = x.getResultNumber();
+  auto yielded = [&](Region &region, unsigned at) {
+    return region.front().getTerminator()->getOperand(at);
+  };
+  if (auto cond = llvm::dyn_cast<CondOp>(x.getOwner())) {
+    std::optional<bool> decided = of(cond.getPredicate());
+    if (decided)
+      return of(yielded(*decided ? cond.getThen() : cond.getOtherwise(), i));
+    std::optional<bool> then = of(yielded(cond.getThen(), i));
+    return then == of(yielded(cond.getOtherwise(), i)) ? then : std::nullopt;
+  }
+  auto loop = llvm::cast<LoopOp>(x.getOwner());
+  if (i == 0 || i > loop.getInits().size())
+    return std::nullopt;
+  std::optional<bool> init = of(loop.getInits()[i - 1]);
+  if (!init)
+    return std::nullopt;
+  Knowledge inside = *this;
+  inside.assume(loop.getStates()[i - 1], *init);
+  return inside.of(loop.getNextStates()[i - 1]) == init ? init : std::nullopt;
+}
+
+/// Of a region of an op behind the border.
+std::optional<bool> Knowledge::ofArgument(BlockArgument x) {
+  Operation *parent = x.getOwner()->getParentOp();
+  if (x.getOwner() == border || !isControl(parent))
+    return std::nullopt;
+  size_t i = x.getArgNumber();
+  if (auto cond = llvm::dyn_cast<CondOp>(parent))
+    return of(cond.getCaptures()[i]);
+  auto loop = llvm::cast<LoopOp>(parent);
+  size_t first = x.getOwner()->getNumArguments() - loop.getCaptures().size();
+  return i >= first ? of(loop.getCaptures()[i - first]) : std::nullopt;
 }

@@ -7,8 +7,8 @@
 // is another zero. Its presence says so at run time: a tensor<i1>, or, of an
 // array that holds values of iterations, one for each of its rows (its leading
 // axes). What a rule computes from an absent cotangent becomes -0, which leaves
-// every sum as it is, by a `select` of its own kind: differentiated, it hands on
-// presence.
+// every sum as it is, by a `select` of its own kind: differentiated, it hands
+// on presence.
 //===----------------------------------------------------------------------===//
 #ifndef ETCH_COMPILER_TRANSFORMS_PRESENCE_H
 #define ETCH_COMPILER_TRANSFORMS_PRESENCE_H
@@ -42,8 +42,28 @@ mlir::Value masked(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x,
 /// What decides a select of this kind; null if op is none.
 mlir::Value presenceOf(mlir::Operation *op);
 
-/// Whether `x` holds if all in `sure` do.
-bool holds(mlir::Value x, const llvm::DenseSet<mlir::Value> &sure);
+/// What follows for presences from what is assumed of some of them.
+class Knowledge {
+public:
+  /// The arguments of `border` are known by assumption only.
+  explicit Knowledge(mlir::Block *border) : border(border) {}
+
+  void assume(mlir::Value x, bool value) { known[x] = value; }
+  /// x is an integer.
+  void assumeNotZero(mlir::Value x) { notZero.insert(x); }
+  /// Whether x holds; nothing if that does not follow.
+  std::optional<bool> of(mlir::Value x);
+
+private:
+  std::optional<bool> find(mlir::Value x);
+  std::optional<bool> ofSelect(SelectOp select);
+  std::optional<bool> ofResult(mlir::OpResult x);
+  std::optional<bool> ofArgument(mlir::BlockArgument x);
+
+  mlir::Block *border;
+  llvm::DenseSet<mlir::Value> notZero;
+  llvm::DenseMap<mlir::Value, std::optional<bool>> known;
+};
 
 } // namespace etch
 

@@ -173,11 +173,15 @@ static bool runsThrough(LoopOp loop) {
 static bool isLimitedByInputs(LoopOp loop) {
   auto other =
       loop.getLimit() ? loop.getLimit().getDefiningOp<LoopOp>() : LoopOp();
-  return other && loop.getLimit() == other.getCount() && runsThrough(other) &&
+  return other && loop.getLimit() == other.getCount() && goesThrough(other) &&
          llvm::any_of(loop.getXs(), [&](Value x) {
            return llvm::is_contained(other.getXs(), x) ||
                   llvm::is_contained(other.getYs(), x);
          });
+}
+
+bool etch::goesThrough(LoopOp loop) {
+  return runsThrough(loop) || isLimitedByInputs(loop);
 }
 
 /// A limit that is a number, or says nothing new.

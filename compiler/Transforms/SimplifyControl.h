@@ -19,6 +19,10 @@ void simplifyOperands(mlir::Operation *control);
 /// Whether `reader` has no iteration that `loop` has not.
 bool goesAsFar(LoopOp reader, LoopOp loop);
 
+/// Whether a loop has an iteration for each slice of its inputs, whatever it
+/// finds in them.
+bool goesThrough(LoopOp loop);
+
 /// Drops results without uses and what only they need, in the regions, too,
 /// whose dead ops are erased. Returns the op that stands there now.
 mlir::Operation *dropUnused(mlir::Operation *control);

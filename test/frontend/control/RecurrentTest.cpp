@@ -178,9 +178,12 @@ TEST(Recurrent, C140_OneProductOfAllInputs) {
   EXPECT_EQ(count(text, "(tensor<120x3xf32>, tensor<3x20xf32>)"), 1) << text;
   EXPECT_EQ(count(text, "(tensor<4x20xf32>, tensor<20x20xf32>)"), 1) << text;
   EXPECT_LT(text.find("tensor<3x20xf32>) ->"), text.find("etch.loop"));
-  // In a training step, too, all inputs are multiplied before the loop.
+  // The gradient of all inputs is one product behind the backward loop.
   text = dumped("simplify", [&] { step(h, x); });
   EXPECT_EQ(count(text, "(tensor<120x3xf32>, tensor<3x20xf32>)"), 1) << text;
+  EXPECT_EQ(count(text, "(tensor<120x20xf32>, tensor<20x3xf32>)"), 1) << text;
+  EXPECT_EQ(count(text, "(tensor<4x20xf32>, tensor<20x3xf32>)"), 0) << text;
+  EXPECT_GT(text.rfind("tensor<20x3xf32>) ->"), text.rfind("etch.loop"));
   // Eagerly there are 30 of each; the bits are the same.
   EXPECT_EQ(bits(forward(h, x)), bits(window(h, x)));
   EXPECT_TRUE(step.check(h, x));
