@@ -161,6 +161,7 @@ bool Compilation::parse() {
     return false;
   }
   target = std::move(*resolved);
+  target.sanitize = request.options.sanitize;
   llvm::SourceMgr sources;
   // The parser wants text that ends with a NUL.
   sources.AddNewSourceBuffer(

@@ -61,6 +61,7 @@ std::unique_ptr<TargetMachine> makeMachine(const TargetInfo &target,
   if (!backend)
     return nullptr;
   TargetOptions options;
+  options.UseInitArray = true; // nobody calls what is in .ctors
   options.AllowFPOpFusion = FPOpFusion::Strict;
   return std::unique_ptr<TargetMachine>(backend->createTargetMachine(
       triple, target.cpu, target.features, options, Reloc::PIC_, std::nullopt,
@@ -128,6 +129,8 @@ void setAttributes(Module &module, const TargetInfo &target, bool quick) {
       function.addFnAttr("prefer-vector-width",
                          std::to_string(target.vectorBits));
     function.addFnAttr(Attribute::NoUnwind);
+    if (target.sanitize)
+      function.addFnAttr(Attribute::SanitizeAddress);
     if (isOncePerCall(function) &&
         (quick || function.getInstructionCount() > longFunction) &&
         !function.hasFnAttribute(Attribute::AlwaysInline)) {
@@ -138,7 +141,8 @@ void setAttributes(Module &module, const TargetInfo &target, bool quick) {
 }
 
 Error optimise(Module &module, TargetMachine &machine,
-               const TargetLibraryInfoImpl &library, bool quick) {
+               const TargetLibraryInfoImpl &library, bool quick,
+               bool sanitize) {
   LoopAnalysisManager loops;
   FunctionAnalysisManager functions;
   CGSCCAnalysisManager graphs;
@@ -154,6 +158,9 @@ Error optimise(Module &module, TargetMachine &machine,
   if (Error error = builder.parsePassPipeline(passes, quick ? quickPipeline
                                                             : fullPipeline))
     return error;
+  if (sanitize)
+    if (Error error = builder.parsePassPipeline(passes, "asan"))
+      return error;
   passes.run(module, modules);
   return Error::success();
 }
@@ -186,7 +193,7 @@ Error emit(Module &module, TargetMachine &machine,
   return Error::success();
 }
 
-Error produce(Module &module, TargetMachine &machine, bool quick,
+Error produce(Module &module, TargetMachine &machine, bool quick, bool sanitize,
               SmallVectorImpl<char> &out,
               std::vector<etch::driver::PhaseTime> *times) {
   std::string text;
@@ -205,7 +212,7 @@ Error produce(Module &module, TargetMachine &machine, bool quick,
       times->push_back({name, ms.count()});
     start = now;
   };
-  if (Error error = optimise(module, machine, library, quick))
+  if (Error error = optimise(module, machine, library, quick, sanitize))
     return error;
   note("optimise");
   Error error = emit(module, machine, library, out);
@@ -286,7 +293,7 @@ Error etch::driver::emitObject(Module &module, const TargetInfo &target,
   module.setTargetTriple(Triple(target.triple));
   module.setDataLayout(machine->createDataLayout());
   setAttributes(module, target, quick);
-  Error result = produce(module, *machine, quick, out, times);
+  Error result = produce(module, *machine, quick, target.sanitize, out, times);
   if (!result && !errors.empty())
     result = textError("code generation: " + Twine(errors));
   context.setDiagnosticHandler(std::move(previous));

@@ -25,6 +25,8 @@ struct TargetInfo {
   unsigned vectorBits = 128;
   /// Fused multiply-add is one instruction.
   bool fma = false;
+  /// Accesses are checked by AddressSanitizer, which the process has.
+  bool sanitize = false;
 
   /// What a module says about itself: "triple cpu features".
   std::string text() const;

@@ -4,16 +4,18 @@
 //
 //   etch-fuzz [--first SEED] [--count N] [--size OPS] [--aot EVERY]
 //             [--quota N] [--coverage FILE] [--values DIR] [--print]
-//             [--first-failure]
+//             [--guard] [--first-failure]
 //
 // Runs each program eagerly, compiled (at least twice, on one and on two
 // threads; half of them with batches of several extents) and exported, and
 // compares the results bit for bit; NaNs are equal. With
 // --values, leaves every value of every program in DIR for oracle.py, which
 // computes them again with NumPy; with --coverage, how many programs each
-// operator was in, and in how many ("? op") with open extents. Fails where bits
-// differ, where something is refused in one mode only, or an operator or form
-// of control flow was in less than `quota` of the programs that were compiled.
+// operator was in, and in how many ("? op") with open extents; with --guard,
+// also runs programs whose buffers lie between pages that may not be touched.
+// Fails where bits differ, where something is refused in one mode only, or an
+// operator or form of control flow was in less than `quota` of the programs
+// that were compiled.
 //===----------------------------------------------------------------------===//
 
 #include "test/e2e/fuzz/Program.h"
@@ -81,7 +83,7 @@ struct Options {
   uint64_t first = 1;
   int count = 100, size = 14, aot = 1, quota = 0;
   std::string values, coverage;
-  bool print = false, first_failure = false;
+  bool print = false, first_failure = false, guard = false;
 };
 
 /// In how many programs each operation was; "? op": with open extents.
@@ -192,6 +194,14 @@ std::string check(const Program &program, const Options &o,
   std::vector<Outcome> expected;
   for (const Variables *inputs : calls)
     expected.push_back(outcome(run, *inputs));
+  if (o.guard && expected[0].refused.empty()) {
+    // Every buffer by itself; extents are numbers here.
+    auto guarded = compile(run, {.guard_pages = true});
+    for (size_t i = 0; i < calls.size(); ++i)
+      if (std::string d = difference(expected[i].results, guarded(*calls[i]));
+          !d.empty())
+        return "with guard pages, call " + std::to_string(i) + ": " + d;
+  }
   calls.push_back(calls[0]);
   expected.push_back(expected[0]);
   // A program does not see that no gradient leads around a loop.
@@ -295,6 +305,8 @@ int main(int argc, char **argv) {
       o.values = value();
     else if (flag == "--coverage")
       o.coverage = value();
+    else if (flag == "--guard")
+      o.guard = true;
     else if (flag == "--print")
       o.print = true;
     else if (flag == "--first-failure")

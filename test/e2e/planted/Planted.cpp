@@ -277,6 +277,38 @@ static const Fault faults[] = {
            swapOperands(op);
        });
      }},
+    // Accesses beside a buffer: AddressSanitizer finds them (see ../address).
+    {"buffer-too-far-address", "etch-bufferize",
+     [](ModuleOp m) {
+       memref::ViewOp last;
+       m.lookupSymbol<func::FuncOp>("main").walk([&](memref::ViewOp view) {
+         if (view.getType().getElementType().isF32() ||
+             view.getType().getElementType().isF64())
+           last = view;
+       });
+       if (!last)
+         return;
+       OpBuilder b(last);
+       Value size = arith::ConstantIndexOp::create(
+           b, last.getLoc(), last.getType().getElementTypeBitWidth() / 8);
+       last.getByteShiftMutable().assign(
+           arith::AddIOp::create(b, last.getLoc(), last.getByteShift(), size));
+     }},
+    {"arena-too-small-address", "etch-bufferize",
+     [](ModuleOp m) {
+       auto size = m.lookupSymbol<func::FuncOp>("arena_bytes");
+       Operation *end = size.getBody().front().getTerminator();
+       OpBuilder b(end);
+       Value bytes = end->getOperand(0);
+       auto constant = [&](int64_t n) -> Value {
+         return arith::ConstantOp::create(b, end->getLoc(),
+                                          b.getIntegerAttr(bytes.getType(), n));
+       };
+       Value less =
+           arith::SubIOp::create(b, end->getLoc(), bytes, constant(64));
+       end->setOperand(
+           0, arith::MaxSIOp::create(b, end->getLoc(), less, constant(0)));
+     }},
 };
 
 namespace {
