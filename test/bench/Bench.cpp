@@ -230,12 +230,12 @@ int main(int argc, char **argv) {
   addMatmuls(workloads);
   addConvolutions(workloads);
   addOperators(workloads);
-  addSteps(workloads);
   auto wanted = [&](const std::string &name) {
     return only.empty() || std::any_of(only.begin(), only.end(), [&](auto &t) {
              return name.find(t) != std::string::npos;
            });
   };
+  addSteps(workloads, wanted);
   addNetworks(workloads,
               [&](auto &name) { return !ourselves && wanted(name); });
   if (ourselves)

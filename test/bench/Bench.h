@@ -42,6 +42,9 @@ struct Input {
 
   int64_t size() const;
 };
+/// A parameter of this shape: a vector, or weights with the variance
+/// gain / (12 fan in).
+Input weight(std::vector<int64_t> shape, double gain);
 /// Input number `ordinal`.
 Variable makeInput(const Input &input, size_t ordinal);
 /// The same as plain numbers, for programs that are called below the front end.
@@ -129,8 +132,9 @@ bool report(const std::vector<Row> &rows, const Roofs &roofs,
 void addMatmuls(std::vector<Workload> &workloads);
 void addConvolutions(std::vector<Workload> &workloads);
 void addOperators(std::vector<Workload> &workloads);
-void addSteps(std::vector<Workload> &workloads);
 /// Networks are large: just those whose names are wanted.
+void addSteps(std::vector<Workload> &workloads,
+              const std::function<bool(const std::string &)> &wanted);
 void addNetworks(std::vector<Workload> &workloads,
                  const std::function<bool(const std::string &)> &wanted);
 void compileFigures(std::vector<Figure> &figures, const char *self);

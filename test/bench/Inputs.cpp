@@ -20,6 +20,15 @@ int64_t Input::size() const {
   return size;
 }
 
+Input etch::bench::weight(std::vector<int64_t> shape, double gain) {
+  if (shape.size() == 1)
+    return {std::move(shape), "f32", 0.25};
+  double fan = shape.size() == 2 ? double(shape[0]) : 1;
+  for (size_t d = 1; shape.size() == 4 && d < 4; ++d)
+    fan *= double(shape[d]);
+  return {std::move(shape), "f32", std::sqrt(gain / fan)};
+}
+
 /// 32 bits for element i of input `ordinal`.
 static uint32_t hash(int64_t i, size_t ordinal) {
   uint32_t h = uint32_t(i) * 2654435761u + uint32_t(ordinal + 1) * 0x9E3779B9u;

@@ -10,8 +10,6 @@
 
 #include <etch/etch.h>
 
-#include <cmath>
-
 using namespace etch;
 using namespace etch::bench;
 
@@ -20,16 +18,6 @@ std::shared_ptr<Model> makeNetwork(const std::string &name) {
   if (name == "vgg16")
     return std::make_shared<VGG16>();
   return std::make_shared<ResNet50>();
-}
-
-/// The usual spread: what comes out is as large as what goes in.
-double scaleOf(const Shape &shape) {
-  if (shape.size() == 1)
-    return 0.25;
-  double fan = shape.size() == 2 ? double(shape[0]) : 1;
-  for (int d = 1; shape.size() == 4 && d < 4; ++d)
-    fan *= double(shape[d]);
-  return std::sqrt(24 / fan);
 }
 
 /// x and the weights, whose sizes follow from a first input.
@@ -42,8 +30,7 @@ std::vector<Input> inputsOf(const std::string &name, int64_t batch) {
   f.build(zeros({1, 3, 224, 224}, {.dtype = f32}));
   std::vector<Input> inputs = {{{batch, 3, 224, 224}, "f32", 2}};
   for (const Variable &p : model->params())
-    inputs.push_back(
-        {{p.shape().begin(), p.shape().end()}, "f32", scaleOf(p.shape())});
+    inputs.push_back(weight({p.shape().begin(), p.shape().end()}, 24));
   return inputs;
 }
 } // namespace

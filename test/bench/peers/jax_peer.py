@@ -153,37 +153,50 @@ def operator(op, o):
     return None
 
 
-def mlp(x, params, activation):
-    for i in range(0, len(params), 2):
-        x = x @ params[i] + params[i + 1]
-        if i + 2 < len(params):
-            x = activation(x)
-    return x
+class Training(Functions):
+    """The same in training."""
 
+    sigmoid = jax.nn.sigmoid
+    gelu = lambda x: jax.nn.gelu(x, approximate=False)  # noqa: E731
 
-def cnn(x, p):
-    half = lambda x: pool(x, -jnp.inf, lax.max, 2, 2, 0)  # noqa: E731
-    bias = lambda b: b.reshape(1, -1, 1, 1)  # noqa: E731
-    x = half(jax.nn.relu(convolve(x, p[0], 1, 1, 1) + bias(p[1])))
-    x = half(jax.nn.relu(convolve(x, p[2], 1, 1, 1) + bias(p[3])))
-    x = jax.nn.relu(x.reshape(x.shape[0], -1) @ p[4] + p[5])
-    return x @ p[6] + p[7]
+    def norm(x, g, b):
+        return normalise(x, g, b, (0, 2, 3), (1, -1, 1, 1), 2e-5)
+
+    def layer_norm(x, g, b):
+        return normalise(x, g, b, (1,), (1, -1), 1e-5)
+
+    def attention(q, k, v):
+        scale = np.float32(q.shape[-1] ** -0.5)
+        return jax.nn.softmax(q @ k.swapaxes(2, 3) * scale, -1) @ v
+
+    def lstm(x, w, b, wh):
+        def step(state, x):
+            h, c = state
+            i, f, u, o = jnp.split(x + h @ wh, 4, axis=1)
+            i, f, o = (jax.nn.sigmoid(g) for g in (i, f, o))
+            c = f * c + i * jnp.tanh(u)
+            h = o * jnp.tanh(c)
+            return (h, c), h
+
+        zeros = jnp.zeros((x.shape[1], wh.shape[0]), x.dtype)
+        return lax.scan(step, (zeros, zeros), x @ w + b)[1]
 
 
 def step(op, o, xs):
-    if not op.endswith("_step"):
+    if op not in networks.TRAINED:
         return None
     x, t, *params = xs
-    if op == "mlp_step":
-        act = jax.nn.relu if o["activation"] == "relu" else jax.nn.sigmoid
-        forward = lambda x, p: mlp(x, p, act)  # noqa: E731
-    elif op == "cnn_step":
-        forward = cnn
-    else:
-        return None
-    loss = cross_entropy
-    if o.get("loss") == "mse":
-        loss = lambda y, t: ((y - t) ** 2).mean()  # noqa: E731
+    if op == "lstm_step":
+        params = networks.lstm_parameters(jnp.concatenate, params)
+    more = [o["activation"]] if "activation" in o else []
+    forward = lambda x, p: networks.TRAINED[op](  # noqa: E731
+        Training, x, p, *more
+    )
+    loss = {
+        None: cross_entropy,
+        "mse": lambda y, t: ((y - t) ** 2).mean(),
+        "mse_of_steps": lambda y, t: len(t) * ((y - t) ** 2).mean(),
+    }[o.get("loss")]
     rate = np.float32(o["lr"])
     adam = o["optimizer"] == "adam"
 

@@ -129,34 +129,42 @@ def operator(op, o, xs):
     return None
 
 
-def mlp(x, params, activation):
-    for i in range(0, len(params), 2):
-        x = torch.addmm(params[i + 1], x, params[i])
-        if i + 2 < len(params):
-            x = activation(x)
-    return x
+class Training(Functions):
+    """The same in training."""
 
+    sigmoid, gelu = torch.sigmoid, F.gelu
+    attention = F.scaled_dot_product_attention
 
-def cnn(x, p):
-    x = F.max_pool2d(torch.relu(F.conv2d(x, p[0], p[1], padding=1)), 2)
-    x = F.max_pool2d(torch.relu(F.conv2d(x, p[2], p[3], padding=1)), 2)
-    x = torch.relu(torch.addmm(p[5], x.flatten(1), p[4]))
-    return torch.addmm(p[7], x, p[6])
+    def norm(x, g, b):
+        return F.batch_norm(x, None, None, g, b, training=True, eps=2e-5)
+
+    def layer_norm(x, g, b):
+        return F.layer_norm(x, x.shape[1:], g, b)
+
+    def lstm(x, w, b, wh):
+        zeros = x.new_zeros(1, x.shape[1], wh.shape[0])
+        weights = [w.T, wh.T, b, torch.zeros_like(b)]
+        return torch._VF.lstm(
+            x, (zeros, zeros), weights, True, 1, 0.0, True, False, False
+        )[0]
 
 
 def step(op, o, xs):
-    if not op.endswith("_step"):
+    if op not in networks.TRAINED:
         return None
     x, t, *params = xs
+    if op == "lstm_step":
+        params = networks.lstm_parameters(torch.cat, params)
     params = [p.requires_grad_() for p in params]
-    if op == "mlp_step":
-        activation = torch.relu if o["activation"] == "relu" else torch.sigmoid
-        forward = lambda x: mlp(x, params, activation)  # noqa: E731
-    elif op == "cnn_step":
-        forward = lambda x: cnn(x, params)  # noqa: E731
-    else:
-        return None
-    loss = F.mse_loss if o.get("loss") == "mse" else F.cross_entropy
+    more = [o["activation"]] if "activation" in o else []
+    forward = lambda x: networks.TRAINED[op](  # noqa: E731
+        Training, x, params, *more
+    )
+    loss = {
+        None: F.cross_entropy,
+        "mse": F.mse_loss,
+        "mse_of_steps": lambda y, t: len(t) * F.mse_loss(y, t),
+    }[o.get("loss")]
     rate = float(o["lr"])
     # The faster of torch's ways on a processor.
     how = dict(lr=rate, foreach=False)
