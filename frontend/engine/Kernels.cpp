@@ -267,7 +267,10 @@ static ValueRef run_canonical(const OpInfo &op,
                               const Attrs &attrs, const TensorType &type,
                               const Location &where) {
   ValueRef y = make_dense_on(device_of(*xs[0]), type.dtype, type.shape, where);
-  if (type.shape.elements() == 0)
+  // Indices that are out of range are so where there is nothing to take, too.
+  bool reads = op.kind == OpKind::indexed && !xs[0]->on_device() &&
+               xs[1]->shape.elements() > 0;
+  if (type.shape.elements() == 0 && !reads)
     return y;
   KernelSpec spec{&op, &attrs};
   ValueRef operands[4];

@@ -159,7 +159,11 @@ static LogicalResult emitScatterAdd(Kernel &k, ScatterAddOp op) {
   Ix inner = y.extents[2];
   int64_t lanes = inner.is(1) ? 1 : k.lanesOf(y.element);
   int64_t strip = 16 * lanes;
-  Ix strips = e.ceilDiv(inner, strip);
+  // Indices are looked at where nothing is added, too.
+  auto numStrips = [=](Emit &e, Ix inner) {
+    return e.max(e.ceilDiv(inner, strip), 1);
+  };
+  Ix strips = numStrips(e, inner);
   e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix unit) {
     Ix b = e.div(unit, strips), i0 = e.mul(e.rem(unit, strips), strip);
     Ix i1 = e.min(e.add(i0, strip), inner);
@@ -205,7 +209,7 @@ static LogicalResult emitScatterAdd(Kernel &k, ScatterAddOp op) {
   k.work = [=](Emit &e, ArrayRef<Extents> shapes) {
     const Extents &shape = shapes[result];
     Work work;
-    work.count = e.mul(shape[0], e.ceilDiv(shape[2], strip));
+    work.count = e.mul(shape[0], numStrips(e, shape[2]));
     Ix rows = e.add(shape[1], e.mul(shapes[source][1], 2));
     Ix unit = e.max(e.mul(rows, e.min(shape[2], strip)), 1);
     work.cost = e.mul(work.count, unit);

@@ -5,6 +5,7 @@
 
 #include "compiler/Driver/Client/Client.h"
 #include "etch/etch.h"
+#include "frontend/engine/Engine.h"
 #include "frontend/engine/KernelText.h"
 #include "frontend/engine/Kernels.h"
 
@@ -93,4 +94,27 @@ TEST(C038_ReverseSweep, CostDoesNotDependOnTheNumberOfParameters) {
   double forward = seconds([&] { f(); });
   double both = seconds([&] { grad(f(), {w}); });
   EXPECT_LT(both, 10 * forward);
+}
+
+// Compiled programs do so, too.
+TEST(Kernel, LooksAtIndicesWhereNothingIsTaken) {
+  Variable x = zeros({1, 1, 0}), ys = zeros({1, 2, 0}), index = array({{0, 1}}),
+           fine = array({{0, 0}});
+  Attrs shape = {std::vector<int64_t>{1, 1, 0}};
+  auto gather = [](const Variable &x, const Variable &i) {
+    return detail::apply(OpId::Gather, {x, i}, {}, Location());
+  };
+  auto scatter = [&](const Variable &x, const Variable &i) {
+    return detail::apply(OpId::ScatterAdd, {x, i}, shape, Location());
+  };
+  EXPECT_EQ(gather(x, fine).shape(), (Shape{1, 2, 0}));
+  EXPECT_EQ(scatter(ys, fine).shape(), (Shape{1, 1, 0}));
+  EXPECT_THROW(gather(x, index), ValueError);
+  EXPECT_THROW(scatter(ys, index), ValueError);
+  auto compiled_gather = compile(gather);
+  auto compiled_scatter = compile(scatter);
+  EXPECT_EQ(compiled_gather(x, fine).shape(), (Shape{1, 2, 0}));
+  EXPECT_EQ(compiled_scatter(ys, fine).shape(), (Shape{1, 1, 0}));
+  EXPECT_THROW(compiled_gather(x, index), ValueError);
+  EXPECT_THROW(compiled_scatter(ys, index), ValueError);
 }
