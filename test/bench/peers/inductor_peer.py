@@ -1,10 +1,20 @@
 """PyTorch with torch.compile."""
 
 import os
-import shutil
+import subprocess
+
+
+def works(compiler):
+    """torch.compile's code wants OpenMP, which not every compiler has."""
+    try:
+        words = f"{compiler} -fopenmp -include omp.h -E -x c++ /dev/null"
+        return not subprocess.run(words.split(), capture_output=True).returncode
+    except OSError:
+        return False
+
 
 for compiler in ("clang++-22", "clang++", "g++"):
-    if shutil.which(compiler):
+    if works(compiler):
         os.environ.setdefault("CXX", compiler)
 
 import torch  # noqa: E402
