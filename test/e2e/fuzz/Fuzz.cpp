@@ -14,8 +14,9 @@
 // operator was in, and in how many ("? op") with open extents; with --guard,
 // also runs programs whose buffers lie between pages that may not be touched.
 // Fails where bits differ, where something is refused in one mode only, or an
-// operator or form of control flow was in less than `quota` of the programs
-// that were compiled.
+// operator (with numbers as extents, with open extents), a form of control flow
+// or an order of gradients was in less than `quota` of the programs that were
+// compiled.
 //===----------------------------------------------------------------------===//
 
 #include "test/e2e/fuzz/Program.h"
@@ -365,11 +366,21 @@ int main(int argc, char **argv) {
     for (const auto &[name, programs] : coverage)
       out << programs << '\t' << name << '\n';
   }
-  for (const std::string &name : all_operations())
-    if (coverage[name] < o.quota) {
-      ++failures;
-      std::printf("%s: in %d programs, not in %d\n", name.c_str(),
-                  coverage[name], o.quota);
-    }
+  auto expect = [&](const std::string &name) {
+    if (coverage[name] >= o.quota)
+      return;
+    ++failures;
+    std::printf("%s: in %d programs, not in %d\n", name.c_str(), coverage[name],
+                o.quota);
+  };
+  for (const std::string &name : all_operations()) {
+    expect(name);
+    if (name != "iota") // its extents are in its text
+      expect("? " + name);
+  }
+  for (const Form &form : all_forms())
+    expect("form " + std::string(form.name));
+  for (const char *name : {"order 0", "order 1", "order 2", "open extents"})
+    expect(name);
   return failures != 0;
 }

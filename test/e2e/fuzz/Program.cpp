@@ -331,6 +331,26 @@ bool Program::draw_form(const Form &form) {
     if (form.admits(xs) && add(std::move(s)))
       return true;
   }
+  // With new inputs: squares of which one may have the extent of a batch.
+  for (int64_t rank : {2, 4}) {
+    Step s = {OpId(0), {}, 0, {}, &form};
+    Variables xs;
+    TensorType type{below(2) ? f32 : f64, Shape()};
+    for (int64_t extent = 2 + int64_t(below(4)); type.shape.rank() < rank;)
+      type.shape.push_back(extent);
+    for (int i = 0; i < form.num_operands; ++i) {
+      s.operands.push_back(int(known.size()));
+      TensorType own = type;
+      if (i == 0 && !batches.empty() && below(2))
+        own.shape[0] = drawn;
+      input(own);
+      xs.push_back(known.back());
+    }
+    if (form.admits(xs) && add(std::move(s)))
+      return true;
+    for (int i = 0; i < form.num_operands; ++i)
+      drop_input();
+  }
   return false;
 }
 

@@ -62,11 +62,14 @@ static void rewrite(ModuleOp module,
   each<OpT>(module, [&](OpT op) {
     OpBuilder b(op);
     b.setInsertionPointAfter(op);
+    // What is made may read `op` itself.
+    SmallVector<OpOperand *> uses;
+    for (OpOperand &use : op->getResult(0).getUses())
+      uses.push_back(&use);
     Value y = make(b, op);
-    if (!y || y.getType() != op->getResult(0).getType())
-      return;
-    op->getResult(0).replaceUsesWithIf(
-        y, [&](OpOperand &use) { return use.getOwner() != y.getDefiningOp(); });
+    if (y && y.getType() == op->getResult(0).getType())
+      for (OpOperand *use : uses)
+        use->set(y);
   });
 }
 
@@ -196,8 +199,8 @@ static const Fault faults[] = {
      [](ModuleOp m) {
        each<SliceOp>(m, [](SliceOp op) {
          SmallVector<int64_t> starts(op.getStarts());
-         for (int64_t &s : starts)
-           s = s > 0 ? s - 1 : s;
+         for (auto [s, step] : llvm::zip_equal(starts, op.getSteps()))
+           s = s > 0 && step > 0 ? s - 1 : s;
          op.setStarts(starts);
        });
      }},
@@ -209,6 +212,10 @@ static const Fault faults[] = {
          return ReshapeOp::create(b, op.getLoc(), op.getType(), op.getX(),
                                   ValueRange(), op.getType().getShape());
        });
+     }},
+    {"product-swapped", "etch-recompute-kept",
+     [](ModuleOp m) {
+       each<MatmulOp>(m, [](MatmulOp op) { swapOperands(op); });
      }},
     // Loops and branches.
     {"last-iteration-dropped", "etch-recompute-kept",
@@ -269,6 +276,18 @@ static const Fault faults[] = {
     {"copy-dropped", "etch-bufferize",
      [](ModuleOp m) {
        each<memref::CopyOp>(m, [](memref::CopyOp op) { op.erase(); });
+     }},
+    {"launches-swapped", "etch-bufferize",
+     [](ModuleOp m) {
+       device::LaunchOp first;
+       m.walk([&](device::LaunchOp op) {
+         if (first && first->getBlock() == op->getBlock()) {
+           first->moveAfter(op);
+           first = nullptr;
+         } else {
+           first = op;
+         }
+       });
      }},
     {"kernel-arguments-swapped", "etch-bufferize",
      [](ModuleOp m) {
