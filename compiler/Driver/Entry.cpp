@@ -107,6 +107,7 @@ int etch_compiler_export(const char *text, size_t length,
                          etch_compile_result_t *result) {
   return answer(options, result, [&](Owner &owner) {
     Request request = toRequest(text, length, *options);
+    request.options.sanitize = false; // others load it
     return runGuarded(request, owner.diagnostics, [&] {
       return exportFiles(request, library_path, header_path ? header_path : "",
                          owner.diagnostics);

@@ -56,7 +56,7 @@ struct CompileOptions {
   bool guard = false;
   /// AddressSanitizer checks the generated code's accesses to memory; the
   /// process must have its run-time library. ETCH_SANITIZE=address in the
-  /// environment asks for it, too.
+  /// environment asks for it, too. Exported libraries are not checked.
   bool sanitize = false;
   /// Bytes that the arena may take; 0 is no limit.
   int64_t memoryBudget = 0;

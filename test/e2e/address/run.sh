@@ -6,7 +6,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 export ETCH_SANITIZE=address ASAN_OPTIONS=detect_leaks=0
-"$1" --count "$4" --aot 0 --guard
+"$1" --count "$4" --aot 10 --guard
 cp "$1" "$folder/etch-fuzz"
 cp "$2" "$folder/libEtchCompiler.so"
 faults=$(sed -n 's/^    {"\([a-z-]*-address\)", "etch-.*/\1/p' "$3")
