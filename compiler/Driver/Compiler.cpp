@@ -145,6 +145,7 @@ bool Compilation::parse() {
       uint32_t(request.options.check) & uint32_t(Check::bounds);
   pipeline.without = request.options.without;
   pipeline.guardPages = request.options.guard;
+  pipeline.rows = request.options.device.empty();
   if (llvm::Error error = applyEtchFlags()) {
     diagnostics.error(std::move(error));
     return false;

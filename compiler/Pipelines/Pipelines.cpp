@@ -93,6 +93,8 @@ void etch::buildFusePipeline(OpPassManager &pm,
   pm.addPass(createFuse({isLeftOut(options, "etch-fuse")}));
   if (options.fast)
     addUnlessLeftOut(pm, options, createContract());
+  if (options.rows)
+    addUnlessLeftOut(pm, options, createStage());
   pm.addPass(createVerifyFuse());
 }
 

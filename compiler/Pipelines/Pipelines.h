@@ -34,6 +34,8 @@ struct PipelineOptions {
     int64_t share = 100;
   };
   Rematerialisation rematerialisation;
+  /// The target knows kernels of several stages (see Stages.h).
+  bool rows = false;
   /// Each buffer of the arena gets pages of its own.
   bool guardPages = false;
   /// Programs say what lives where and when (see Describe.h).

@@ -117,7 +117,8 @@ def Expand : EtchPass<"expand"> {
   let summary = "Replaces ops by the canonical ones that back ends know.";
   let description = [{
     After: reductions take axis 1 of three and drop it, matrix products have at
-    most one batch axis; means and sums to a shape are gone.
+    most one batch axis; means and sums to a shape are gone; images of
+    convolutions whose windows see one place each have one row.
   }];
   let options = [Option<"minimal", "minimal", "bool", "false",
                         "What comes out is not simplified">];
@@ -168,6 +169,17 @@ def Fuse : EtchPass<"fuse"> {
   }];
   let options = [Option<"alone", "alone", "bool", "false",
                         "Every op is a kernel of its own">];
+}
+
+def Stage : EtchPass<"stage"> {
+  let summary = "Makes one kernel of several that work row by row.";
+  let description = [{
+    A kernel that computes rows of its results from the same rows of what another
+    makes passes over a few rows right behind it: what is between them stays in
+    the nearest cache. Groups of kernels with a reduction among them become one
+    kernel, marked `etch.rows`; `etch.stage` tells which of them an op comes from.
+    For targets that know such kernels.
+  }];
 }
 
 #endif // ETCH_COMPILER_TRANSFORMS_PASSES

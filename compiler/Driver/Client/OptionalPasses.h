@@ -18,7 +18,7 @@ inline constexpr std::string_view optionalPasses[] = {
     "etch-reroll",    "etch-simplify",       "etch-relax",
     "etch-hoist",     "etch-recompute-kept", "etch-rematerialise",
     "etch-recompute", "etch-fuse",           "etch-contract",
-    "etch-order",     "etch-bufferize",
+    "etch-stage",     "etch-order",          "etch-bufferize",
 };
 
 } // namespace etch

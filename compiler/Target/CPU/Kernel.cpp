@@ -6,6 +6,8 @@
 
 #include "compiler/Target/CPU/Kernel.h"
 
+#include "dialects/Etch/Stages.h"
+
 #include "etch/runtime.h"
 
 using namespace mlir;
@@ -139,6 +141,8 @@ LogicalResult Kernel::emit() {
       break;
     }
   }
+  if (source->hasAttr(kRowsAttr))
+    emitKind = emitStages;
   if (mlir::failed(emitKind(*this)) || failed)
     return failure();
   e.setInsertionPointToEnd(entry);

@@ -87,6 +87,7 @@ llvm::LogicalResult emitWindow(Kernel &k);
 llvm::LogicalResult emitIndexed(Kernel &k);
 llvm::LogicalResult emitScan(Kernel &k);
 llvm::LogicalResult emitCheck(Kernel &k);
+llvm::LogicalResult emitStages(Kernel &k);
 
 } // namespace etch::cpu
 

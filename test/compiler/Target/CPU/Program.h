@@ -113,8 +113,10 @@ inline const etch_host_t *backwardsHost() {
 class Program {
 public:
   Program(const std::string &text, const std::string &mcpu = "native",
-          driver::Effort effort = driver::Effort::full) {
+          driver::Effort effort = driver::Effort::full,
+          const std::string &without = "") {
     driver::CompileOptions options;
+    options.without = without;
     options.mcpu = mcpu;
     options.effort = effort;
     driver::CompileResult result = driver::compile(text, options);

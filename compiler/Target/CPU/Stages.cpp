@@ -1,0 +1,313 @@
+//===- Stages.cpp - Kernels that do several things row by row -------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Each stage becomes a kernel as if it stood alone, over all rows; the kernel
+// of them all fills a closure for each and calls one after the other for a few
+// rows at a time. What one stage makes for another lies in scratch memory that
+// holds those few rows: the address that a stage is given is where row 0 would
+// be.
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Target/CPU/Kernel.h"
+
+#include "dialects/Etch/Stages.h"
+
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace etch;
+using namespace etch::cpu;
+
+/// What a few rows may take: most of the nearest cache.
+static constexpr int64_t kNear = 32 << 10;
+
+namespace {
+
+/// An extent of an operand of a stage.
+using ShapeRefs = SmallVector<ExtentRef, 4>;
+
+struct StageKernel {
+  std::unique_ptr<Kernel> kernel;
+  SmallVector<Value> operands; ///< values of the whole: arguments, then results
+  SmallVector<ShapeRefs> shapes; ///< of the operands
+  Location loc;
+};
+
+class Stages {
+public:
+  explicit Stages(Kernel &k)
+      : k(k), e(k.e), rows(k.extentOf(k.results()[0], 0)) {}
+  LogicalResult emit();
+
+private:
+  LogicalResult outline(int64_t number, ArrayRef<Operation *> ops);
+  void place();
+  ShapeRefs shapeOf(Value v);
+  /// What a value is under another shape.
+  Value rootOf(Value v) {
+    for (auto reshape = v.getDefiningOp<ReshapeOp>();
+         reshape && !reshape->hasAttr(kStageAttr);
+         reshape = v.getDefiningOp<ReshapeOp>())
+      v = reshape.getX();
+    return v;
+  }
+  static int64_t rowBytes(Emit &e, Value v);
+  void emitUnits();
+
+  Kernel &k;
+  Emit &e;
+  ExtentRef rows; ///< how many there are
+  std::vector<StageKernel> stages;
+  /// Where a value lies: in an operand of the launch, or so far into scratch.
+  DenseMap<Value, unsigned> bufferOf;
+  llvm::MapVector<Value, int64_t> stagedAt;
+  int64_t together = 1; ///< rows that all stages do before the next
+  int64_t scratchBytes = 0;
+};
+
+} // namespace
+
+int64_t Stages::rowBytes(Emit &e, Value v) {
+  auto type = cast<RankedTensorType>(v.getType());
+  int64_t bytes = e.bytesOf(type.getElementType());
+  for (int64_t extent : type.getShape().drop_front())
+    bytes *= extent;
+  return bytes;
+}
+
+/// Axis 0 of what stages make is the rows; other extents are known, or given
+/// where the value gets another shape.
+ShapeRefs Stages::shapeOf(Value v) {
+  if (auto argument = dyn_cast<BlockArgument>(v))
+    if (!isa<RankedTensorType>(v.getType()))
+      return {ExtentRef{0, int(argument.getArgNumber()), 0}};
+  auto type = cast<RankedTensorType>(v.getType());
+  auto reshape = v.getDefiningOp<ReshapeOp>();
+  if (reshape && reshape->hasAttr(kStageAttr))
+    reshape = nullptr;
+  ShapeRefs shape;
+  unsigned given = 0;
+  for (unsigned axis = 0; axis < unsigned(type.getRank()); ++axis) {
+    if (!type.isDynamicDim(axis))
+      shape.push_back({type.getDimSize(axis), -1, 0});
+    else if (auto argument = dyn_cast<BlockArgument>(v))
+      shape.push_back({0, int(argument.getArgNumber()), axis});
+    else if (reshape)
+      shape.push_back({0,
+                       int(cast<BlockArgument>(reshape.getExtents()[given++])
+                               .getArgNumber()),
+                       0});
+    else
+      shape.push_back(rows);
+  }
+  return shape;
+}
+
+/// Makes a kernel of the ops of one stage.
+LogicalResult Stages::outline(int64_t number, ArrayRef<Operation *> ops) {
+  llvm::SetVector<Value> arguments, results;
+  auto isInside = [&](Operation *op) { return llvm::is_contained(ops, op); };
+  for (bool indices : {false, true})
+    for (Operation *op : ops)
+      for (Value x : op->getOperands())
+        if (isa<IndexType>(x.getType()) == indices &&
+            !(x.getDefiningOp() && isInside(x.getDefiningOp())))
+          arguments.insert(x);
+  for (Operation *op : ops)
+    for (Value y : op->getResults())
+      if (llvm::any_of(y.getUsers(),
+                       [&](Operation *user) { return !isInside(user); }))
+        results.insert(y);
+  OpBuilder b(k.source);
+  auto types = [](ArrayRef<Value> values) {
+    return llvm::map_to_vector(values, [](Value x) { return x.getType(); });
+  };
+  StageKernel stage = {nullptr, {}, {}, ops.back()->getLoc()};
+  auto source = func::FuncOp::create(
+      b, k.source.getLoc(),
+      k.function.getSymName().str() + "." + std::to_string(number),
+      b.getFunctionType(types(arguments.getArrayRef()),
+                        types(results.getArrayRef())));
+  source.setPrivate();
+  Block *body = source.addEntryBlock();
+  b.setInsertionPointToEnd(body);
+  IRMapping map;
+  for (auto [i, x] : llvm::enumerate(arguments)) {
+    map.map(x, body->getArgument(unsigned(i)));
+    if (auto argument = dyn_cast<BlockArgument>(x))
+      if (Attribute strided =
+              k.source.getArgAttr(argument.getArgNumber(), kStridedAttr))
+        source.setArgAttr(unsigned(i), kStridedAttr, strided);
+  }
+  for (Operation *op : ops)
+    b.clone(*op, map);
+  func::ReturnOp::create(
+      b, k.source.getLoc(),
+      llvm::map_to_vector(results, [&](Value y) { return map.lookup(y); }));
+  for (auto *values : {&arguments, &results})
+    for (Value v : *values) {
+      stage.operands.push_back(v);
+      stage.shapes.push_back(shapeOf(v));
+    }
+  stage.kernel = std::make_unique<Kernel>(source, k.options);
+  if (failed(stage.kernel->emit()))
+    return failure();
+  source.erase();
+  k.canFail |= stage.kernel->canFail;
+  stages.push_back(std::move(stage));
+  return success();
+}
+
+/// Decides where values lie, and how many rows fit into the nearest cache.
+void Stages::place() {
+  int64_t bytes = 0;
+  for (auto [i, argument] : llvm::enumerate(k.source.getArguments()))
+    bufferOf[argument] = unsigned(i);
+  for (auto [i, result] : llvm::enumerate(k.results())) {
+    bufferOf.try_emplace(result, k.resultBuffer(unsigned(i)));
+    bytes += rowBytes(e, result);
+  }
+  for (const StageKernel &stage : stages)
+    for (Value v : stage.operands) {
+      Value root = rootOf(v);
+      auto type = dyn_cast<RankedTensorType>(root.getType());
+      if (!type)
+        continue;
+      if (!bufferOf.contains(root) && stagedAt.insert({root, 0}).second)
+        bytes += rowBytes(e, root);
+      // Arguments that have as many rows.
+      if (isa<BlockArgument>(root) && type.getRank() > 1 &&
+          (type.isDynamicDim(0)
+               ? rows.operand >= 0
+               : rows.operand < 0 && type.getDimSize(0) == rows.known))
+        bytes += rowBytes(e, root);
+    }
+  together = std::max<int64_t>(1, kNear / std::max<int64_t>(bytes, 1));
+  if (together > 8)
+    together = together / 8 * 8;
+  if (rows.operand < 0)
+    together = std::min(together, std::max<int64_t>(rows.known, 1));
+  for (auto &[value, offset] : stagedAt) {
+    offset = scratchBytes;
+    scratchBytes += int64_t(llvm::alignTo(together * rowBytes(e, value), 64));
+  }
+}
+
+void Stages::emitUnits() {
+  Ix count = rows.in(k.buffers);
+  SmallVector<Value> closures;
+  SmallVector<Ix> unitsPerRow;
+  struct Pointer {
+    Value address; ///< of the slot
+    Value root;
+  };
+  SmallVector<Pointer> pointers;
+  for (const StageKernel &stage : stages) {
+    const Kernel &inner = *stage.kernel;
+    Value closure =
+        e.stack(e.getI64Type(), kFirstSlot + int64_t(inner.slots.size()));
+    closures.push_back(closure);
+    auto slot = [&](int64_t n) { return e.atByte(closure, 8 * n); };
+    if (inner.canFail) {
+      e.storeRaw(e.loadRaw(e.ptrType(),
+                           e.atByte(k.closure, int64_t(8 * kErrorSlot)), 8),
+                 slot(kErrorSlot), 8);
+      // Of the whole: its first place is that of the stage that may fail.
+      e.storeRaw(e.loadRaw(e.getI64Type(),
+                           e.atByte(k.closure, int64_t(8 * kSiteSlot)), 8),
+                 slot(kSiteSlot), 8);
+    }
+    SmallVector<Extents> extents;
+    for (const ShapeRefs &shape : stage.shapes)
+      extents.push_back(llvm::map_to_vector<4>(
+          shape, [&](const ExtentRef &ref) { return ref.in(k.buffers); }));
+    for (auto [n, s] : llvm::enumerate(inner.slots)) {
+      Value address = slot(kFirstSlot + int64_t(n));
+      Value root = rootOf(stage.operands[s.operand]);
+      auto known = bufferOf.find(root);
+      switch (s.kind) {
+      case Slot::pointer:
+        if (known == bufferOf.end())
+          pointers.push_back({address, root});
+        else
+          e.storeRaw(k.buffers[known->second].pointer, address, 8);
+        break;
+      case Slot::extent:
+        e.storeRaw(e.value(extents[s.operand][s.axis]), address, 8);
+        break;
+      case Slot::stride:
+        e.storeRaw(e.value(k.buffers[known->second].strides[s.axis]), address,
+                   8);
+        break;
+      case Slot::index:
+        e.storeRaw(e.value(extents[s.operand][0]), address, 8);
+        break;
+      }
+    }
+    unitsPerRow.push_back(e.div(inner.work(e, extents).count, e.max(count, 1)));
+  }
+  Value scratch = scratchBytes ? k.scratch() : Value();
+  e.loop(Ix(k.begin), Ix(k.end), together, [&](Ix from) {
+    Ix to = e.min(e.add(from, together), Ix(k.end));
+    DenseMap<Value, Value> starts;
+    for (const Pointer &pointer : pointers) {
+      Value &start = starts[pointer.root];
+      if (!start)
+        start = e.atByte(e.atByte(scratch, stagedAt.lookup(pointer.root)),
+                         e.mul(from, -rowBytes(e, pointer.root)));
+      e.storeRaw(start, pointer.address, 8);
+    }
+    for (auto [n, stage] : llvm::enumerate(stages))
+      e.make<LLVM::CallOp>(
+          stage.kernel->function,
+          ValueRange{closures[n], e.value(e.mul(from, unitsPerRow[n])),
+                     e.value(e.mul(to, unitsPerRow[n])), k.worker});
+  });
+}
+
+LogicalResult Stages::emit() {
+  std::vector<SmallVector<Operation *>> parts;
+  for (Operation &op : k.source.getBody().front().without_terminator())
+    if (auto stage = op.getAttrOfType<IntegerAttr>(kStageAttr)) {
+      parts.resize(std::max(parts.size(), size_t(stage.getInt()) + 1));
+      parts[size_t(stage.getInt())].push_back(&op);
+    }
+  for (auto [number, ops] : llvm::enumerate(parts))
+    if (failed(outline(int64_t(number), ops)))
+      return failure();
+  place();
+  emitUnits();
+
+  // What outlives the kernel's description.
+  struct Part {
+    std::function<Work(Emit &, ArrayRef<Extents>)> work;
+    SmallVector<ShapeRefs> shapes;
+  };
+  std::vector<Part> all;
+  for (StageKernel &stage : stages)
+    all.push_back({stage.kernel->work, stage.shapes});
+  k.work = [all, rows = rows](Emit &e, ArrayRef<Extents> shapes) {
+    Work work;
+    work.count = rows.in(shapes);
+    for (const Part &part : all) {
+      SmallVector<Extents> own;
+      for (const ShapeRefs &shape : part.shapes)
+        own.push_back(llvm::map_to_vector<4>(
+            shape, [&](const ExtentRef &ref) { return ref.in(shapes); }));
+      work.cost = e.add(work.cost, part.work(e, own).cost);
+    }
+    Ix unit = e.max(e.div(work.cost, e.max(work.count, 1)), 1);
+    work.grain = e.max(e.div(kGrainCost, unit), 1);
+    return work;
+  };
+  if (scratchBytes)
+    k.scratchBytes = [bytes = scratchBytes](Emit &, ArrayRef<Extents>) {
+      return Ix(bytes);
+    };
+  return success();
+}
+
+LogicalResult etch::cpu::emitStages(Kernel &k) { return Stages(k).emit(); }
