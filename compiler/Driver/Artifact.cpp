@@ -370,11 +370,13 @@ std::string etch::driver::artifactHeader(const ArtifactSignature &signature,
 }
 
 Error etch::driver::linkArtifact(StringRef object, StringRef name,
-                                 SmallVectorImpl<char> &out) {
+                                 SmallVectorImpl<char> &out,
+                                 ArrayRef<StringRef> parts) {
   LinkOptions options;
   options.soname = ("lib" + name + ".so").str();
   options.closed = true;
   options.objects = {embeddedArtifactObject()};
+  append_range(options.objects, parts);
   options.libraries = {embeddedLibc(), embeddedLibm()};
   return linkSharedObject(object, options, out);
 }

@@ -52,10 +52,11 @@ llvm::Error hideAllButQuery(llvm::Module &module);
 std::string artifactHeader(const ArtifactSignature &signature,
                            llvm::StringRef name);
 
-/// Links an object with what the compiler carries: the library needs libc at
+/// Links an object and its parts with what the compiler carries: the library needs libc at
 /// most, and every symbol is resolved.
 llvm::Error linkArtifact(llvm::StringRef object, llvm::StringRef name,
-                         llvm::SmallVectorImpl<char> &out);
+                         llvm::SmallVectorImpl<char> &out,
+                         llvm::ArrayRef<llvm::StringRef> parts = {});
 
 /// Writes both files (`headerPath` may be empty): both or none.
 llvm::Error writeArtifact(llvm::StringRef libraryPath, llvm::StringRef library,

@@ -54,7 +54,7 @@ const Target *findTarget(const Triple &triple, std::string &error) {
 }
 
 std::unique_ptr<TargetMachine> makeMachine(const TargetInfo &target,
-                                           bool quick) {
+                                           CodeGenOptLevel level) {
   std::string error;
   Triple triple(target.triple);
   const Target *backend = findTarget(triple, error);
@@ -63,9 +63,9 @@ std::unique_ptr<TargetMachine> makeMachine(const TargetInfo &target,
   TargetOptions options;
   options.UseInitArray = true; // nobody calls what is in .ctors
   options.AllowFPOpFusion = FPOpFusion::Strict;
-  return std::unique_ptr<TargetMachine>(backend->createTargetMachine(
-      triple, target.cpu, target.features, options, Reloc::PIC_, std::nullopt,
-      quick ? CodeGenOptLevel::Less : CodeGenOptLevel::Default));
+  return std::unique_ptr<TargetMachine>(
+      backend->createTargetMachine(triple, target.cpu, target.features, options,
+                                   Reloc::PIC_, std::nullopt, level));
 }
 
 /// Target machines take a millisecond to make and serve one thread at a time:
@@ -117,6 +117,24 @@ bool isOncePerCall(const Function &function) {
 /// not matter: in a one-op program, and where they are as long as their
 /// launches are many, each of which costs more than all code around it.
 constexpr unsigned longFunction = 4096;
+
+/// Registers are allocated for a whole module in one way: long functions that do
+/// not matter take as long as others, unless they are among themselves.
+CodeGenOptLevel levelFor(const Module &module, bool quick) {
+  if (quick)
+    return CodeGenOptLevel::Less;
+  unsigned longest = 0, others = 0;
+  for (const Function &function : module) {
+    unsigned length = function.getInstructionCount();
+    if (isOncePerCall(function))
+      longest = std::max(longest, length);
+    else
+      others += length;
+  }
+  return longest > longFunction && others < longFunction / 4
+             ? CodeGenOptLevel::None
+             : CodeGenOptLevel::Default;
+}
 
 void setAttributes(Module &module, const TargetInfo &target, bool quick) {
   for (Function &function : module) {
@@ -279,10 +297,11 @@ Expected<TargetInfo> etch::driver::resolveTarget(StringRef mcpu) {
 Error etch::driver::emitObject(Module &module, const TargetInfo &target,
                                bool quick, SmallVectorImpl<char> &out,
                                std::vector<PhaseTime> *times) {
-  std::string key = target.text() + (quick ? " quick" : " full");
+  CodeGenOptLevel level = levelFor(module, quick);
+  std::string key = target.text() + " " + std::to_string(int(level));
   std::unique_ptr<TargetMachine> machine = machines().take(key);
   if (!machine)
-    machine = makeMachine(target, quick);
+    machine = makeMachine(target, level);
   if (!machine)
     return textError("no code generator for " + target.triple);
 
