@@ -223,8 +223,10 @@ int main(int argc, char **argv) {
 
   // First of all, while nothing is compiled or cached in this process.
   std::vector<Figure> figures;
-  if (only.empty() && !ourselves)
+  if (only.empty() && !ourselves) {
     compileFigures(figures, argv[0]);
+    predictorFigures(figures);
+  }
 
   std::vector<Workload> workloads;
   addMatmuls(workloads);

@@ -138,6 +138,7 @@ void addSteps(std::vector<Workload> &workloads,
 void addNetworks(std::vector<Workload> &workloads,
                  const std::function<bool(const std::string &)> &wanted);
 void compileFigures(std::vector<Figure> &figures, const char *self);
+void predictorFigures(std::vector<Figure> &figures);
 /// What a child process of compileFigures does: one result of a compiled step.
 int firstResult();
 
