@@ -190,6 +190,7 @@ bool Compilation::runPhase(Phase phase) {
   if (phase == Phase::codegen) {
     cpu::CodegenOptions codegen;
     codegen.vectorBits = target.vectorBits;
+    codegen.quick = quick;
     codegen.query = queryName.str();
     codegen.name = request.options.name;
     codegen.target = target.text();

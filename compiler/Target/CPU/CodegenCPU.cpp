@@ -45,6 +45,7 @@ struct CodegenPass : PassWrapper<CodegenPass, OperationPass<ModuleOp>> {
 
   CodegenPass(const CodegenOptions &chosen = {}) {
     vectorBits = chosen.vectorBits;
+    quick = chosen.quick;
     query = chosen.query;
     name = chosen.name;
     target = chosen.target;
@@ -69,6 +70,7 @@ struct CodegenPass : PassWrapper<CodegenPass, OperationPass<ModuleOp>> {
     ModuleOp module = getOperation();
     CodegenOptions options;
     options.vectorBits = vectorBits;
+    options.quick = quick;
     options.query = query;
     options.name = name;
     options.target = target;
@@ -109,6 +111,9 @@ struct CodegenPass : PassWrapper<CodegenPass, OperationPass<ModuleOp>> {
   Option<unsigned> vectorBits{*this, "vector-bits",
                               llvm::cl::desc("Bits of a vector register"),
                               llvm::cl::init(256)};
+  Option<bool> quick{*this, "quick",
+                     llvm::cl::desc("Less code, if a little slower"),
+                     llvm::cl::init(false)};
   Option<std::string> query{*this, "query",
                             llvm::cl::desc("Name of the query function"),
                             llvm::cl::init("etch_query")};

@@ -19,6 +19,8 @@ struct CodegenOptions {
   /// Bits of the widest vector register to use: 128, 256 or 512. The bits of
   /// results do not depend on it.
   unsigned vectorBits = 256;
+  /// Rather less code than the last few percent of speed.
+  bool quick = false;
   /// The exported query function.
   std::string query = "etch_query";
   /// What the module says of itself (see etch_module_t).

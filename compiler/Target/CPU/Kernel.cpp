@@ -35,7 +35,7 @@ int64_t Kernel::commonLanes() {
 bool Kernel::peels() {
   // With mask registers a partial vector is cheap; without, it is a branch for
   // each lane. Large bodies are not worth compiling twice.
-  return options.vectorBits < 512 || numPointwise() <= 4;
+  return options.vectorBits < 512 || (!options.quick && numPointwise() <= 4);
 }
 
 Value Kernel::scratch() {
