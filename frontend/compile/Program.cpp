@@ -268,8 +268,14 @@ driver::CompileOptions Program::driver_options() const {
 
 void Program::load(Variant &v, CompiledModule m) const {
   v.load(std::move(m));
-  if (options.device.kind == Device::Kind::cuda)
+  if (options.device.kind != Device::Kind::cuda)
+    return;
+  try {
     v.place_on(options.device.index, made_at);
+  } catch (...) {
+    v.module = {};
+    throw;
+  }
 }
 
 void Program::compile_variant(Variant &v) {
@@ -386,9 +392,14 @@ template <class T> static void add_to(const Value &old, Value &g) {
 }
 
 static ValueRef add_gradient(const Variable &old, ValueRef g) {
+  if (int at = device_of(*g); at >= 0) {
+    NoGrad scope;
+    Device there = {Device::Kind::cuda, uint8_t(at)};
+    Variable sum = detail::apply(OpId::Add, {old.to(there), make_variable(g)},
+                                 {}, {});
+    return sum.node()->value;
+  }
   ValueRef a = dense_value(old);
-  if (int at = device_of(*g); at >= 0)
-    return copy_to(at, *add_gradient(old, copy_to(-1, *g, {})), {});
   if (g->refs > 2) // the program's results hold one
     g = dense_copy(*g);
   if (g->dtype == f32)

@@ -347,6 +347,9 @@ etch_status_t etch_device_load(etch_device_t *device, const void *image,
 void etch_device_unload(etch_device_module_t *module) {
   if (!module)
     return;
+  // What has been launched may not have begun.
+  if (enter(module->device) == ETCH_OK)
+    Driver::get().streamWait(module->device->stream);
   while (etch_device_function *function = module->functions) {
     module->functions = function->next;
     if (module->device->lastFunction == function->name)

@@ -121,8 +121,9 @@ void Printer::define(Value v, ArrayRef<std::string> texts) {
   for (auto [i, text] : llvm::enumerate(texts)) {
     lanes.push_back(texts.size() == 1 ? name
                                       : (Twine(name) + "_" + Twine(i)).str());
-    line() << (type == "u8 *" ? "" : "const ") << type << " " << lanes.back()
-           << " = " << text << ";\n";
+    // Not const: a compiler may look for constants through all of a long chain,
+    // once for each use.
+    line() << type << " " << lanes.back() << " = " << text << ";\n";
   }
   names[v] = lanes;
 }
@@ -153,7 +154,7 @@ void Printer::assign(ValueRange targets, ValueRange values) {
   for (auto &[to, from] : moves)
     if (assigned.contains(from)) {
       std::string copy = freshName("t");
-      line() << "const auto " << copy << " = " << from << ";\n";
+      line() << "auto " << copy << " = " << from << ";\n";
       from = copy;
     }
   for (auto &[to, from] : moves)

@@ -69,6 +69,7 @@ etch_status_t etch_device_wait(etch_device_t *device);
 /* Loads machine code (a cubin), which may go away afterwards. */
 etch_status_t etch_device_load(etch_device_t *device, const void *image,
                                uint64_t bytes, etch_device_module_t **out);
+/* Waits. */
 void etch_device_unload(etch_device_module_t *module);
 etch_status_t etch_device_find(etch_device_module_t *module, const char *name,
                                etch_device_function_t **out);

@@ -9,6 +9,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <functional>
 #include <iterator>
 
 using namespace etch;
@@ -83,6 +84,308 @@ TEST_F(OnDevice, C147_ACompiledStepHasTheBitsOfTheHost) {
 TEST_F(OnDevice, StatesMoveToTheirProgram) {
   expect_same(train(cpu(), SGD({.lr = 0.1}), 3),
               train(cuda(0), SGD({.lr = 0.1}), 3, /*moved=*/false));
+}
+
+/// Results of f on the host and on the device, compiled and not.
+void same_everywhere(const std::function<Variables(const Variables &)> &f,
+                     const Variables &xs) {
+  Variables there, expected = f(xs);
+  for (const Variable &x : xs)
+    there.push_back(x.to(cuda(0)));
+  auto compare = [&](const Variables &ys, const char *how, bool moved) {
+    ASSERT_EQ(ys.size(), expected.size());
+    for (size_t i = 0; i < ys.size(); ++i) {
+      EXPECT_EQ(bits_of(ys[i]), bits_of(expected[i])) << how << " " << i;
+      if (moved) {
+        EXPECT_EQ(ys[i].device(), cuda(0)) << how << " " << i;
+      }
+    }
+  };
+  compare(compile(f)(xs), "compiled for the host", false);
+  auto compiled = compile(f, {.device = cuda(0)});
+  for (int i = 0; i < 3; ++i) // the second is recorded, the third a replay
+    compare(compiled(there), "compiled for the device", true);
+  compare(compiled(xs), "from arrays of the host", true);
+  compare(f(there), "eager on the device", true);
+}
+
+Variable sines(const Shape &shape, DType dtype = f32) {
+  Variable x = arange(0, shape.elements()).astype(dtype);
+  Variable y = sin(x * 1.7).reshape(shape).detach();
+  return y.set_requires_grad(true);
+}
+
+TEST_F(OnDevice, C147_Formulas) {
+  same_everywhere(
+      [](const Variables &v) {
+        Variable z = tanh(v[0]) * exp(v[1]) / (1.5 + abs(v[0]));
+        Variable w = where(v[0] > v[1], sigmoid(z), log(abs(z) + 0.1));
+        return Variables{w.T() + v[0].T(), sqrt(abs(w))};
+      },
+      {sines({5, 7}), sines({7, 5}).T()});
+}
+
+TEST_F(OnDevice, C147_SumsAndProducts) {
+  same_everywhere(
+      [](const Variables &v) {
+        Variable y = matmul(v[0], v[1].T());
+        return Variables{y, sum(v[0]), sum(v[0], {.axis = {0}}),
+                         softmax(y, {.axis = 1}), max(y, {.axis = {1}})};
+      },
+      {sines({3, 5000}), sines({4, 5000})});
+}
+
+TEST_F(OnDevice, C147_GradientsOfGradients) {
+  same_everywhere(
+      [](const Variables &v) {
+        Variable x = v[0] * 1.0;
+        Variable y = sum(tanh(x) * exp(x * 0.5));
+        Variable g = grad(y, {x}, {.create_graph = true})[0];
+        return Variables{g, grad(sum(g * g), {x})[0]};
+      },
+      {sines({6, 3}, f64)});
+}
+
+TEST_F(OnDevice, C147_Images) {
+  same_everywhere(
+      [](const Variables &v) {
+        Variable x = v[0] * 1.0, w = v[1] * 1.0;
+        Variable y =
+            pooling(relu(conv2d(x, w, {}, {.pad = 1})), 2, {.stride = 2});
+        Variables g = grad(sum(y * y), {x, w});
+        return Variables{y, g[0], g[1]};
+      },
+      {sines({2, 3, 6, 6}), sines({4, 3, 3, 3})});
+}
+
+TEST_F(OnDevice, C147_IndicesAndParts) {
+  same_everywhere(
+      [](const Variables &v) {
+        Variable x = v[0] * 1.0;
+        Variable y = x[v[1]];
+        Variable z =
+            concat({x[{all, slice(0, 2)}], x[{all, slice(1, 4, 2)}]}, 1);
+        return Variables{y, z, grad(sum(y * y), {x})[0],
+                         softmax_cross_entropy(x, v[1])};
+      },
+      {sines({4, 5}), array({3, 0, 1, 1})});
+}
+
+TEST_F(OnDevice, C147_LoopsAndBranches) {
+  auto f = [](const Variables &v) {
+    Variable x = v[0] * 1.0;
+    Variables r =
+        while_loop([](const Variables &s) { return sum(s[0]) < 100.0; },
+                   [](const Variables &s) {
+                     return Variables{s[0] * 2.0 + 0.25, s[1] + 1};
+                   },
+                   {abs(x), Variable(0)}, {.max_iterations = 20});
+    Variable c =
+        cond(sum(x) > 0.0, [&] { return x * 3.0; }, [&] { return x - 1.0; });
+    auto [carry, ys] = scan(
+        [](const Variables &s, const Variables &row) {
+          Variable h = tanh(s[0] + row[0]);
+          return std::pair(Variables{h}, Variables{h * 2.0});
+        },
+        {zeros({3}, {.dtype = f32})}, {x});
+    return Variables{r[0],     r[1],  c,
+                     carry[0], ys[0], grad(sum(ys[0]) + sum(c), {x})[0]};
+  };
+  Variables xs = {sines({4, 3})};
+  Variables expected = f(xs), there = {xs[0].to(cuda(0))};
+  auto compiled = compile(f, {.device = cuda(0)});
+  for (int i = 0; i < 3; ++i) {
+    Variables ys = compiled(there);
+    for (size_t k = 0; k < ys.size(); ++k)
+      EXPECT_EQ(bits_of(ys[k]), bits_of(expected[k])) << k;
+  }
+}
+
+TEST_F(OnDevice, C147_EagerTraining) {
+  auto train = [](Device device) {
+    random::seed(1);
+    MLP model({8, 3}, relu);
+    Variable x = sines({4, 5}).to(device), t = array({0, 2, 1, 1}).to(device);
+    model(x.to(cpu()));
+    model.to(device);
+    Adam optimizer;
+    optimizer.setup(model);
+    Training result;
+    for (int i = 0; i < 3; ++i) {
+      Variable loss = softmax_cross_entropy(model(x), t);
+      model.clear_grads();
+      loss.backward();
+      optimizer.update();
+      result.losses.push_back(loss.item());
+    }
+    for (const Variable &p : model.params()) {
+      EXPECT_EQ(p.device(), device) << p.name();
+      EXPECT_EQ(p.grad().device(), device) << p.name();
+      result.states.push_back(p);
+      result.states.push_back(p.grad());
+    }
+    return result;
+  };
+  expect_same(train(cpu()), train(cuda(0)));
+}
+
+TEST_F(OnDevice, BatchesOfAnySize) {
+  auto f = [](const Variable &x) { return sum(tanh(x) * x, {.axis = {1}}); };
+  auto there = compile(f, {.device = cuda(0)});
+  for (int64_t n : {3, 8, 1, 300}) {
+    Variable x = sines({n, 5});
+    EXPECT_EQ(bits_of(there(x)), bits_of(f(x))) << n;
+  }
+  EXPECT_EQ(there.compile_count(), 1);
+}
+
+TEST_F(OnDevice, C126_WeightsAreSavedAsThoseOfTheHost) {
+  auto file = [](const std::string &path) {
+    std::ifstream in(path, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  random::seed(0);
+  MLP model({4, 2}, tanh);
+  Variable x = sines({2, 3});
+  Variable y = model(x);
+  std::string here = testing::TempDir() + "cpu.npz",
+              there = testing::TempDir() + "cuda.npz";
+  model.save_weights(here);
+  model.to(cuda(0));
+  model.save_weights(there);
+  EXPECT_EQ(file(here), file(there));
+  // And a model there reads them.
+  MLP other({4, 2}, tanh);
+  other(x);
+  other.to(cuda(0));
+  other.load_weights(here);
+  for (const Variable &p : other.params())
+    EXPECT_EQ(p.device(), cuda(0));
+  EXPECT_EQ(bits_of(other(x.to(cuda(0)))), bits_of(y));
+  std::remove(here.c_str());
+  std::remove(there.c_str());
+}
+
+TEST_F(OnDevice, C145_TooLittleMemoryIsSaidBeforeALaunch) {
+  Parameter w(ones({4}));
+  auto grow = compile(
+      [&](const Variable &x) {
+        int64_t n = int64_t(cuda::statistics().free / 16);
+        w.assign(w * 2.0);
+        return broadcast_to(x * w, {n, 4});
+      },
+      {.device = cuda(0)});
+  uint64_t launches = cuda::statistics().launches;
+  try {
+    grow(ones({4}).to(cuda(0)));
+    FAIL() << "there was memory";
+  } catch (const DeviceError &e) {
+    EXPECT_THAT(e.what(), HasSubstr("the device has too little memory"));
+    EXPECT_THAT(e.what(), HasSubstr("MiB are needed"));
+    EXPECT_THAT(e.what(), HasSubstr("DeviceTest.cpp:"));
+  }
+  EXPECT_EQ(cuda::statistics().launches, launches);
+  EXPECT_EQ(w.to_vector(), std::vector<double>(4, 1.0));
+}
+
+TEST_F(OnDevice, C149_CopiesOfAStepAreBatchAndLoss) {
+  random::seed(0);
+  MLP model({20, 5}, tanh);
+  Variable x = sines({8, 6}).set_requires_grad(false),
+           t = sines({8, 5}).set_requires_grad(false);
+  model(x);
+  model.to(cuda(0));
+  MomentumSGD optimizer({.lr = 0.1});
+  optimizer.setup(model);
+  auto step = compile(
+      [&](const Variable &x, const Variable &t) {
+        Variable loss = mean_squared_error(model(x), t);
+        model.clear_grads();
+        loss.backward();
+        optimizer.update();
+        return loss;
+      },
+      {.device = cuda(0)});
+  for (int i = 0; i < 8; ++i)
+    step(x, t).item();
+  DeviceStatistics before = cuda::statistics();
+  constexpr uint64_t steps = 10;
+  for (uint64_t i = 0; i < steps; ++i)
+    step(x, t).item();
+  DeviceStatistics after = cuda::statistics();
+  EXPECT_EQ(after.copies_in - before.copies_in, 2 * steps);
+  EXPECT_EQ(after.copies_out - before.copies_out, steps);
+  EXPECT_EQ(after.bytes_in - before.bytes_in, steps * (8 * 6 + 8 * 5) * 4);
+  EXPECT_EQ(after.bytes_out - before.bytes_out, steps * 4);
+  EXPECT_EQ(after.launches, before.launches) << "a step is one graph";
+  EXPECT_EQ(after.graph_launches - before.graph_launches, steps);
+  // A batch that is there already is not copied.
+  Variable xd = x.to(cuda(0)), td = t.to(cuda(0));
+  before = cuda::statistics();
+  step(xd, td);
+  after = cuda::statistics();
+  EXPECT_EQ(after.copies_in, before.copies_in);
+  EXPECT_EQ(after.copies_out, before.copies_out);
+}
+
+TEST_F(OnDevice, NumbersOfTheHostAreCopiedWhenTheyChange) {
+  double a = 2;
+  auto f = compile([&](const Variable &x) { return x * a + 1.0; },
+                   {.device = cuda(0)});
+  Variable x = ones({3}).to(cuda(0));
+  f(x);
+  uint64_t copies = cuda::statistics().copies_in;
+  f(x);
+  EXPECT_EQ(cuda::statistics().copies_in, copies);
+  a = 5;
+  EXPECT_EQ(f(x).to_vector(), std::vector<double>(3, 6.0));
+  EXPECT_EQ(cuda::statistics().copies_in, copies + 1);
+}
+
+TEST_F(OnDevice, IndicesOutOfRangeAreErrorsOfTheirLine) {
+  auto f = compile([](const Variable &x, const Variable &i) { return x[i]; },
+                   {.device = cuda(0)});
+  Variable x = sines({4, 2}).to(cuda(0)), bad = array({1, 7}).to(cuda(0));
+  try {
+    f(x, bad);
+    FAIL();
+  } catch (const ValueError &e) {
+    EXPECT_THAT(e.what(), HasSubstr("index 7 is out of range for extent 4"));
+    EXPECT_THAT(e.what(), HasSubstr("DeviceTest.cpp:"));
+  }
+  EXPECT_EQ(bits_of(f(x, array({3, 0}).to(cuda(0)))),
+            bits_of(x[array({3, 0})]));
+}
+
+TEST_F(OnDevice, WhatADeviceHasNotIsSaid) {
+  auto f = [](const Variable &x) { return x * 2.0; };
+  EXPECT_THROW(compile(f, {.device = cuda(0), .check = Check::nan}), UserError);
+  EXPECT_THROW(compile(f, {.device = cuda(0), .profile = true}), UserError);
+  Variable x = ones({2}).to(cuda(0));
+  EXPECT_THROW(x.span<const double>(), DeviceError);
+  EXPECT_THROW(cuda(63), DeviceError);
+}
+
+TEST_F(OnDevice, ArraysOfTwoDevicesAreAnError) {
+  Variable a = ones({2, 2}).to(cuda(0)), b = ones({2, 2});
+  try {
+    a + b;
+    FAIL();
+  } catch (const DeviceError &e) {
+    EXPECT_THAT(e.what(), HasSubstr("add: its operands are on different "
+                                    "devices: cuda(0) and cpu"));
+    EXPECT_THAT(e.what(), HasSubstr("DeviceTest.cpp:"));
+  }
+  // Numbers are everywhere.
+  EXPECT_EQ((a * Variable(3.0)).to_vector(), std::vector<double>(4, 3.0));
+  // A program for the host takes no array of a device.
+  auto f = compile([&](const Variable &x) { return x * 2.0; });
+  try {
+    f(a);
+    FAIL();
+  } catch (const DeviceError &e) {
+    EXPECT_THAT(e.what(), HasSubstr("is on cuda(0), the program runs on cpu"));
+  }
 }
 
 } // namespace

@@ -61,9 +61,8 @@ static void etch_run(u64 blocks, int threads, bool barriers,
            close = text.find(") {", open), next = text.find(mark, close);
     std::string name = text.substr(from, open - from),
                 parameters = text.substr(open + 1, close - open - 1),
-                body = text.substr(close, next == std::string::npos
-                                              ? next
-                                              : next - close);
+                body = text.substr(
+                    close, next == std::string::npos ? next : next - close);
     size_t count = parameters.empty() ? 0 : 1;
     for (char c : parameters)
       count += c == ',';
@@ -87,7 +86,8 @@ int compile(Program &p) {
     return 0;
   stem += "." + std::to_string(getpid()) + "." +
           std::to_string(reinterpret_cast<uintptr_t>(&p));
-  std::string source = stem + ".cpp", object = stem + ".so", log = stem + ".log";
+  std::string source = stem + ".cpp", object = stem + ".so",
+              log = stem + ".log";
   std::ofstream(source) << p.text << wrappersOf("\n" + p.text);
   std::string command =
       std::string("clang++-22 -x c++ -std=c++17 -O1 -march=x86-64-v3 "
