@@ -127,39 +127,39 @@ void LoopGradient::cutApart() {
 // Two loops
 //===----------------------------------------------------------------------===//
 
-/// Gives the forward loop an output for each value that it has to keep: states
-/// first, for the iteration that reads one as such is before (in the backward
-/// loop) that which reads it as what it yielded.
+/// Gives the forward loop an output for each value that it has to keep, if it
+/// keeps it for no other backward loop: what is read of a value has one sum.
 LogicalResult LoopGradient::keepValues() {
-  SmallVector<Value> sorted;
-  SmallVector<int> place(kept.size());
-  for (bool isState : {true, false})
-    for (auto [i, x] : llvm::enumerate(kept))
-      if (llvm::isa<BlockArgument>(x) == isState) {
-        place[i] = int(sorted.size());
-        sorted.push_back(x);
-      }
-  kept = sorted;
+  SmallVector<Value> added;
+  SmallVector<int> place;
+  for (Value x : kept) {
+    const Value *known =
+        std::find(yielded.begin() + long(numOutputs), yielded.end(), x);
+    place.push_back(int(known - yielded.begin()));
+    if (known != yielded.end())
+      continue;
+    place.back() = int(yielded.size() + added.size());
+    added.push_back(x);
+  }
   for (BackwardArgument &input : inputs)
     if (input.kept >= 0)
       input.kept = place[size_t(input.kept)];
-  firstKept = yielded.size();
-  if (kept.empty())
+  if (added.empty())
     return success();
   std::optional<int64_t> room = roomOf(loop);
   if (!room)
     return emitError(loc)
-           << "while_loop: its gradient needs " << kept.size()
-           << (kept.size() == 1 ? " value" : " values")
+           << "while_loop: its gradient needs " << added.size()
+           << (added.size() == 1 ? " value" : " values")
            << " of every iteration, and nothing says how many there are at "
               "most: give it max_iterations, or cut the gradient off with "
               "stop_gradient";
   SmallVector<Type> types;
   llvm::append_range(types, loop.getYs().getTypes());
-  for (Value x : kept)
+  for (Value x : added)
     types.push_back(arrayType(x.getType(), *room));
   block.getTerminator()->insertOperands(block.getTerminator()->getNumOperands(),
-                                        kept);
+                                        added);
   OpBuilder at(loop);
   uint64_t bound = loop.getMaxIterations();
   if (loop.getXs().empty())
@@ -169,8 +169,8 @@ LogicalResult LoopGradient::keepValues() {
                             loop.getInits(), loop.getXs(), loop.getCaptures(),
                             loop.getReverse(), bound);
   now->setDiscardableAttrs(loop->getDiscardableAttrDictionary());
-  now->setAttr(kKeptAttr, b.getI64IntegerAttr(
-                              int64_t(firstKept + kept.size() - numOutputs)));
+  now->setAttr(kKeptAttr, b.getI64IntegerAttr(int64_t(
+                              yielded.size() + added.size() - numOutputs)));
   now.getCondition().takeBody(loop.getCondition());
   now.getBody().takeBody(loop.getBody());
   for (auto *kind : {&sums, &inputs, &captured})
@@ -198,7 +198,7 @@ LoopOp LoopGradient::writeBackward() {
   std::optional<int64_t> room = roomOf(loop);
   for (BackwardArgument &input : inputs)
     if (input.kept >= 0)
-      input.outside = loop.getYs()[firstKept + size_t(input.kept)];
+      input.outside = loop.getYs()[size_t(input.kept)];
   // As many slices go out as come in.
   if (!slices.empty() && inputs.empty())
     argument(inputs, sliceArgs.front().getType(), loop.getXs().front());

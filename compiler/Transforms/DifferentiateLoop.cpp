@@ -11,9 +11,9 @@
 //
 // Every sum of cotangents has its terms in the order in which the iterations,
 // written one after the other, would bring them. So the sum of a capture goes
-// on where the ops after the loop left it. What an iteration yields as a state
-// and as an output has the output's cotangent first, then those of the next
-// iteration: that starts the sum of its state with the output's cotangent.
+// on where the ops after the loop left it. A state is a value of its own in
+// each iteration, so the sum of what an iteration yields has one term for the
+// next iteration.
 //
 // Beside each sum goes its presence: in the first iteration, or after none,
 // there may be no cotangent yet. Those that turn out to hold always are
@@ -77,14 +77,6 @@ void LoopGradient::findActive() {
   captures = list(captureArgs);
 }
 
-void LoopGradient::findCarriers() {
-  carriers.assign(yielded.size(), -1);
-  for (auto [j, y] : llvm::enumerate(yielded))
-    for (unsigned k : llvm::reverse(states))
-      if (gYs[j] && y == nexts[k] && !llvm::isa<BlockArgument>(y))
-        carriers[j] = int(k);
-}
-
 //===----------------------------------------------------------------------===//
 // Sums
 //===----------------------------------------------------------------------===//
@@ -100,53 +92,41 @@ Value LoopGradient::isAtEnd(bool last) {
   return ends[last] = EqualOp::create(b, loc, index, end);
 }
 
-/// Whether there is a cotangent for output `j` in this iteration, or in the one
-/// before.
-Value LoopGradient::presenceOf(size_t j, bool before) {
+/// Whether there is a cotangent for output `j` in this iteration.
+Value LoopGradient::presenceOf(size_t j) {
   Value present = outer.presence.lookup(loop.getYs()[j]);
   if (!present)
     return {};
   if (rankOf(present) == 0)
     return capture(present);
-  if (before)
-    return rowBefore(present);
   for (BackwardArgument &known : inputs)
     if (known.outside == present)
       return known.inside;
   return argument(inputs, sliceType(present.getType()), present);
 }
 
-/// An output's cotangent in the iteration before this one.
-Value LoopGradient::rowBefore(Value array) {
-  // Index -1, in the first iteration, is some row, too.
-  Value one = buildSplat(b, loc, 1, index);
-  if (!loop.getReverse())
-    return rowOf(b, loc, capture(array), SubOp::create(b, loc, index, one));
-  Value last = SubOp::create(b, loc, capture(loop.getCount()), one);
-  Value next = AddOp::create(b, loc, index, one);
-  return rowOf(b, loc, capture(array), MinimumOp::create(b, loc, next, last));
-}
-
-/// What a state's sum has from elsewhere before this iteration: in the first
-/// that of its initial value; else that of outputs which the iteration before
-/// yielded with it; in any that of outputs which are the state itself.
-void LoopGradient::startState(unsigned k) {
-  Value state = stateArgs[k];
-  if (starts[k].value) {
-    Value present = isAtEnd(/*last=*/false);
-    if (starts[k].present)
-      present = buildAnd(b, loc, capture(starts[k].present), present);
-    inner.addMasked(state, capture(starts[k].value), loc, present);
-  }
-  for (size_t j = yielded.size(); j-- > 0;) {
-    if (carriers[j] == int(k)) {
-      Value present = buildNot(b, loc, isAtEnd(/*last=*/false));
-      inner.addMasked(state, rowBefore(gYs[j]), loc,
-                      buildAnd(b, loc, present, presenceOf(j, true)));
-    } else if (gYs[j] && yielded[j] == state) {
-      inner.add(state, gSlices[j], loc, presenceOf(j));
-    }
-  }
+/// What backward loops read of this iteration comes first, then an output that
+/// the iteration makes. States are values of their own, as eagerly (rename() in
+/// frontend/functions/ControlFlow.cpp), and so are outputs that were there
+/// before.
+void LoopGradient::startYielded(ArrayRef<Value> nextSums,
+                                ArrayRef<Value> presents) {
+  auto addOutput = [&](size_t j) {
+    if (gYs[j])
+      inner.add(yielded[j], gSlices[j], loc, presenceOf(j));
+  };
+  auto isOld = [&](size_t j) {
+    return j < numOutputs && llvm::isa<BlockArgument>(yielded[j]) &&
+           !loop->hasAttr(kBackwardAttr);
+  };
+  for (size_t j = yielded.size(); j-- > 0;)
+    if (!isOld(j))
+      addOutput(j);
+  for (auto [i, k] : llvm::enumerate(states))
+    inner.add(nexts[k], nextSums[i], loc, presents[i]);
+  for (size_t j = numOutputs; j-- > 0;)
+    if (isOld(j))
+      addOutput(j);
 }
 
 void LoopGradient::startSums() {
@@ -179,30 +159,19 @@ void LoopGradient::startSums() {
     inner.presence[captureArgs[c]] = inside[i];
 
   starts.resize(stateArgs.size());
-  for (unsigned k : states)
-    starts[k] = outer.take(loop.getInits()[k]);
-  for (unsigned k : states)
-    startState(k);
-  for (auto [i, k] : llvm::enumerate(states)) {
-    // Where there is an iteration after this one, it has begun with what comes
-    // through outputs. Those that are kept are read after all others.
-    auto addSum = [&] {
-      inner.add(nexts[k], nextSums[i], loc, inside[captures.size() + i]);
-    };
-    for (size_t j = yielded.size(); j-- > 0;) {
-      if (j + 1 == numOutputs)
-        addSum();
-      if (carriers[j] == int(k))
-        inner.addMasked(
-            nexts[k], gSlices[j], loc,
-            buildAnd(b, loc, isAtEnd(/*last=*/true), presenceOf(j)));
-    }
-    if (numOutputs == 0)
-      addSum();
+  // Of a backward loop, too, the initial states are values of their own.
+  if (!loop->hasAttr(kBackwardAttr))
+    for (unsigned k : states)
+      starts[k] = outer.take(loop.getInits()[k]);
+  for (unsigned k : states) {
+    if (!starts[k].value)
+      continue;
+    Value present = isAtEnd(/*last=*/false);
+    if (starts[k].present)
+      present = buildAnd(b, loc, capture(starts[k].present), present);
+    inner.addMasked(stateArgs[k], capture(starts[k].value), loc, present);
   }
-  for (size_t j = yielded.size(); j-- > 0;)
-    if (gYs[j] && carriers[j] < 0 && !llvm::is_contained(stateArgs, yielded[j]))
-      inner.add(yielded[j], gSlices[j], loc, presenceOf(j));
+  startYielded(nextSums, ArrayRef(inside).drop_front(captures.size()));
 }
 
 /// Whether an array holds what iterations keep for others: no part of the
@@ -307,7 +276,6 @@ LogicalResult LoopGradient::run() {
   findActive();
   if (states.empty() && slices.empty() && captures.empty())
     return success();
-  findCarriers();
   SmallVector<Operation *> ops;
   for (Operation &op : block.without_terminator())
     ops.push_back(&op);

@@ -18,7 +18,7 @@ namespace etch {
 struct BackwardArgument {
   mlir::Value inside;
   mlir::Value outside; ///< initial state, array or capture of the backward loop
-  int kept = -1;       ///< or its array is this one of the values that are kept
+  int kept = -1;       ///< or its array is that of this value that is kept
   mlir::Value next;    ///< of a state: what the body yields
 };
 
@@ -44,11 +44,10 @@ private:
                        mlir::Type type, mlir::Value outside);
   mlir::Value capture(mlir::Value outside);
   void findActive();
-  void findCarriers();
-  void startState(unsigned state);
-  mlir::Value rowBefore(mlir::Value array);
+  void startYielded(llvm::ArrayRef<mlir::Value> nextSums,
+                    llvm::ArrayRef<mlir::Value> presents);
   mlir::Value isAtEnd(bool last);
-  mlir::Value presenceOf(size_t output, bool before = false);
+  mlir::Value presenceOf(size_t output);
   Knowledge knowledgeIn(llvm::ArrayRef<BackwardArgument> flags,
                         const llvm::DenseSet<mlir::Value> &later, bool first,
                         std::optional<bool> last);
@@ -82,7 +81,6 @@ private:
   llvm::SmallVector<mlir::Value> gYs;     // from outside
   llvm::SmallVector<mlir::Value> gSlices; // of ys, in the body
   llvm::SmallVector<CotangentSum> starts; // of states, from outside
-  llvm::SmallVector<int> carriers; // the state that an output is yielded as
   llvm::SmallVector<unsigned> states, slices, captures; // that are active
   // Of the backward loop. Sums of `captures` come first, then of `states`, then
   // the presences of both and of the outputs for `slices`.
@@ -99,7 +97,6 @@ private:
   ExtentResolver resolver;
   llvm::SmallVector<mlir::Value> kept; // in the forward body
   size_t numOutputs = 0; // without those that are kept for a backward loop
-  size_t firstKept = 0;  // the output that `kept` starts at
 };
 
 } // namespace etch

@@ -93,12 +93,46 @@ static int64_t checked_bound(const LoopSpec &spec, const LoopOptions &options,
 // Loops
 //===----------------------------------------------------------------------===//
 
+static Variable renamed(const Variable &x, const Location &where);
+
+namespace {
+/// Gives an array another identity, and its gradient, too.
+class RenameEntry final : public Entry {
+public:
+  RenameEntry(const Variable &x, const Variable &y, const Location &where)
+      : Entry(where) {
+    edges = &edge;
+    results = &output;
+    num_inputs = num_outputs = 1;
+    connect(*this, edge, x);
+    const ValueRef &v = x.node()->value;
+    edge.kept = make_type_only(v->dtype, v->shape);
+    adopt_output(0, y);
+  }
+  std::string name() const override { return "identity"; }
+  Variables backward(const Variables &gys, std::span<const bool>,
+                     bool) override {
+    return {renamed(gys[0], where)};
+  }
+
+private:
+  Edge edge;
+  Output output;
+};
+} // namespace
+
 /// x under an identity of its own.
 static Variable renamed(const Variable &x, const Location &where) {
   if (!config().enable_backprop || !takes_gradient(*x.node()))
     return x;
-  std::vector<int64_t> shape(x.shape().begin(), x.shape().end());
-  return detail::apply(OpId::Reshape, {x}, {std::move(shape)}, where);
+  if (recorder()) { // where only what a region takes and gives needs one
+    std::vector<int64_t> shape(x.shape().begin(), x.shape().end());
+    return detail::apply(OpId::Reshape, {x}, {std::move(shape)}, where);
+  }
+  const Value &v = *held_contents(x, "identity", where);
+  Variable y = make_variable(make_view(v, v.shape, v.strides, 0));
+  Ref<Entry> entry(new RenameEntry(x, y, where.in_user_code()));
+  return y;
 }
 
 /// A loop's states and a cond's results sum up the gradients of their uses
@@ -110,26 +144,15 @@ static void rename(Variables &xs, const Location &where) {
     xs[i] = renamed(xs[i], where);
 }
 
-/// The same for what an iteration gives, where it is older than the iteration,
-/// or two states. A y that is a new state stays one.
+/// The same for what an iteration gives: all states, and a y that is older than
+/// the iteration. A y that is a new state adds to the gradients of what that
+/// was before.
 static void rename(Variables &states, Variables &ys, uint64_t begin,
                    const Location &where) {
-  auto first = [&](const Variables &xs, const Variable &x) {
-    return std::find_if(xs.begin(), xs.end(),
-                        [&](const Variable &other) { return other.is(x); });
-  };
-  Variables given = states;
   for (Variable &y : ys)
     if (y.node()->serial < begin)
       y = renamed(y, where);
-  for (size_t i = states.size(); i-- > 0;) {
-    auto same = first(given, given[i]);
-    if (given[i].node()->serial < begin || same != given.begin() + long(i))
-      states[i] = renamed(given[i], where);
-  }
-  for (Variable &y : ys)
-    if (auto same = first(given, y); same != given.end())
-      y = states[size_t(same - given.begin())];
+  rename(states, where);
 }
 
 LoopResults detail::run_loop(LoopSpec spec, const Location &l) {

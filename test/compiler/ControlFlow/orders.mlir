@@ -1,5 +1,6 @@
 // Gradients of gradients: a loop whose backward loop is differentiated has the
-// bits of its iterations written one after the other; so have loops in loops.
+// bits of its iterations written one after the other; so have loops in loops,
+// whose states are values of their own in each iteration (here: transposed).
 //
 // REQUIRES: etch-run
 // RUN: split-file %s %t
@@ -135,24 +136,32 @@ func.func @main() -> (tensor<f32>, tensor<3xf32>, tensor<3xf32>) {
   %a00 = etch.mul %h0, %w : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
   %b00 = etch.add %a00, %x0 : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
   %t00 = etch.tanh %b00 : (tensor<3xf32>) -> tensor<3xf32>
-  %a01 = etch.mul %t00, %w : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
+  %t00s = etch.transpose %t00 {permutation = array<i64: 0>} : (tensor<3xf32>) -> tensor<3xf32>
+  %a01 = etch.mul %t00s, %w : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
   %b01 = etch.add %a01, %x0 : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
   %t01 = etch.tanh %b01 : (tensor<3xf32>) -> tensor<3xf32>
-  %a02 = etch.mul %t01, %w : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
+  %t01s = etch.transpose %t01 {permutation = array<i64: 0>} : (tensor<3xf32>) -> tensor<3xf32>
+  %a02 = etch.mul %t01s, %w : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
   %b02 = etch.add %a02, %x0 : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
   %t02 = etch.tanh %b02 : (tensor<3xf32>) -> tensor<3xf32>
-  %o0 = etch.mul %t02, %x0 : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
-  %a10 = etch.mul %o0, %w : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
+  %t02s = etch.transpose %t02 {permutation = array<i64: 0>} : (tensor<3xf32>) -> tensor<3xf32>
+  %o0 = etch.mul %t02s, %x0 : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
+  %o0s = etch.transpose %o0 {permutation = array<i64: 0>} : (tensor<3xf32>) -> tensor<3xf32>
+  %a10 = etch.mul %o0s, %w : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
   %b10 = etch.add %a10, %x1 : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
   %t10 = etch.tanh %b10 : (tensor<3xf32>) -> tensor<3xf32>
-  %a11 = etch.mul %t10, %w : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
+  %t10s = etch.transpose %t10 {permutation = array<i64: 0>} : (tensor<3xf32>) -> tensor<3xf32>
+  %a11 = etch.mul %t10s, %w : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
   %b11 = etch.add %a11, %x1 : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
   %t11 = etch.tanh %b11 : (tensor<3xf32>) -> tensor<3xf32>
-  %a12 = etch.mul %t11, %w : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
+  %t11s = etch.transpose %t11 {permutation = array<i64: 0>} : (tensor<3xf32>) -> tensor<3xf32>
+  %a12 = etch.mul %t11s, %w : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
   %b12 = etch.add %a12, %x1 : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
   %t12 = etch.tanh %b12 : (tensor<3xf32>) -> tensor<3xf32>
-  %o1 = etch.mul %t12, %x1 : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
-  %l = etch.sum %o1 {axes = array<i64: 0>, keepdims = false} : (tensor<3xf32>) -> tensor<f32>
+  %t12s = etch.transpose %t12 {permutation = array<i64: 0>} : (tensor<3xf32>) -> tensor<3xf32>
+  %o1 = etch.mul %t12s, %x1 : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
+  %o1s = etch.transpose %o1 {permutation = array<i64: 0>} : (tensor<3xf32>) -> tensor<3xf32>
+  %l = etch.sum %o1s {axes = array<i64: 0>, keepdims = false} : (tensor<3xf32>) -> tensor<f32>
   %one = etch.constant dense<1.0> : tensor<f32>
   %g:2 = etch.gradient %l by %one wrt %w, %h0 : (tensor<f32>, tensor<f32>, tensor<3xf32>, tensor<3xf32>) -> (tensor<3xf32>, tensor<3xf32>)
   %q = etch.mul %g#0, %g#1 : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
