@@ -4,9 +4,12 @@ test/capabilities/claims.json holds the rows of the book's Table B-1 and the
 claims SG, DG and M with the tests that show each: "Suite.Test" of GoogleTest,
 "lit: file", "ctest: name"; and_all: all tests whose suite begins so. All of
 them must exist, and none may have failed. What did not run is said to be so.
+"table": a table that belongs to the claim, from what etch-programs has written
+into programs*.json.
 """
 
 import argparse
+import glob
 import html
 import json
 import os
@@ -19,6 +22,7 @@ arguments = argparse.ArgumentParser()
 for name in ("claims", "source", "results", "out"):
     arguments.add_argument("--" + name, required=True)
 arguments.add_argument("--build", default="", help="where ctest knows its tests")
+arguments.add_argument("--programs", default="", help="where programs*.json may be")
 options = arguments.parse_args()
 
 data = results.read(options.claims)
@@ -84,6 +88,56 @@ for row in data["table"]:
                  for identity in row["claims"] if identity not in claims]
 
 
+# Rows of etch-programs, the fuller ones where several files have a program.
+programs = {}
+for path in sorted(glob.glob(os.path.join(options.programs, "programs*.json"))):
+    for name, row in results.read(path).items():
+        if "times" in row or name not in programs:
+            programs[name] = row
+
+
+def megabytes(count):
+    return f"{count / 1e6:,.3f}"
+
+
+def memory_table():
+    yield ["program", "planned (MB)", "largest live set", "ratio", "saved for backward",
+           "all values kept", "share"]
+    for row in programs.values():
+        yield [row["title"], megabytes(row["planned"]), megabytes(row["bound"]),
+               f"{row['ratio']:.3f}", megabytes(row["saved"]), megabytes(row["everything"]),
+               f"{row['planned'] / row['everything']:.1%}"]
+
+
+def times_table():
+    timed = [row for row in programs.values() if "times" in row]
+    phases = list(dict.fromkeys(phase for row in timed for phase in row["times"]["phases"]))
+    yield ["program", "from", "trace (ms)", *phases, "all but the trace"]
+    for row in timed:
+        for times in (row["times"], row["again"]):
+            yield [row["title"], times["origin"], f"{times['trace']:.1f}",
+                   *(f"{times['phases'][phase]:.1f}" if phase in times["phases"] else ""
+                     for phase in phases), f"{times['total']:.1f}"]
+
+
+TABLES = {"memory": ("Memory of whole training steps", memory_table),
+          "times": ("Compile times, cold and cached", times_table)}
+
+
+def table(identity):
+    title, rows = TABLES[identity]
+    yield (f'<h2 id="{identity}">{title}</h2><p>As <code>etch-programs --cold --json '
+           "programs.json</code> in the build folder has found them; names of programs "
+           "behind it choose some.</p><table>")
+    for i, row in enumerate(rows()):
+        yield "<tr>" + "".join(f"<{'td' if i else 'th'}>{html.escape(text)}" for text in row)
+    yield "</table>"
+
+
+problems += [f"{identity}: there is no table '{claim['table']}'"
+             for identity, claim in claims.items() if claim.get("table", "times") not in TABLES]
+
+
 def verdict(identity):
     if claims[identity].get("not_yet"):
         return "not yet"
@@ -102,7 +156,7 @@ page = ["""<!DOCTYPE html><html lang="en"><meta charset="utf-8">
 <style>body { font: 16px/1.4 sans-serif; max-width: 70em; margin: 2em auto }
 td, th { text-align: left; vertical-align: top; padding: .2em .8em .2em 0 }
 tr { border-bottom: 1px solid #ccc } table { border-collapse: collapse }
-code { display: block } .shown { color: #060 } .not-yet, .skipped { color: #850 }
+td code { display: block } .shown { color: #060 } .not-yet, .skipped { color: #850 }
 .failed, .missing { color: #b00 } .not-run { color: #666 }</style>
 <h1>What static and dynamic graphs are good and bad at</h1>
 <p>Table B-1 of the book, row by row: the merits that Etch keeps and the demerits
@@ -120,13 +174,18 @@ for row in data["table"]:
 page.append("</table><h2>The claims</h2><table><tr><th><th>claim<th><th>tests")
 for identity, claim in claims.items():
     word = verdict(identity)
+    if claim.get("table"):
+        claim["link"] = f'<a href="#{claim["table"]}">table</a>'
     tests = "".join(f'<code class="{state.replace(" ", "-")}">{html.escape(name)}'
                     + ("" if state == "passed" else f": {state}") + "</code>"
-                    for name, state in shown[identity])
+                    for name, state in shown[identity]) + claim.get("link", "")
     page.append(f'<tr id="{identity}"><td>{identity}<td>{html.escape(claim["text"])}'
                 f'<td class="{word.replace(" ", "-")}">{word}'
                 f'<td>{tests or html.escape(claim["not_yet"])}')
-page.append("</table></html>")
+page.append("</table>")
+for identity in TABLES:
+    page += table(identity)
+page.append("</html>")
 with open(options.out, "w", encoding="utf-8") as f:
     f.write("\n".join(page) + "\n")
 

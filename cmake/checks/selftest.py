@@ -162,6 +162,11 @@ def claims(root):
                     {"of": "graphs", "is": "merit", "text": "fast", "claims": ["SG-1"]}],
                     "claims": [{"id": "SG-1", "text": "<fast>", "shown_by": [test], **more},
                                {"id": "SG-2", "text": "far", "not_yet": "later"}]},
+                "programs.json": {"p": {
+                    "title": "a < b", "planned": 2500000, "bound": 2e6, "ratio": 1.25,
+                    "saved": 0, "everything": 5e6, "times": {
+                        "origin": "compiled", "trace": 1, "total": 7, "phases": {"emit": 4.5}},
+                    "again": {"origin": "memory", "trace": 1, "total": 0.5, "phases": {}}}},
                 "results/a.gtest.json": {"testsuites": [{"name": "S", "testsuite": [
                     {"name": f"T/{i}", "status": "RUN",
                      "failures": [{"failure": "1 is not 2"}] if i == failed else []}
@@ -171,7 +176,8 @@ def claims(root):
                 json.dump(content, f)
         return subprocess.run(
             [sys.executable, os.path.join(HERE, "claims.py"), "--claims", "claims.json",
-             "--source", ".", "--results", "results", "--out", "out.html"],
+             "--source", ".", "--results", "results", "--out", "out.html",
+             "--programs", "."],
             capture_output=True, text=True, cwd=root)
 
     os.makedirs(os.path.join(root, "test"))
@@ -183,11 +189,13 @@ def claims(root):
         run = check(*arguments)
         if (run.returncode == 0) is not good or "Traceback" in run.stderr:
             problems.append(f"{arguments}: {run.stdout}{run.stderr}")
-    check("S.T", 3, and_all="Provoked")
+    check("S.T", 3, and_all="Provoked", table="memory")
     with open(os.path.join(root, "out.html"), encoding="utf-8") as f:
         page = f.read()
     problems += [f"{text} is not on the page" for text in
-                 ("&lt;fast&gt;", "ProvokedS.U: not run", "not yet", "later")
+                 ("&lt;fast&gt;", "ProvokedS.U: not run", "not yet", "later",
+                  "<td>a &lt; b<td>2.500<td>2.000<td>1.250<td>0.000<td>5.000<td>50.0%",
+                  "<td>compiled<td>1.0<td>4.5<td>7.0", 'href="#memory"')
                  if text not in page]
     return problems
 

@@ -2,18 +2,21 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-//   etch-programs [--json FILE] [--charts FOLDER] [--plan] [--fixed] [names…]
+//   etch-programs [--json FILE] [--charts FOLDER] [--cold] [--plan]
+//                 [--plan-large] [--fixed] [names…]
 //
-// Times are those of this process: compile cold with an empty cache (set
-// XDG_CACHE_HOME to a new folder), then once more for the warm ones. --plan
-// makes no code, --fixed compiles for the extents of the batch alone.
+// Each is compiled twice; --cold: from an empty cache. --plan makes no code,
+// --plan-large none for what is no matter of moments, --fixed compiles for the
+// extents of the batch alone.
 //===----------------------------------------------------------------------===//
 
 #include "test/programs/Programs.h"
 
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <set>
 
@@ -43,6 +46,8 @@ void print_times(const std::vector<Row> &rows) {
               "parts");
   for (const Row &r : rows)
     for (const CompileTimes *t : {&r.times, &r.again}) {
+      if (t->origin.empty())
+        continue;
       std::printf("%-40s %9.1f %9.1f  %s", r.program->title.c_str(), t->trace,
                   t->total, t->origin.c_str());
       for (auto &[name, ms] : t->phases)
@@ -72,7 +77,8 @@ std::string json(const std::vector<Row> &rows) {
 
 int main(int argc, char **argv) {
   std::string json_file, charts;
-  bool plan_only = false, fixed = false;
+  bool plan_only = false, plan_large = false, fixed = false;
+  std::string cache;
   std::set<std::string> names;
   for (int i = 1; i < argc; ++i) {
     if (!std::strcmp(argv[i], "--json") && i + 1 < argc)
@@ -81,10 +87,19 @@ int main(int argc, char **argv) {
       charts = argv[++i];
     else if (!std::strcmp(argv[i], "--plan"))
       plan_only = true;
+    else if (!std::strcmp(argv[i], "--plan-large"))
+      plan_large = true;
+    else if (!std::strcmp(argv[i], "--cold"))
+      cache = std::filesystem::temp_directory_path() / "etch-programs-XXXXXX";
     else if (!std::strcmp(argv[i], "--fixed"))
       fixed = true;
     else
       names.insert(argv[i]);
+  }
+  if (!cache.empty()) {
+    if (!mkdtemp(cache.data()))
+      return 1;
+    setenv("XDG_CACHE_HOME", cache.c_str(), 1);
   }
   std::vector<Row> rows;
   for (const Program &p : programs()) {
@@ -96,7 +111,7 @@ int main(int argc, char **argv) {
     };
     Row row = {&p, {}, {}, {}};
     auto program = compile(f, {.dynamic = !fixed});
-    if (!plan_only) {
+    if (!plan_only && !(plan_large && !p.small)) {
       program.build(step->x, step->t);
       row.times = program.times();
       auto again = compile(f, {.dynamic = !fixed});
@@ -108,6 +123,8 @@ int main(int argc, char **argv) {
       std::ofstream(charts + "/" + p.name + ".svg") << row.plan.chart();
     rows.push_back(std::move(row));
   }
+  if (!cache.empty())
+    std::filesystem::remove_all(cache);
   print_memory(rows);
   if (!plan_only)
     print_times(rows);
