@@ -4,7 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // 1. What must lie in memory but is a view gets a copy: results of the program,
-//    operands of ops that read dense memory.
+//    operands of ops that read dense memory, numbers of rows that reductions
+//    cannot see otherwise (Spread.cpp).
 // 2. Ops are assigned to clusters (Clusters.cpp).
 // 3. Cluster after cluster is rewritten over its loop space: what it reads is
 //    shown in that space by views, its values that others read become results.
@@ -14,6 +15,7 @@
 #include "compiler/Transforms/Clusters.h"
 #include "compiler/Transforms/Outline.h"
 #include "compiler/Transforms/Passes.h"
+#include "compiler/Transforms/Spread.h"
 
 using namespace mlir;
 using namespace etch;
@@ -323,6 +325,8 @@ static void fuse(func::FuncOp main, KernelTable &kernels, bool alone) {
   for (Operation &op : body)
     if (llvm::isa<PointwiseOpInterface>(op))
       spaces.learnFrom(&op);
+  if (!alone)
+    spreadOverRows(main, spaces);
   Materialiser materialiser(main, spaces);
   for (Operation *op : listOps())
     materialiser.visit(op);

@@ -6,7 +6,8 @@
 // A value's price is the number of instructions of its scalar body and of those
 // that it takes to compute its operands from what lies in memory anyway: the
 // arguments of the program, values that are kept because they are too dear or
-// are read by more than pointwise ops, and views of these.
+// are read by more than pointwise ops, and views of these. A number that many
+// elements of a view share is kept at next to no cost.
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Transforms/Outline.h"
@@ -72,10 +73,25 @@ int64_t Recomputer::bodyPrice(PointwiseOpInterface op) {
   return price;
 }
 
+/// Whether a value of few elements is spread over many.
+static bool isSpread(Operation *op) {
+  constexpr int64_t many = 32;
+  auto broadcast = llvm::dyn_cast_or_null<BroadcastToOp>(op);
+  if (!broadcast)
+    return false;
+  RankedTensorType to = broadcast.getType(), from = broadcast.getX().getType();
+  int64_t lead = to.getRank() - from.getRank(), readers = 1;
+  for (int64_t axis = 0; axis < to.getRank(); ++axis)
+    if ((axis < lead || from.getDimSize(unsigned(axis - lead)) == 1) &&
+        !to.isDynamicDim(unsigned(axis)))
+      readers *= to.getDimSize(unsigned(axis));
+  return readers >= many;
+}
+
 int64_t Recomputer::priceOf(Value x) {
   while (isCloned(x.getDefiningOp()) || x.getDefiningOp<ReshapeOp>()) {
     Operation *op = x.getDefiningOp();
-    if (op->getNumOperands() == 0 || llvm::isa<IotaOp>(op))
+    if (op->getNumOperands() == 0 || llvm::isa<IotaOp>(op) || isSpread(op))
       return 0;
     x = op->getOperand(0);
     // A view of a computed value would need that in memory.

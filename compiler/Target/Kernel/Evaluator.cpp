@@ -6,9 +6,12 @@
 
 #include "compiler/Target/Kernel/Evaluator.h"
 
+#include "compiler/Target/Kernel/Division.h"
+
 #include "dialects/Etch/Contraction.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/Matchers.h"
 
 #include "llvm/ADT/SetVector.h"
 
@@ -479,8 +482,35 @@ Value Evaluator::get(Value v) {
     SmallVector<Value> operands;
     for (Value operand : v.getDefiningOp()->getOperands())
       operands.push_back(get(operand));
-    result = cast<PointwiseOpInterface>(v.getDefiningOp())
-                 .emitScalar(k.e, v.getLoc(), operands);
+    // What is one number along the loop.
+    std::function<bool(Value, int)> isOne = [&](Value x, int depth) {
+      if (auto it = readOf.find(x); it != readOf.end())
+        return (accesses[it->second].invariant ||
+                accesses[it->second].constant) &&
+               accesses[it->second].frames.empty();
+      if (constants.contains(x))
+        return true;
+      Operation *op = x.getDefiningOp();
+      return depth > 0 && !given.contains(x) &&
+             isa_and_nonnull<PointwiseOpInterface>(op) &&
+             llvm::all_of(op->getOperands(),
+                          [&](Value y) { return isOne(y, depth - 1); });
+    };
+    // By a power of two it is a product.
+    auto isPower = [](Value x) {
+      Attribute number;
+      auto vector = matchPattern(x, m_Constant(&number))
+                        ? dyn_cast<SplatElementsAttr>(number)
+                        : SplatElementsAttr();
+      return vector && vector.getSplatValue<APFloat>().getExactInverse(nullptr);
+    };
+    if (isa<DivOp>(v.getDefiningOp()) &&
+        paysToDivideByOne(operands[1].getType()) && !isPower(operands[1]) &&
+        isOne(v.getDefiningOp()->getOperand(1), 4))
+      result = divideByOne(k.e, operands[0], operands[1]);
+    else
+      result = cast<PointwiseOpInterface>(v.getDefiningOp())
+                   .emitScalar(k.e, v.getLoc(), operands);
   }
   return memo[v] = result;
 }

@@ -77,3 +77,22 @@ func.func @main(%x: tensor<?x?xf32> {etch.strided}) -> tensor<?xf32> {
   %0 = etch.max %x {axes = array<i64: 1>, keepdims = false} : (tensor<?x?xf32>) -> tensor<?xf32>
   func.return %0 : tensor<?xf32>
 }
+
+// -----
+
+// A number of each channel cannot be seen over rows of images and channels: it
+// is written out for these, and the sum takes in what feeds it.
+// CHECK: func private @k0({{.*}} -> tensor<4x6x1x1xf32>
+// CHECK: etch.broadcast_to
+// CHECK: func private @k1({{.*}} -> tensor<24x1xf32>
+// CHECK: etch.sub {{.*}} tensor<24x64x1xf32>
+// CHECK: etch.mul
+// CHECK: etch.sum
+// CHECK-LABEL: func @main
+func.func @main(%x: tensor<4x6x8x8xf32>, %m: tensor<1x6x1x1xf32>) -> tensor<6xf32> {
+  %0 = etch.broadcast_to %m {shape = array<i64: 4, 6, 8, 8>} : (tensor<1x6x1x1xf32>) -> tensor<4x6x8x8xf32>
+  %1 = etch.sub %x, %0 : (tensor<4x6x8x8xf32>, tensor<4x6x8x8xf32>) -> tensor<4x6x8x8xf32>
+  %2 = etch.mul %1, %1 : (tensor<4x6x8x8xf32>, tensor<4x6x8x8xf32>) -> tensor<4x6x8x8xf32>
+  %3 = etch.sum %2 {axes = array<i64: 0, 2, 3>, keepdims = false} : (tensor<4x6x8x8xf32>) -> tensor<6xf32>
+  return %3 : tensor<6xf32>
+}

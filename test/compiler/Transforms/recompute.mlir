@@ -43,3 +43,21 @@ func.func @main(%x: tensor<8xf32>, %g: tensor<8xf32>) -> (tensor<8xf32>, tensor<
   %3 = etch.sub %2, %1 {etch.backward} : (tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
   func.return %1, %3 : tensor<8xf32>, tensor<8xf32>
 }
+
+// -----
+
+// One number for each row is kept, what it makes of the elements is not.
+// CHECK-LABEL: func @main
+// CHECK: %[[S:.*]] = etch.sum
+// CHECK: %[[ROWS:.*]] = etch.broadcast_to %[[S]]
+// CHECK: etch.sub %{{.*}}, %[[ROWS]] :
+// CHECK: %[[AGAIN:.*]] = etch.sub %{{.*}}, %[[ROWS]] {etch.backward}
+// CHECK: etch.mul %[[AGAIN]]
+func.func @main(%x: tensor<8x64xf32>, %g: tensor<8x64xf32>) -> (tensor<8x64xf32>, tensor<8x64xf32>) {
+  %0 = etch.sum %x {axes = array<i64: 1>, keepdims = true} : (tensor<8x64xf32>) -> tensor<8x1xf32>
+  %1 = etch.broadcast_to %0 {shape = array<i64: 8, 64>} : (tensor<8x1xf32>) -> tensor<8x64xf32>
+  %2 = etch.sub %x, %1 : (tensor<8x64xf32>, tensor<8x64xf32>) -> tensor<8x64xf32>
+  %3 = etch.tanh %2 : (tensor<8x64xf32>) -> tensor<8x64xf32>
+  %4 = etch.mul %2, %g {etch.backward} : (tensor<8x64xf32>, tensor<8x64xf32>) -> tensor<8x64xf32>
+  func.return %3, %4 : tensor<8x64xf32>, tensor<8x64xf32>
+}

@@ -13,10 +13,10 @@ using namespace etch::test;
 
 namespace {
 
-const Extents shapes[] = {{},     {0},     {1},      {7},       {16},
-                          {17},   {67},    {3, 5},   {16, 16},  {7, 33},
-                          {0, 4}, {4, 0},  {2, 3, 5}, {1, 130}, {131, 1},
-                          {1000, 101}};
+const Extents shapes[] = {{},        {0},      {1},      {7},
+                          {16},      {17},     {67},     {3, 5},
+                          {16, 16},  {7, 33},  {0, 4},   {4, 0},
+                          {2, 3, 5}, {1, 130}, {131, 1}, {1000, 101}};
 
 /// (x + w) * x, and x < w.
 template <class T>
@@ -26,9 +26,9 @@ std::string twoResults(const Extents &shape, bool dynamic, bool strided) {
               attr = strided ? " {etch.strided}" : "";
   return "func.func @main(%x: " + t + attr + ", %w: " + t + attr + ") -> (" +
          t + ", " + bits + ") {\n  %0 = etch.add %x, %w : (" + t + ", " + t +
-         ") -> " + t + "\n  %1 = etch.mul %0, %x : (" + t + ", " + t +
-         ") -> " + t + "\n  %2 = etch.less %x, %w : (" + t + ", " + t +
-         ") -> " + bits + "\n  return %1, %2 : " + t + ", " + bits + "\n}\n";
+         ") -> " + t + "\n  %1 = etch.mul %0, %x : (" + t + ", " + t + ") -> " +
+         t + "\n  %2 = etch.less %x, %w : (" + t + ", " + t + ") -> " + bits +
+         "\n  return %1, %2 : " + t + ", " + bits + "\n}\n";
 }
 
 template <class T>
@@ -147,7 +147,8 @@ TEST(Bits, DoNotDependOnVectorWidthOrThreads) {
   Array<double> w({1003, 97}), second({1003, 97});
   bool reference = true;
   for (const char *mcpu : {"native", "x86-64-v4", "x86-64-v3", "x86-64-v2"}) {
-    if (std::strcmp(mcpu, "x86-64-v4") == 0 && !__builtin_cpu_supports("avx512f"))
+    if (std::strcmp(mcpu, "x86-64-v4") == 0 &&
+        !__builtin_cpu_supports("avx512f"))
       continue;
     Program program(functions, mcpu);
     ASSERT_TRUE(program);
@@ -201,7 +202,8 @@ func.func @main(%x: tensor<64x600xf32>, %w: tensor<600x70xf32>) -> tensor<64x70x
   return %0 : tensor<64x70xf32>
 })");
   ASSERT_TRUE(program);
-  auto x = randomArray<float>({64, 600}, 1), w = randomArray<float>({600, 70}, 2);
+  auto x = randomArray<float>({64, 600}, 1),
+       w = randomArray<float>({600, 70}, 2);
   Array<float> y({64, 70}, 5);
   EXPECT_EQ(program.in(x).in(w).out(y).run(backwardsHost(), 64),
             ETCH_ERROR_MEMORY);
@@ -225,6 +227,72 @@ TEST(Module, AnswersItsOwnVersionOnly) {
   EXPECT_EQ(m.results[1].update, ETCH_NO_UPDATE);
   EXPECT_EQ(m.num_launches, m.num_kernels);
   EXPECT_GT(m.num_kernels, 0);
+}
+
+//===----------------------------------------------------------------------===//
+// Division of many numbers by one
+//===----------------------------------------------------------------------===//
+
+/// Bits of all kinds: special values, ends of the range, fractions near 1
+/// and 2.
+template <class T, class Word>
+T anyNumber(std::mt19937_64 &generator, bool ordinary) {
+  constexpr unsigned fraction = std::numeric_limits<T>::digits - 1;
+  const T some[] = {T(0),
+                    T(-0.0),
+                    T(1),
+                    T(-3),
+                    std::numeric_limits<T>::max(),
+                    std::numeric_limits<T>::min(),
+                    std::numeric_limits<T>::denorm_min(),
+                    std::numeric_limits<T>::infinity(),
+                    std::numeric_limits<T>::quiet_NaN()};
+  Word bits = Word(generator());
+  Word low = (Word(1) << fraction) - 1;
+  unsigned kind = unsigned(generator() % 16);
+  if (kind < 2)
+    bits |= low & ~Word(generator() % 4);
+  if (kind == 2)
+    bits &= ~low | Word(3);
+  if (kind == 3 && !ordinary)
+    return some[generator() % std::size(some)];
+  if (kind != 4 || ordinary) { // an exponent in the middle
+    constexpr Word middle = (sizeof(T) == 8 ? 1023 : 127) - 30;
+    bits &= low | Word(1) << (8 * sizeof(T) - 1);
+    bits |= Word(middle + generator() % 60) << fraction;
+  }
+  T number;
+  std::memcpy(&number, &bits, sizeof number);
+  return number;
+}
+
+template <class T, class Word> void divideRows() {
+  constexpr int64_t rows = 400, columns = 333;
+  std::mt19937_64 generator(7);
+  Array<T> x({rows, columns}), d({rows, 1}), y({rows, columns}),
+      expected({rows, columns});
+  for (int64_t i = 0; i < rows; ++i)
+    d[i] = anyNumber<T, Word>(generator, i % 2);
+  for (int64_t i = 0; i < rows * columns; ++i) {
+    // Rows of ordinary numbers have some vectors without any other.
+    x[i] = anyNumber<T, Word>(generator, i % 1000 < 900);
+    expected[i] = x[i] / d[i / columns];
+  }
+  std::string full = typeText<T>(x.extents), one = typeText<T>(d.extents);
+  Program compiled(
+      "func.func @main(%x: " + full + ", %d: " + one + ") -> " + full +
+      " {\n  %0 = etch.broadcast_to %d {shape = array<i64: " +
+      std::to_string(rows) + ", " + std::to_string(columns) + ">} : (" + one +
+      ") -> " + full + "\n  %1 = etch.div %x, %0 : (" + full + ", " + full +
+      ") -> " + full + "\n  return %1 : " + full + "\n}\n");
+  ASSERT_TRUE(compiled);
+  ASSERT_EQ(compiled.in(x).in(d).out(y).run(), ETCH_OK);
+  EXPECT_TRUE(y.same(expected));
+}
+
+TEST(Pointwise, DivisionByOneNumber) {
+  divideRows<float, uint32_t>();
+  divideRows<double, uint64_t>();
 }
 
 } // namespace
