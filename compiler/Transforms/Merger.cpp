@@ -39,12 +39,14 @@ Operation *Merger::find(Operation *op) {
 }
 
 Operation *Merger::pass(Operation *op) {
-  positions[op] = int64_t(positions.size());
+  positions[op] = next++;
   return op->getNextNode();
 }
 
 void Merger::replace(Operation *old, Operation *now) {
-  positions[now] = positionOf(old);
+  int64_t position = positionOf(old);
+  positions.erase(old); // another op may come to lie there
+  positions[now] = position;
 }
 
 int64_t Merger::positionOf(Operation *op) const {

@@ -40,6 +40,7 @@ private:
     bool operator()(mlir::Operation *a, mlir::Operation *b) const;
   };
   llvm::DenseMap<mlir::Operation *, int64_t> positions;
+  int64_t next = 0;
   std::unordered_set<mlir::Operation *, Hash, Equal> seen;
 };
 
