@@ -8,6 +8,7 @@
 #include "etch/etch.h"
 #include "test/runtime/TemporaryFolder.h"
 #include "test/support/Near.h"
+#include "test/support/TestedDevice.h"
 
 using namespace etch;
 using namespace etch::test;
@@ -54,7 +55,7 @@ template <class L> void expect_training(const char *name, bool compiled) {
     optimizer.update();
     return loss;
   };
-  auto step = compile(body);
+  auto step = compile(body, on_tested_device());
   std::vector<double> losses;
   for (int64_t i = 0; i < golden["losses"].size(); ++i) {
     const Variable &x = golden["x" + std::to_string(i)],

@@ -9,6 +9,7 @@
 #include "etch/compile.h"
 #include "test/conformance/OpFunctions.h"
 #include "test/support/Near.h"
+#include "test/support/TestedDevice.h"
 
 #include <cstring>
 #include <iostream>
@@ -196,9 +197,9 @@ TEST_P(OpCases, C161_EagerAndCompiled) {
   Variables eager = compute(f, values, values.arguments());
   EXPECT_EQ(difference(eager, values.expected()), "") << c.name << ", eager";
 
-  auto program = compile([&](const Variables &arguments) {
-    return compute(f, values, arguments);
-  });
+  auto program = compile(
+      [&](const Variables &arguments) { return compute(f, values, arguments); },
+      on_tested_device());
   Variables compiled = program(values.arguments());
   EXPECT_EQ(difference(compiled, values.expected()), "")
       << c.name << ", compiled";

@@ -7,6 +7,7 @@
 #include "test/runtime/TemporaryFolder.h"
 #include "test/support/Json.h"
 #include "test/support/Near.h"
+#include "test/support/TestedDevice.h"
 
 #include <iostream>
 
@@ -81,7 +82,7 @@ void expect_training(const std::string &name, const Json &c, bool compiled) {
     optimizer->update();
     return loss;
   };
-  auto step = compile(body);
+  auto step = compile(body, on_tested_device());
   std::vector<double> losses;
   for (int i = 0; i < golden["losses"].size(); ++i) {
     const Variable &x = golden["x" + std::to_string(i)],

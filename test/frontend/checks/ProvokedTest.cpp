@@ -52,6 +52,7 @@ void provoke(const std::string &name, const std::function<void()> &mistake,
            : dynamic_cast<const CompileError *>(&e)  ? "CompileError"
            : dynamic_cast<const RuntimeError *>(&e)  ? "RuntimeError"
            : dynamic_cast<const IOError *>(&e)       ? "IOError"
+           : dynamic_cast<const DeviceError *>(&e)   ? "DeviceError"
            : dynamic_cast<const InternalError *>(&e) ? "InternalError"
                                                      : "Error";
     EXPECT_EQ(int(e.where().line), line) << message;
@@ -277,4 +278,27 @@ TEST(Provoked, LoopLimit) {
         {.check = Check::bounds});
     f(Variable(12));
   });
+}
+
+// These two: one where there is a graphics processor, one where there is none.
+
+TEST(Provoked, TwoDevices) {
+  if (!cuda::is_available())
+    GTEST_SKIP() << "NO GRAPHICS PROCESSOR: " << cuda::unavailable_reason();
+  provoke("two devices", [] {
+    Variable x = ones({2, 3}).to(cuda(0)), w = ones({3, 4});
+    FAILS_HERE, matmul(x, w);
+  });
+}
+
+TEST(Provoked, NoDevice) {
+  if (cuda::is_available())
+    GTEST_SKIP() << "there is a graphics processor";
+  provoke(
+      "no device",
+      [] {
+        auto f = [](const Variable &x) { return x * 2.0; };
+        FAILS_HERE, compile(f, {.device = cuda(0)});
+      },
+      cuda::unavailable_reason());
 }
