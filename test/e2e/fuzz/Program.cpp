@@ -388,12 +388,6 @@ Program::Program(uint64_t seed, int size)
     for (int &v : s.operands)
       v = v < 0 ? v : number[size_t(v)];
   order = int(below(3));
-  // Where a value is the last cotangent of several states, its sum in second
-  // orders may have another order than eagerly, and so differ in the last bit.
-  if (order == 2 && std::any_of(steps.begin(), steps.end(), [](const Step &s) {
-        return s.form && std::string(s.form->name) == "while";
-      }))
-    order = 1;
   known.clear();
   elsewhere.clear();
   if (batch_of(batches.empty() ? inputs : batches[0].inputs) == drawn)

@@ -97,6 +97,62 @@ TEST(LoopGradients, C047_BackwardTwiceThroughAScan) {
               1e-12);
 }
 
+/// The sums of a value that is a state, an output and read twice by backward
+/// loops have their terms in one order.
+TEST(LoopGradients, C047_SecondOrderHasTheSameBits) {
+  using Body = std::function<Variable(const Variable &, const Variable &)>;
+  const Body bodies[] = {
+      [](const Variable &h, const Variable &) { return tanh(h * h); },
+      [](const Variable &h, const Variable &w) { return tanh(h * h * w); },
+      [](const Variable &h, const Variable &w) {
+        Variable a = h + w;
+        return tanh(a) * a;
+      }};
+  Variable x = sin(arange(40.0)), w = cos(arange(40.0) * 1.7);
+  auto twice = [](const Variable &y, const Variables &xs) {
+    Variables first = grad(sum(y), xs, {.create_graph = true});
+    Variables all = grad(sum(first[0] * 0.5 + first[1]), xs);
+    all.insert(all.end(), first.begin(), first.end());
+    return all;
+  };
+  for (const Body &body : bodies) {
+    auto repeated = [&](int n) {
+      return [&, n](const Variables &xs) {
+        Variable y = for_loop(
+            n, [&](const Variable &h) { return body(h, xs[1]); }, xs[0]);
+        return twice(y * y * tanh(y) * xs[1], xs);
+      };
+    };
+    expect_same(repeated(1), {x, w});
+    expect_same(repeated(3), {x, w});
+    expect_same(
+        [&](const Variables &xs) {
+          auto [last, ys] = scan(
+              [&](const Variable &h, const Variable &in) {
+                Variable next = body(h, xs[1]) + in;
+                return std::pair(next, next);
+              },
+              xs[0], stack({xs[0], xs[1]}));
+          return twice(ys * ys + last, xs);
+        },
+        {x, w});
+    expect_same(
+        [&](const Variables &xs) {
+          auto until = [&](const Variable &from, const Variable &step) {
+            return while_loop([](const Variables &s) { return s[1] < 2.5; },
+                              [&](const Variables &s) -> Variables {
+                                return {body(s[0], step),
+                                        s[1] + 0.5 * s[1] + 0.25};
+                              },
+                              {from, mean(abs(from))}, {.max_iterations = 6});
+          };
+          Variables a = until(xs[0], xs[1]), b = until(a[0], sin(xs[0]));
+          return twice(b[0] * xs[1] + a[1] * b[1], xs);
+        },
+        {x, w});
+  }
+}
+
 TEST(LoopGradients, C047_ThroughBranches) {
   Parameter w(Variable(1.5));
   auto f = [&](const Variables &xs) {
