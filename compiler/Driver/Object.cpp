@@ -4,6 +4,8 @@
 
 #include "compiler/Driver/Object.h"
 
+#include "compiler/Driver/Offsets.h"
+
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/IR/DiagnosticInfo.h"
@@ -118,8 +120,8 @@ bool isOncePerCall(const Function &function) {
 /// launches are many, each of which costs more than all code around it.
 constexpr unsigned longFunction = 4096;
 
-/// Registers are allocated for a whole module in one way: long functions that do
-/// not matter take as long as others, unless they are among themselves.
+/// Registers are allocated for a whole module in one way: long functions that
+/// do not matter take as long as others, unless they are among themselves.
 CodeGenOptLevel levelFor(const Module &module, bool quick) {
   if (quick)
     return CodeGenOptLevel::Less;
@@ -176,6 +178,9 @@ Error optimise(Module &module, TargetMachine &machine,
   if (Error error = builder.parsePassPipeline(passes, quick ? quickPipeline
                                                             : fullPipeline))
     return error;
+  if (!quick)
+    passes.addPass(
+        createModuleToFunctionPassAdaptor(etch::driver::StepOffsets()));
   if (sanitize)
     if (Error error = builder.parsePassPipeline(passes, "asan"))
       return error;
@@ -183,9 +188,9 @@ Error optimise(Module &module, TargetMachine &machine,
   return Error::success();
 }
 
-/// The target's passes without those that do not pay: the emitter has chosen
-/// the addresses in loops, and their reduction takes half of the code
-/// generator's time to find the same.
+/// The target's passes without those that do not pay: general reduction of
+/// strength takes half of the code generator's time to find what StepOffsets
+/// does for kernels.
 class CodegenPasses : public legacy::PassManager {
 public:
   void add(Pass *pass) override {
