@@ -4,19 +4,19 @@
 //
 //   etch-fuzz [--first SEED] [--count N] [--size OPS] [--aot EVERY]
 //             [--quota N] [--coverage FILE] [--values DIR] [--print]
-//             [--guard] [--first-failure]
+//             [--large] [--guard] [--first-failure]
 //
 // Runs each program eagerly, compiled (at least twice, on one and on two
 // threads; half of them with batches of several extents) and exported, and
-// compares the results bit for bit; NaNs are equal. With
-// --values, leaves every value of every program in DIR for oracle.py, which
-// computes them again with NumPy; with --coverage, how many programs each
-// operator was in, and in how many ("? op") with open extents; with --guard,
-// also runs programs whose buffers lie between pages that may not be touched.
-// Fails where bits differ, where something is refused in one mode only, or an
-// operator (with numbers as extents, with open extents), a form of control flow
-// or an order of gradients was in less than `quota` of the programs that were
-// compiled.
+// compares the results bit for bit; NaNs are equal. With --values, leaves every
+// value of every program in DIR for oracle.py, which computes them again with
+// NumPy; with --coverage, how many programs each operator was in, and in how
+// many ("? op") with open extents. With --large, arrays are so large that
+// threads share them; with --guard, programs also run with buffers that lie
+// between pages that may not be touched. Fails where bits differ, where
+// something is refused in one mode only, or an operator (with numbers as
+// extents, with open extents), a form of control flow or an order of gradients
+// was in less than `quota` of the programs that were compiled.
 //===----------------------------------------------------------------------===//
 
 #include "test/e2e/fuzz/Program.h"
@@ -84,7 +84,7 @@ struct Options {
   uint64_t first = 1;
   int count = 100, size = 14, aot = 1, quota = 0;
   std::string values, coverage;
-  bool print = false, first_failure = false, guard = false;
+  bool print = false, first_failure = false, guard = false, large = false;
 };
 
 /// In how many programs each operation was; "? op": with open extents.
@@ -308,6 +308,8 @@ int main(int argc, char **argv) {
       o.coverage = value();
     else if (flag == "--guard")
       o.guard = true;
+    else if (flag == "--large")
+      o.large = true;
     else if (flag == "--print")
       o.print = true;
     else if (flag == "--first-failure")
@@ -336,7 +338,7 @@ int main(int argc, char **argv) {
     };
     std::unique_ptr<Program> program;
     try {
-      program = std::make_unique<Program>(seed, o.size);
+      program = std::make_unique<Program>(seed, o.size, o.large);
       ++orders[program->order];
       operations += program->steps.size();
       if (o.print)

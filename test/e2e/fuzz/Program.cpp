@@ -93,7 +93,9 @@ Variable fuzz::apply(const Step &s, const Variables &values, int64_t batch) {
 //===----------------------------------------------------------------------===//
 
 Shape Program::shape() {
-  static const std::vector<int64_t> extents = {1, 2, 2, 3, 3, 4, 5, 17, 33};
+  static const std::vector<int64_t> small = {1, 2, 2, 3, 3, 4, 5, 17, 33},
+                                    wide = {1, 3, 17, 33, 65, 130, 260, 1025};
+  const std::vector<int64_t> &extents = large ? wide : small;
   Shape s;
   for (uint64_t rank = below(5); rank-- > 0;)
     s.push_back(rank > 2 ? 1 + int64_t(below(2)) : choose(extents));
@@ -214,7 +216,7 @@ bool Program::admits(const Step &step,
                      std::span<const TensorType> types) const {
   std::string error;
   auto type = opInfo(step.op).infer(types, step.attrs, error);
-  return type && type->shape.elements() < 20000 &&
+  return type && type->shape.elements() < most_elements() &&
          std::all_of(
              type->shape.begin(), type->shape.end(),
              [](int64_t e) { return e >= 0; });
@@ -227,7 +229,8 @@ bool Program::add(Step step) {
     NoGrad scope;
     y = fuzz::apply(step, known);
     Variable total = sum(y.dtype() == boolean ? y.astype(i64) : y);
-    if (y.size() > 20000 || (!std::isfinite(total.item()) && below(10)))
+    if (y.size() > most_elements() ||
+        (!std::isfinite(total.item()) && below(10)))
       return false;
     for (size_t i = 0; i < batches.size(); ++i)
       others.push_back(fuzz::apply(step, elsewhere[i], batches[i].extent));
@@ -354,8 +357,8 @@ bool Program::draw_form(const Form &form) {
   return false;
 }
 
-Program::Program(uint64_t seed, int size)
-    : seed(seed), source(seed * 0x9e3779b97f4a7c15u + 1) {
+Program::Program(uint64_t seed, int size, bool large)
+    : seed(seed), large(large), source(seed * 0x9e3779b97f4a7c15u + 1) {
   if (below(2)) {
     batches.push_back({choose(std::vector<int64_t>{2, 3, 5, 12, 40}), {}});
     batches.push_back({1, {}});

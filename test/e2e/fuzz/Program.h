@@ -43,8 +43,8 @@ public:
   /// refused there is dropped, and most of what gives values without a finite
   /// sum. Half of the programs take batches of several extents: some arguments
   /// have them in front, and what is refused for one extent is dropped, too.
-  /// The seed alone decides.
-  Program(uint64_t seed, int size);
+  /// The seed alone decides. `large`: arrays that several threads share.
+  Program(uint64_t seed, int size, bool large = false);
 
   /// The program without value `v` and all that is computed from it.
   Program without(int v) const;
@@ -74,12 +74,14 @@ public:
   bool is_open(int i) const { return is_open(inputs[size_t(i)].type()); }
 
 private:
+  bool large;
   uint64_t below(uint64_t n) { return source() % n; }
   template <class T> const T &choose(const std::vector<T> &from) {
     return from[below(from.size())];
   }
   AttrValue attribute(AttrKind kind, const Shape &x);
   Shape shape();
+  int64_t most_elements() const { return large ? 400000 : 20000; }
   bool is_open(const TensorType &type) const;
   int64_t batch_of(const Variables &xs) const;
   Variable draw_values(const TensorType &type, bool positive);
