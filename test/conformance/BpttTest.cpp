@@ -7,6 +7,7 @@
 
 #include "etch/etch.h"
 #include "test/runtime/TemporaryFolder.h"
+#include "test/conformance/Oracles.h"
 #include "test/support/Near.h"
 #include "test/support/TestedDevice.h"
 
@@ -16,7 +17,7 @@ using namespace etch::test;
 namespace {
 
 std::string file(const std::string &name) {
-  return std::string(ETCH_ORACLES) + "/goldens/trajectories/" + name + ".npz";
+  return oracles() + "/goldens/trajectories/" + name + ".npz";
 }
 
 template <class L> struct Net : Model {

@@ -8,6 +8,7 @@
 
 #include "etch/compile.h"
 #include "test/conformance/OpFunctions.h"
+#include "test/conformance/Oracles.h"
 #include "test/support/Near.h"
 #include "test/support/TestedDevice.h"
 
@@ -36,7 +37,7 @@ struct Values {
 
   explicit Values(const OpCase &c) {
     auto arrays =
-        load_npz(std::string(ETCH_ORACLES) + "/goldens/ops/" + c.name + ".npz");
+        load_npz(oracles() + "/goldens/ops/" + c.name + ".npz");
     auto list = [&](const std::string &prefix, Variables &to) {
       for (size_t i = 0; arrays.count(prefix + std::to_string(i)); ++i)
         to.push_back(arrays[prefix + std::to_string(i)]);

@@ -4,6 +4,8 @@
 
 #include "test/conformance/OpFunctions.h"
 
+#include "test/conformance/Oracles.h"
+
 #include "frontend/engine/Engine.h"
 
 #include <filesystem>
@@ -13,7 +15,7 @@ namespace etch::test {
 const std::vector<OpCase> &op_cases() {
   static const std::vector<OpCase> cases = [] {
     std::vector<OpCase> all;
-    std::string file = std::string(ETCH_ORACLES) + "/goldens/ops.json";
+    std::string file = oracles() + "/goldens/ops.json";
     if (!std::filesystem::exists(file))
       return all;
     Json list = Json::read(file);

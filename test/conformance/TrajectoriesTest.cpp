@@ -5,6 +5,7 @@
 #include "etch/compile.h"
 #include "etch/etch.h"
 #include "test/runtime/TemporaryFolder.h"
+#include "test/conformance/Oracles.h"
 #include "test/support/Json.h"
 #include "test/support/Near.h"
 #include "test/support/TestedDevice.h"
@@ -19,12 +20,12 @@ namespace {
 constexpr double rtol = 1e-10;
 
 std::map<std::string, Variable> load(const std::string &name) {
-  return load_npz(std::string(ETCH_ORACLES) + "/goldens/trajectories/" + name +
+  return load_npz(oracles() + "/goldens/trajectories/" + name +
                   ".npz");
 }
 
 bool has_oracles() {
-  return std::filesystem::exists(std::string(ETCH_ORACLES) +
+  return std::filesystem::exists(oracles() +
                                  "/goldens/trajectories");
 }
 

@@ -121,7 +121,8 @@ Json Json::read(const std::string &path) {
 }
 
 Json Json::data(const std::string &name) {
-  return read(std::string(ETCH_TEST_DATA) + "/" + name);
+  const char *folder = std::getenv("ETCH_TEST_DATA");
+  return read(std::string(folder ? folder : ETCH_TEST_DATA) + "/" + name);
 }
 
 static const Json &require(const Json &v, Json::Kind kind, const char *what) {

@@ -66,6 +66,24 @@ Key codeKey(const Key &program, const CompileOptions &options) {
   return hashText(name);
 }
 
+/// Programs for machines that have no compiler: the folder ETCH_BUNDLE. Where
+/// there is a compiler, what is missing is added, for any newer processor.
+struct Bundle {
+  std::string folder = [] {
+    const char *value = getenv("ETCH_BUNDLE");
+    return std::string(value ? value : "");
+  }();
+  Cache files{folder, uint64_t(1) << 40};
+
+  bool isThere() const { return !folder.empty(); }
+  static void generalise(CompileOptions &options) {
+    if (options.mcpu == "native")
+      options.mcpu = "x86-64-v3";
+    if (!options.device.empty())
+      options.device = "sm_80,sm_90,compute_90";
+  }
+};
+
 } // namespace
 
 /// The state behind compile(); one per process, never destroyed, because a
@@ -90,6 +108,8 @@ private:
 
   CompileResult make(std::string_view text, const CompileOptions &options,
                      const Key &program);
+  CompileResult makeFromBundle(std::string_view text, CompileOptions options,
+                               const Key &program);
   std::shared_ptr<LoadedModule> loadFile(const std::string &path,
                                          std::string &why);
   std::shared_ptr<LoadedModule> loadPrivately(const void *bytes, size_t count,
@@ -100,6 +120,7 @@ private:
   std::map<Key, std::shared_ptr<Entry>> entries;
   CacheStatistics counters;
   Cache cache{Cache::userDirectory()};
+  Bundle bundle;
 };
 
 CompileResult Client::compile(std::string_view text,
@@ -147,6 +168,8 @@ CompileResult Client::make(std::string_view text, const CompileOptions &options,
   CompileResult result;
   std::string why;
   Key code = codeKey(program, options);
+  if (bundle.isThere())
+    return makeFromBundle(text, options, program);
   bool compilerWanted = wantsCompiler();
   if (!compilerWanted)
     if (std::string path = cache.find(code); !path.empty()) {
@@ -172,6 +195,33 @@ CompileResult Client::make(std::string_view text, const CompileOptions &options,
     std::lock_guard lock(mutex);
     ++counters.fallbacks;
   }
+  if (!result.module)
+    result.diagnostics.push_back(
+        {Severity::error, -1, "cannot load the compiled program: " + why});
+  return result;
+}
+
+CompileResult Client::makeFromBundle(std::string_view text,
+                                     CompileOptions options,
+                                     const Key &program) {
+  CompileResult result;
+  std::string why;
+  Bundle::generalise(options);
+  Key key = programKey(text, options);
+  if (std::string path = bundle.files.find(key); !path.empty()) {
+    result.module = loadFile(path, why);
+    result.origin = Origin::disk;
+    if (result.module)
+      return result;
+  }
+  CompilerOutput output(text, options, program.low);
+  result.origin = Origin::compiled;
+  result.diagnostics = output.diagnostics();
+  result.phases = output.phases();
+  if (!output.ok())
+    return result;
+  bundle.files.store(key, output.bytes(), output.size());
+  result.module = loadPrivately(output.bytes(), output.size(), why);
   if (!result.module)
     result.diagnostics.push_back(
         {Severity::error, -1, "cannot load the compiled program: " + why});

@@ -576,7 +576,7 @@ LogicalResult Printer::control(Operation &op) {
       names[argument] = lanes;
     }
     assign(loop.getResults(), loop.getInitArgs());
-    std::string i = freshName("i");
+    std::string i = freshName("n");
     names[loop.getInductionVar()] = {i};
     if (auto unroll = op.getAttrOfType<IntegerAttr>("etch.unroll"))
       line() << "#pragma unroll " << unroll.getInt() << "\n";
