@@ -5,7 +5,8 @@
 // A unit of work is one tile of the result. For each block of K it packs the
 // rows of x and the columns of w that it needs, then runs over register tiles:
 // mr rows by a few vectors, accumulators in registers along the block. Sums of
-// blocks wait in scratch memory; after the last block the epilogue reads them.
+// blocks wait in the result, or in scratch memory where it is not like them;
+// after the last block the epilogue reads them.
 //
 // Convolutions whose windows see one place each are products, too: of filters
 // by images, of places by places for the gradient in the filters. Images of one
@@ -14,6 +15,7 @@
 
 #include "compiler/Target/CPU/Gemm.h"
 #include "compiler/Target/CPU/Convolution.h"
+#include "compiler/Target/CPU/GemmTiling.h"
 #include "compiler/Target/Kernel/Evaluator.h"
 
 #include "dialects/Etch/ScalarExpr.h"
@@ -31,78 +33,6 @@ constexpr int64_t kAhead = 16;
 
 /// Operations of an epilogue that is written out for a whole register tile.
 constexpr int64_t kUnrolledEnd = 160;
-
-/// A matrix operand: rows run along the result, `depth` along K.
-struct Matrix {
-  Value pointer;
-  Ix batchStride, rowStride, depthStride;
-  Ix partStride = 0; ///< where K consists of parts: from one to the next
-};
-
-/// Numbers of a product, inside the kernel or at its launch.
-struct Extent4 {
-  Ix batch, m, n, k;
-};
-
-/// Where they come from; K consists of `parts` parts of extent `k`.
-struct ExtentRefs {
-  ExtentRef batch = {1, -1, 0}, m = {1, -1, 0}, n = {1, -1, 0}, k,
-            parts = {1, -1, 0};
-
-  template <class From> Extent4 in(Emit &e, const From &from) const {
-    return {batch.in(from), m.in(from), n.in(from),
-            e.mul(parts.in(from), k.in(from))};
-  }
-};
-
-/// How a product is cut; the bits of the result do not depend on it.
-struct Tiling {
-  int64_t lanes = 1, vectors = 1, mr = 1;
-  int64_t mTile = 1, nTile = 1;
-  bool directA = false, directB = false; ///< read without packing
-  bool unrolledEnd = false;              ///< the epilogue reads registers
-  bool inParts = false;                  ///< K is
-
-  int64_t nr() const { return lanes * vectors; }
-  int64_t mrPadded() const { return int64_t(llvm::PowerOf2Ceil(mr)); }
-
-  struct Tiles {
-    Ix m, n;           ///< extents of a tile
-    Ix mCount, nCount; ///< tiles
-    Ix depth;          ///< largest block of K, padded
-  };
-  /// Full tiles, or halves where there would be too few for several threads.
-  Tiles tiles(Emit &e, const Extent4 &x) const {
-    Tiles t;
-    Ix count =
-        e.mul(x.batch, e.mul(e.ceilDiv(x.m, mTile), e.ceilDiv(x.n, nTile)));
-    auto choose = [&](int64_t full) {
-      if (count.isKnown())
-        return Ix(count.known >= 4 ? full : full / 2);
-      return e.select(e.compare(arith::CmpIPredicate::sge, count, 4), full,
-                      full / 2);
-    };
-    t.m = e.max(e.min(choose(mTile), e.roundUp(x.m, mr)), mr);
-    t.n = e.max(e.min(choose(nTile), e.roundUp(x.n, nr())), nr());
-    t.mCount = e.div(e.add(x.m, e.sub(t.m, 1)), t.m);
-    t.nCount = e.div(e.add(x.n, e.sub(t.n, 1)), t.n);
-    t.depth = pitch(e, e.min(kGemmBlock, e.max(x.k, 1)));
-    return t;
-  }
-  /// Of packed panels: whole vectors of steps; a part may end within one, and
-  /// what is written behind it is the next part's.
-  Ix pitch(Emit &e, Ix depth) const {
-    return e.add(e.roundUp(depth, 16), inParts ? 16 : 0);
-  }
-  // Scratch memory: packed x, packed w, sums.
-  Ix sizeA(Emit &e, const Tiles &t) const {
-    return directA ? Ix(0) : e.mul(e.mul(e.div(t.m, mr), mrPadded()), t.depth);
-  }
-  Ix sizeB(Emit &e, const Tiles &t) const {
-    return directB ? Ix(0) : e.mul(t.n, t.depth);
-  }
-  Ix sizeC(Emit &e, const Tiles &t) const { return e.mul(t.m, t.n); }
-};
 
 class Gemm {
 public:
@@ -123,8 +53,12 @@ private:
   void emitUnits();
   void emitTile(Ix batch, Ix m0, Ix n0);
   SmallVector<Value> registerTile(Ix i, Ix j, Ix depth, Ix from);
-  SmallVector<Value> withSums(Value sums, ValueRange registers, Ix from);
-  void addSums(Value sums, ValueRange registers, Ix from);
+  bool mayKeepSums();
+  Ix strideAlong(int axis);
+  SmallVector<Value> withSums(Value sums, ValueRange registers, Ix from,
+                              Ix columns);
+  void addSums(Value sums, ValueRange registers, Ix from, Ix columns);
+  std::pair<Value, Lanes> placeOf(Value sums, size_t vector, Ix columns);
   void finish(Value sums, Ix batch, Ix m, Ix n, Ix rows, Ix columns);
   void finishRegisters(ValueRange values, Ix batch, Ix m, Ix n, Ix columns);
   void endTile(Value sums, ValueRange registers, Ix from, Ix batch, Ix m, Ix n,
@@ -282,6 +216,26 @@ LogicalResult Gemm::bind() {
   return success();
 }
 
+/// The result's stride along one of the axes of `space`.
+Ix Gemm::strideAlong(int axis) {
+  const Buffer &result = k.buffers[k.resultBuffer(0)];
+  for (auto [n, level] : llvm::enumerate(levels))
+    if (level == axis)
+      return result.strides[n];
+  return 0;
+}
+
+/// Whether the result, as it lies, has room for sums of whole register tiles.
+bool Gemm::mayKeepSums() {
+  const Buffer &result = k.buffers[k.resultBuffer(0)];
+  bool wholeRows = extents.m.isKnown() && extents.m.known % tiling.mr == 0;
+  bool anyColumns = k.options.vectorBits >= 512 ||
+                    (extents.n.isKnown() && extents.n.known % tiling.nr() == 0);
+  return k.results().size() == 1 && result.element == element && rowAxis >= 0 &&
+         strideAlong(columnAxis).is(1) && wholeRows && anyColumns &&
+         tiling.unrolledEnd;
+}
+
 void Gemm::chooseTiling() {
   bool masks = k.options.vectorBits >= 512;
   int64_t width = k.lanesOf(element);
@@ -348,6 +302,7 @@ void Gemm::chooseTiling() {
                    (masks || n.known % tiling.lanes == 0);
   tiling.unrolledEnd =
       tiling.mr * tiling.vectors * (1 + k.numPointwise()) <= kUnrolledEnd;
+  tiling.sumsInResult = mayKeepSums();
 }
 
 //===----------------------------------------------------------------------===//
@@ -422,18 +377,31 @@ SmallVector<Value> Gemm::registerTile(Ix i, Ix j, Ix depth, Ix from) {
   });
 }
 
+/// Where the sums of a register tile's vector wait.
+std::pair<Value, Lanes> Gemm::placeOf(Value sums, size_t vector, Ix columns) {
+  int64_t lanes = tiling.lanes, n = int64_t(vector);
+  Lanes covered = {lanes, {}};
+  if (!tiling.sumsInResult)
+    return {e.at(sums, n * lanes, element), covered};
+  int64_t row = n / tiling.vectors, column = n % tiling.vectors * lanes;
+  if (!columns.is(tiling.nr()))
+    covered.mask = e.maskBelow(e.sub(columns, column), lanes);
+  return {e.at(sums, e.add(e.mul(row, strideAlong(rowAxis)), column), element),
+          covered};
+}
+
 /// A block's result behind those of the blocks before it.
-SmallVector<Value> Gemm::withSums(Value sums, ValueRange registers, Ix from) {
+SmallVector<Value> Gemm::withSums(Value sums, ValueRange registers, Ix from,
+                                  Ix columns) {
   if (from.isKnown())
     return llvm::to_vector(registers);
   // -0 and the first block are that block, exactly.
-  int64_t lanes = tiling.lanes;
   Value first = e.compare(arith::CmpIPredicate::eq, from, 0);
-  Value none = Combiner{Combiner::sum, element}.identity(e, lanes);
+  Value none = Combiner{Combiner::sum, element}.identity(e, tiling.lanes);
   SmallVector<Value> values;
   for (auto [n, value] : llvm::enumerate(registers)) {
-    Value before = e.load(e.at(sums, int64_t(n) * lanes, element), 1, element,
-                          Lanes{lanes, {}});
+    auto [place, covered] = placeOf(sums, n, columns);
+    Value before = e.load(place, 1, element, covered);
     before = e.make<arith::SelectOp>(first, none, before);
     values.push_back(ScalarExpr(e, e.loc, before) +
                      ScalarExpr(e, e.loc, value));
@@ -441,10 +409,12 @@ SmallVector<Value> Gemm::withSums(Value sums, ValueRange registers, Ix from) {
   return values;
 }
 
-void Gemm::addSums(Value sums, ValueRange registers, Ix from) {
-  for (auto [n, value] : llvm::enumerate(withSums(sums, registers, from)))
-    e.store(value, e.at(sums, int64_t(n) * tiling.lanes, element),
-            Lanes{tiling.lanes, {}});
+void Gemm::addSums(Value sums, ValueRange registers, Ix from, Ix columns) {
+  for (auto [n, value] :
+       llvm::enumerate(withSums(sums, registers, from, columns))) {
+    auto [place, covered] = placeOf(sums, n, columns);
+    e.store(value, place, covered);
+  }
 }
 
 void Gemm::enterRow(Ix batch, Ix row) {
@@ -505,14 +475,15 @@ void Gemm::endTile(Value sums, ValueRange registers, Ix from, Ix batch, Ix m,
                    Ix n, Ix rows, Ix columns) {
   bool masks = k.options.vectorBits >= 512;
   auto throughMemory = [&] {
-    addSums(sums, registers, from);
+    addSums(sums, registers, from, columns);
     finish(sums, batch, m, n, rows, columns);
   };
   auto last = [&] {
     if (!tiling.unrolledEnd || (!masks && !columns.is(tiling.nr())))
       return throughMemory();
     auto whole = [&] {
-      finishRegisters(withSums(sums, registers, from), batch, m, n, columns);
+      finishRegisters(withSums(sums, registers, from, columns), batch, m, n,
+                      columns);
     };
     if (rows.is(tiling.mr))
       return whole();
@@ -523,7 +494,7 @@ void Gemm::endTile(Value sums, ValueRange registers, Ix from, Ix batch, Ix m,
     return last();
   e.when(
       e.compare(arith::CmpIPredicate::sge, e.add(from, kGemmBlock), extents.k),
-      last, [&] { addSums(sums, registers, from); });
+      last, [&] { addSums(sums, registers, from, columns); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -536,7 +507,7 @@ void Gemm::packPart(const Matrix &matrix, Value target, Ix length, Ix total,
                     int64_t width, int64_t paddedWidth, Ix depth, Ix pitch) {
   bool masks = k.options.vectorBits >= 512;
   bool whole = total.isKnown() && total.known % width == 0;
-  if (masks && matrix.rowStride.is(1) && width % tiling.lanes == 0) {
+  if (masks && matrix.rowStride.is(1)) {
     PanelRows rows;
     rows.source = matrix.pointer;
     rows.depthStride = matrix.depthStride;
@@ -624,8 +595,16 @@ void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
                          ? Ix(nr)
                          : e.min(nr, e.sub(nLength, j));
         SmallVector<Value> registers = registerTile(i, j, depth, from);
-        Ix number = e.add(e.mul(e.div(i, mr), beside), e.div(j, nr));
-        Value sums = e.at(sumsBase, e.mul(number, mr * nr), element);
+        Value sums;
+        if (tiling.sumsInResult) {
+          Ix offset = e.add(
+              e.mul(batch, strideAlong(batchAxis)),
+              e.add(e.mul(e.add(m0, i), strideAlong(rowAxis)), e.add(n0, j)));
+          sums = e.at(k.buffers[k.resultBuffer(0)].pointer, offset, element);
+        } else {
+          Ix number = e.add(e.mul(e.div(i, mr), beside), e.div(j, nr));
+          sums = e.at(sumsBase, e.mul(number, mr * nr), element);
+        }
         endTile(sums, registers, from, batch, e.add(m0, i), e.add(n0, j), rows,
                 columns);
       });

@@ -16,8 +16,9 @@ using namespace etch::cpu;
 namespace {
 
 /// Loops over all dimensions, the last one in vectors, the outermost over the
-/// units of the kernel. Where an operand is transposed, a block of its contiguous
-/// dimension is the innermost loop, so that its cache lines are used whole.
+/// units of the kernel. Where an operand is transposed, a block of its
+/// contiguous dimension is the innermost loop, so that its cache lines are used
+/// whole.
 class Nest {
 public:
   static constexpr int64_t kRows = 16;
@@ -25,8 +26,8 @@ public:
   Nest(Kernel &k, Evaluator &values, int64_t lanes,
        function_ref<void(Ix, Lanes)> point)
       : k(k), values(values), lanes(lanes), point(point),
-        blocked(values.transposedDim()),
-        indices(size_t(values.rank()), Ix(0)) {}
+        blocked(values.transposedDim()), indices(size_t(values.rank()), Ix(0)) {
+  }
 
   void emit(int dim = 0) {
     Emit &e = k.e;
@@ -76,6 +77,57 @@ private:
 
 } // namespace
 
+/// From so many bytes on a result is stored past the caches: they would not
+/// hold it, and a line that is stored need not be read before.
+static constexpr int64_t kStreamedBytes = 32 << 20;
+/// Bodies that are written twice.
+static constexpr int64_t kStreamedOps = 16;
+
+/// Emits a loop over n elements, twice if its results may be stored past the
+/// caches: with them, and where that is decided against at run time. A result
+/// in the place of an argument is in the cache already.
+static void emitStreamed(Kernel &k, Ix n, int64_t lanes,
+                         function_ref<void()> loop) {
+  Emit &e = k.e;
+  int64_t least = 0;
+  bool may = k.options.vectorBits == 512 && k.numPointwise() <= kStreamedOps;
+  for (unsigned i = 0; i < k.results().size(); ++i) {
+    int64_t bytes = e.bytesOf(k.buffers[k.resultBuffer(i)].element);
+    may &= lanes * bytes == 64;
+    least = kStreamedBytes / bytes;
+  }
+  for (unsigned i = 0; i < k.numInputs(); ++i)
+    may &= !k.buffers[i].pointer || k.buffers[i].dense;
+  if (!may || (n.isKnown() && n.known < least))
+    return loop();
+  Type i64 = e.getI64Type();
+  auto address = [&](const Buffer &buffer) {
+    return Ix(e.make<LLVM::PtrToIntOp>(i64, buffer.pointer));
+  };
+  Value streams = e.compare(arith::CmpIPredicate::sge, n, least);
+  auto demand = [&](Value condition) {
+    streams = e.make<arith::AndIOp>(streams, condition);
+  };
+  for (unsigned i = 0; i < k.results().size(); ++i) {
+    Ix at = address(k.buffers[k.resultBuffer(i)]);
+    demand(e.compare(arith::CmpIPredicate::eq, e.rem(at, 64), 0));
+    for (unsigned j = 0; j < k.numInputs(); ++j)
+      if (k.buffers[j].pointer)
+        demand(e.compare(arith::CmpIPredicate::ne, at, address(k.buffers[j])));
+  }
+  e.when(
+      streams,
+      [&] {
+        e.streams = true;
+        loop();
+        e.streams = false;
+        // Other cores see all before they are told that the work is done.
+        e.make<LLVM::CallIntrinsicOp>(e.getStringAttr("llvm.x86.sse.sfence"),
+                                      ValueRange());
+      },
+      loop);
+}
+
 LogicalResult etch::cpu::emitPointwise(Kernel &k) {
   Emit &e = k.e;
   const Buffer &out = k.buffers[k.resultBuffer(0)];
@@ -121,14 +173,19 @@ LogicalResult etch::cpu::emitPointwise(Kernel &k) {
       bool whole = n.isKnown() && n.known % lanes == 0;
       Ix lower = e.mul(Ix(k.begin), lanes), upper = e.mul(Ix(k.end), lanes);
       if (whole) {
-        e.loop(lower, upper, lanes, [&](Ix i) { point(i, Lanes{lanes, {}}); });
+        emitStreamed(k, n, lanes, [&] {
+          e.loop(lower, upper, lanes,
+                 [&](Ix i) { point(i, Lanes{lanes, {}}); });
+        });
       } else {
         upper = e.min(upper, n);
         if (n.isKnown() && n.known < lanes) {
           lower = 0;
           upper = n;
         }
-        e.vectorLoop(lower, upper, lanes, k.peels(), point);
+        emitStreamed(k, n, lanes, [&] {
+          e.vectorLoop(lower, upper, lanes, k.peels() || e.streams, point);
+        });
       }
     }
   } else {
@@ -138,8 +195,7 @@ LogicalResult etch::cpu::emitPointwise(Kernel &k) {
   // The launch merges dimensions as the kernel did: the outermost loop is made
   // of the first `merged` axes of the result.
   int64_t step = values.transposedDim() == 0 ? Nest::kRows : 1;
-  size_t merged =
-      flat ? out.extents.size() : size_t(values.outermostAxes());
+  size_t merged = flat ? out.extents.size() : size_t(values.outermostAxes());
   k.work = [=](Emit &e, ArrayRef<Extents> shapes) {
     Ix outer = 1, inner = 1;
     for (auto [axis, extent] : llvm::enumerate(shapes[resultOperand]))

@@ -275,6 +275,9 @@ void Emit::store(Value v, Value base, Lanes lanes) {
     v = make<arith::ExtUIOp>(vectorOf(getI8Type(), lanes.count), v);
   if (lanes.mask)
     make<LLVM::MaskedStoreOp>(v, base, lanes.mask, align);
+  else if (streams && lanes.count * align == 64)
+    make<LLVM::StoreOp>(v, base, 64, /*isVolatile=*/false,
+                        /*isNonTemporal=*/true);
   else
     storeRaw(v, base, lanes.aligned ? align * unsigned(lanes.count) : align);
 }

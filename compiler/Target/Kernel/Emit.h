@@ -46,6 +46,9 @@ public:
       : OpBuilder(context), loc(loc) {}
 
   mlir::Location loc;
+  /// While set, whole vectors of 64 bytes are stored past the caches; they must
+  /// lie at multiples of that.
+  bool streams = false;
 
   template <class Op, class... Args> Op make(Args &&...args) {
     return Op::create(*this, loc, std::forward<Args>(args)...);

@@ -1,0 +1,93 @@
+//===- GemmTiling.h - How a matrix product is cut ----------------*- C++
+//-*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#ifndef ETCH_COMPILER_TARGET_CPU_GEMMTILING_H
+#define ETCH_COMPILER_TARGET_CPU_GEMMTILING_H
+
+#include "compiler/Target/CPU/Kernel.h"
+
+#include "llvm/Support/MathExtras.h"
+
+namespace etch::cpu {
+
+/// A matrix operand: rows run along the result, `depth` along K.
+struct Matrix {
+  mlir::Value pointer;
+  Ix batchStride, rowStride, depthStride;
+  Ix partStride = 0; ///< where K consists of parts: from one to the next
+};
+
+/// Numbers of a product, inside the kernel or at its launch.
+struct Extent4 {
+  Ix batch, m, n, k;
+};
+
+/// Where they come from; K consists of `parts` parts of extent `k`.
+struct ExtentRefs {
+  ExtentRef batch = {1, -1, 0}, m = {1, -1, 0}, n = {1, -1, 0}, k,
+            parts = {1, -1, 0};
+
+  template <class From> Extent4 in(Emit &e, const From &from) const {
+    return {batch.in(from), m.in(from), n.in(from),
+            e.mul(parts.in(from), k.in(from))};
+  }
+};
+
+/// How a product is cut; the bits of the result do not depend on it.
+struct Tiling {
+  int64_t lanes = 1, vectors = 1, mr = 1;
+  int64_t mTile = 1, nTile = 1;
+  bool directA = false, directB = false; ///< read without packing
+  bool unrolledEnd = false;              ///< the epilogue reads registers
+  bool inParts = false;                  ///< K is
+  bool sumsInResult = false;             ///< sums of blocks wait there
+
+  int64_t nr() const { return lanes * vectors; }
+  int64_t mrPadded() const { return int64_t(llvm::PowerOf2Ceil(mr)); }
+
+  struct Tiles {
+    Ix m, n;           ///< extents of a tile
+    Ix mCount, nCount; ///< tiles
+    Ix depth;          ///< largest block of K, padded
+  };
+  /// Full tiles, or halves where there would be too few for several threads.
+  Tiles tiles(Emit &e, const Extent4 &x) const {
+    Tiles t;
+    Ix count =
+        e.mul(x.batch, e.mul(e.ceilDiv(x.m, mTile), e.ceilDiv(x.n, nTile)));
+    auto choose = [&](int64_t full) {
+      if (count.isKnown())
+        return Ix(count.known >= 4 ? full : full / 2);
+      return e.select(e.compare(mlir::arith::CmpIPredicate::sge, count, 4),
+                      full, full / 2);
+    };
+    t.m = e.max(e.min(choose(mTile), e.roundUp(x.m, mr)), mr);
+    t.n = e.max(e.min(choose(nTile), e.roundUp(x.n, nr())), nr());
+    t.mCount = e.div(e.add(x.m, e.sub(t.m, 1)), t.m);
+    t.nCount = e.div(e.add(x.n, e.sub(t.n, 1)), t.n);
+    t.depth = pitch(e, e.min(kGemmBlock, e.max(x.k, 1)));
+    return t;
+  }
+  /// Of packed panels: whole vectors of steps; a part may end within one, and
+  /// what is written behind it is the next part's.
+  Ix pitch(Emit &e, Ix depth) const {
+    return e.add(e.roundUp(depth, 16), inParts ? 16 : 0);
+  }
+  // Scratch memory: packed x, packed w, sums.
+  Ix sizeA(Emit &e, const Tiles &t) const {
+    return directA ? Ix(0) : e.mul(e.mul(e.div(t.m, mr), mrPadded()), t.depth);
+  }
+  Ix sizeB(Emit &e, const Tiles &t) const {
+    return directB ? Ix(0) : e.mul(t.n, t.depth);
+  }
+  Ix sizeC(Emit &e, const Tiles &t) const {
+    return sumsInResult ? Ix(0) : e.mul(t.m, t.n);
+  }
+};
+
+} // namespace etch::cpu
+
+#endif // ETCH_COMPILER_TARGET_CPU_GEMMTILING_H
