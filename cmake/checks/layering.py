@@ -4,7 +4,8 @@
     Target/CPU, Target/CUDA} -> dialects -> MLIR;  all of the compiler's lower
     end and frontend may include runtime's headers; runtime includes nothing.
 
-The folders in braces do not include one another; both targets include
+The folders in braces do not include one another, except that Target/CUDA has its
+host code from Target/CPU; both targets include
 Target/Kernel.
 """
 
@@ -37,8 +38,9 @@ LAYERS = [
     ("Target/Kernel", ("compiler/Target/Kernel/",), ("dialects", "ops"), True),
     ("Target/CPU", ("compiler/Target/CPU/",),
      ("Target/Kernel", "dialects", "ops", "runtime headers"), True),
+    # The host's part of programs for devices is code for a CPU.
     ("Target/CUDA", ("compiler/Target/CUDA/",),
-     ("Target/Kernel", "dialects", "ops", "runtime headers"), True),
+     ("Target/CPU", "Target/Kernel", "Client", "dialects", "ops", "runtime headers"), True),
     ("Pipelines", ("compiler/Pipelines/",),
      ("Transforms", "Buffer", "Conversion", "Target/CPU", "Target/CUDA", "dialects",
       "ops", "Client"), True),

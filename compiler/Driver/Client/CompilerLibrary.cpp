@@ -3,8 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/Driver/Client/CompilerLibrary.h"
-
-#include "compiler/Target/CUDA/NvrtcNames.h"
+#include "compiler/Driver/Client/NvrtcNames.h"
 
 #include <climits>
 #include <cstdlib>

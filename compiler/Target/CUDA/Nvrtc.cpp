@@ -6,7 +6,7 @@
 
 #include "compiler/Target/CUDA/Nvrtc.h"
 
-#include "compiler/Target/CUDA/NvrtcNames.h"
+#include "compiler/Driver/Client/NvrtcNames.h"
 
 #include <dlfcn.h>
 #include <thread>

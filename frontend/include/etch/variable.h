@@ -36,8 +36,7 @@ struct Device {
   friend bool operator==(const Device &, const Device &) = default;
 };
 inline Device cpu() { return {}; }
-/// "cpu", "cuda(0)".
-std::string to_string(const Device &device);
+std::string to_string(const Device &device); ///< "cpu", "cuda(0)"
 
 /// What backward() does beside filling the gradients of the leaves.
 struct BackwardOptions {
@@ -160,10 +159,8 @@ public:
   Data data(SourceLocation l = SourceLocation::current()) const;
   /// The same contents as a value without history; gradients stop here.
   Variable detach(SourceLocation l = SourceLocation::current()) const;
-  /// The same contents on `device`: itself if it is there, else a leaf with a
-  /// copy of them. In a function being compiled, itself.
-  Variable to(Device device,
-              SourceLocation l = SourceLocation::current()) const;
+  /// Itself if it is on device d or being compiled; else a leaf with a copy.
+  Variable to(Device d, SourceLocation l = SourceLocation::current()) const;
   /// Whether gradients flow to it; true for floats unless switched off.
   bool requires_grad() const;
   Variable &set_requires_grad(bool on);
@@ -249,6 +246,5 @@ private:
   Location location;
 };
 } // namespace etch
-
 #include "etch/print.h" // IWYU pragma: export
 #endif // ETCH_VARIABLE_H

@@ -4,8 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-#ifndef ETCH_COMPILER_TARGET_CUDA_NVRTCNAMES_H
-#define ETCH_COMPILER_TARGET_CUDA_NVRTCNAMES_H
+#ifndef ETCH_DRIVER_CLIENT_NVRTCNAMES_H
+#define ETCH_DRIVER_CLIENT_NVRTCNAMES_H
 
 namespace etch {
 
@@ -16,4 +16,4 @@ inline constexpr const char *nvrtcNames[] = {
 
 } // namespace etch
 
-#endif // ETCH_COMPILER_TARGET_CUDA_NVRTCNAMES_H
+#endif // ETCH_DRIVER_CLIENT_NVRTCNAMES_H
