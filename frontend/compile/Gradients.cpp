@@ -9,11 +9,15 @@
 #include "frontend/compile/Tracer.h"
 
 #include "etch/config.h"
+#include "frontend/engine/Tape.h"
 
 #include <algorithm>
 
 using namespace etch;
 using namespace etch::detail;
+
+/// In TraceValue::flags: a result that set_requires_grad() made a leaf.
+static constexpr uint16_t made_leaf = 1 << 14;
 
 /// What y was computed from, where gradients flow.
 Tracer::Reach Tracer::reach(int32_t y, bool to_cut, const Location &where) {
@@ -48,7 +52,7 @@ Tracer::Reach Tracer::reach(int32_t y, bool to_cut, const Location &where) {
       continue;
     const Event *e =
         value.event < 0 ? nullptr : &t->events[size_t(value.event)];
-    if (!e || (value.flags & Node::untracked) ||
+    if (!e || (value.flags & (Node::untracked | made_leaf)) ||
         e->kind == Event::Kind::assign || e->kind == Event::Kind::cut) {
       found.leaves.push_back(v);
       continue;
@@ -279,7 +283,9 @@ Variable Tracer::leaf(const Variable &x, const Location &where) {
   Variable y = detail::apply(OpId::Add, {x, zero}, {}, where);
   uint16_t &flags = t->values[size_t(y.node()->index)].flags;
   flags &= uint16_t(~Node::constant);
-  y.node()->flags = flags;
+  y.node()->flags = flags & uint16_t(~made_leaf);
+  if (!takes_gradient(*x.node()))
+    flags |= made_leaf;
   return y;
 }
 

@@ -91,6 +91,11 @@ bool Variable::requires_grad() const {
 
 Variable &Variable::set_requires_grad(bool on) {
   value_of(*this);
+  // A trace knows what its own values are made of: a leaf is another one.
+  Recorder *r = node_->trace ? recorder() : nullptr;
+  if (r && on && is_floating(dtype()) && !node_->value->storage &&
+      (node_->flags & Node::constant))
+    return *this = r->leaf(*this, Location());
   if (on)
     node_->flags &= uint16_t(~Node::constant);
   else
@@ -215,8 +220,9 @@ Data &Data::operator=(const Variable &value) {
 }
 
 Parameter::Parameter(const Variable &initial, std::string name)
-    : Variable(make_variable(dense_copy(*held_contents(initial, "Parameter", {})),
-                             Node::parameter)) {
+    : Variable(
+          make_variable(dense_copy(*held_contents(initial, "Parameter", {})),
+                        Node::parameter)) {
   if (!name.empty())
     set_name(std::move(name));
 }

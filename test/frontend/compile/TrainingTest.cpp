@@ -122,4 +122,28 @@ TEST(Training, C034_ForwardOnlySavesNothing) {
   EXPECT_THROW(y.backward(), UserError);
 }
 
+/// What detach() cuts off is a leaf where it wants a gradient, as eagerly.
+TEST(Compile, DetachedLeaves) {
+  auto f = [](const Variable &x) {
+    Variable a = (x * 2.0).detach().set_requires_grad(true);
+    Variable y = sum(tanh(a) * a * a.detach() * x);
+    Variable first = grad(y, {a})[0];
+    y.backward();
+    Variable none = (x * 3.0).detach();
+    return Variables{y, first, a.grad(), grad(sum(none * x), {none})[0]};
+  };
+  auto compiled = compile(f);
+  for (int call = 0; call < 2; ++call) {
+    Variable x = sin(arange(4.0)).detach().set_requires_grad(true);
+    Variable z = x.detach().set_requires_grad(true);
+    Variables expected = f(x), found = compiled(z);
+    for (int i = 0; i < 3; ++i)
+      EXPECT_EQ(found[size_t(i)].to_vector(), expected[size_t(i)].to_vector());
+    EXPECT_FALSE(expected[3].defined());
+    EXPECT_FALSE(found[3].defined());
+    EXPECT_EQ(z.grad().to_vector(), x.grad().to_vector());
+  }
+  EXPECT_EQ(compiled.compile_count(), 1);
+}
+
 } // namespace

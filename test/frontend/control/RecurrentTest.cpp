@@ -184,6 +184,9 @@ TEST(Recurrent, C140_OneProductOfAllInputs) {
   EXPECT_EQ(count(text, "(tensor<120x20xf32>, tensor<20x3xf32>)"), 1) << text;
   EXPECT_EQ(count(text, "(tensor<4x20xf32>, tensor<20x3xf32>)"), 0) << text;
   EXPECT_GT(text.rfind("tensor<20x3xf32>) ->"), text.rfind("etch.loop"));
+  // Every cotangent is there in every iteration, and read where it comes in.
+  EXPECT_EQ(count(text, "etch.presence"), 0) << text;
+  EXPECT_EQ(count(text, "etch.gather"), 0) << text;
   // Eagerly there are 30 of each; the bits are the same.
   EXPECT_EQ(bits(forward(h, x)), bits(window(h, x)));
   EXPECT_TRUE(step.check(h, x));
