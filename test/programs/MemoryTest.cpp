@@ -23,12 +23,14 @@ using etch::test::programs;
 using etch::test::Step;
 
 namespace {
-/// The largest block asked for while this is set.
-struct Largest {
-  void *data;
-  size_t bytes;
+/// The smallest block of at least so many bytes that is asked for while this is
+/// set.
+struct Block {
+  size_t least;
+  void *data = nullptr;
+  size_t bytes = 0;
 };
-Largest *watched = nullptr;
+Block *watched = nullptr;
 constexpr size_t page = 4096;
 } // namespace
 
@@ -39,11 +41,12 @@ extern "C" int madvise(void *data, size_t bytes, int advice) noexcept {
 }
 
 extern "C" void *aligned_alloc(size_t alignment, size_t bytes) {
-  if (!watched || bytes <= watched->bytes)
+  if (!watched || bytes < watched->least ||
+      (watched->data && bytes >= watched->bytes))
     return memalign(alignment, bytes);
   bytes = (bytes + page - 1) / page * page;
   void *block = memalign(std::max(alignment, page), bytes);
-  *watched = {block, bytes};
+  *watched = {watched->least, block, bytes};
   madvise(block, bytes, MADV_NOHUGEPAGE);
   madvise(block, bytes, MADV_DONTNEED); // what an earlier owner touched
   return block;
@@ -51,7 +54,7 @@ extern "C" void *aligned_alloc(size_t alignment, size_t bytes) {
 
 namespace {
 /// Which pages of a block were touched.
-std::vector<bool> touched(const Largest &block) {
+std::vector<bool> touched(const Block &block) {
   std::vector<unsigned char> pages(block.bytes / page);
   EXPECT_EQ(mincore(block.data, block.bytes, pages.data()), 0);
   std::vector<bool> result;
@@ -109,7 +112,7 @@ TEST(ProgramMemory, C142_MeasuredIsPlanned) {
     f.build(step->x, step->t);
     auto planned = size_t(f.memory().plan().planned), all = f.arena_bytes();
     release_cached_memory();
-    Largest arena = {nullptr, 0};
+    Block arena = {all};
     watched = &arena;
     f(step->x, step->t);
     watched = nullptr;
@@ -147,7 +150,7 @@ TEST(ProgramMemory, C142_MeasuredIsPlannedToThePage) {
   auto planned = size_t(f.memory().plan().planned);
   ASSERT_LT(f.arena_bytes(), planned + page / 4);
   release_cached_memory();
-  Largest arena = {nullptr, 0};
+  Block arena = {f.arena_bytes()};
   watched = &arena;
   f(x);
   watched = nullptr;
