@@ -6,6 +6,7 @@
 
 #include "etch/compile.h"
 
+#include "etch/cuda.h"
 #include "etch/random.h"
 #include "frontend/compile/Program.h"
 
@@ -133,6 +134,15 @@ std::string Program::report() const {
        " bytes (thereof saved for backward " + std::to_string(saved_bytes()) +
        "), states " + std::to_string(present->state_bytes()) +
        ", results of a call " + std::to_string(present->result_bytes()) + "\n";
+  if (options.device.kind == Device::Kind::cuda) {
+    DeviceStatistics d = cuda::statistics(options.device.index);
+    s += to_string(options.device) + ", " + d.name + " (" + d.architecture +
+         "), of all programs: " + std::to_string(d.launches) + " launches, " +
+         std::to_string(d.graph_launches) + " of whole graphs; copied in " +
+         std::to_string(d.copies_in) + " times " + std::to_string(d.bytes_in) +
+         " bytes in all, out " + std::to_string(d.copies_out) + " times " +
+         std::to_string(d.bytes_out) + " bytes in all\n";
+  }
   CompileTimes t = {trace_milliseconds,
                     milliseconds,
                     origin == driver::Origin::compiled ? "compiled"

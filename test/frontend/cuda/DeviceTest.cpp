@@ -319,6 +319,7 @@ TEST_F(OnDevice, C149_CopiesOfAStepAreBatchAndLoss) {
   EXPECT_EQ(after.bytes_out - before.bytes_out, steps * 4);
   EXPECT_EQ(after.launches, before.launches) << "a step is one graph";
   EXPECT_EQ(after.graph_launches - before.graph_launches, steps);
+  EXPECT_THAT(step.report(), HasSubstr("cuda(0), " + after.name));
   // A batch that is there already is not copied.
   Variable xd = x.to(cuda(0)), td = t.to(cuda(0));
   before = cuda::statistics();
