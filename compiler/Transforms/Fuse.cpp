@@ -294,7 +294,8 @@ void Emitter::emit(const Cluster &cluster) {
     if (made.getType() != y.getType() || !hasOwnSpace(cluster, y))
       made = ReshapeOp::create(
           b, y.getLoc(), y.getType(), made,
-          spaces.extentValues(spaces.spaceOf(y), to),
+          spaces.extentValues(spaces.spaceOf(y), to,
+                              llvm::cast<RankedTensorType>(y.getType())),
           llvm::cast<RankedTensorType>(y.getType()).getShape());
     values.map(y, made);
   }

@@ -120,12 +120,18 @@ RankedTensorType SpaceMap::typeOf(Value x, const Space &space) {
   return RankedTensorType::get(shape, getElementTypeOrSelf(x.getType()));
 }
 
-SmallVector<Value> SpaceMap::extentValues(const Space &space, Builder &to) {
+SmallVector<Value> SpaceMap::extentValues(const Space &space, Builder &to,
+                                          RankedTensorType type) {
   SmallVector<Value> values;
-  for (const Product &extent : space) {
-    if (extent.symbols.empty())
+  for (auto [i, extent] : llvm::enumerate(space)) {
+    if (type ? !type.isDynamicDim(unsigned(i)) : extent.symbols.empty())
       continue;
     Value size;
+    if (extent.symbols.empty()) {
+      values.push_back(
+          arith::ConstantIndexOp::create(to.b, to.loc, extent.known));
+      continue;
+    }
     for (auto [pointer, axis] : extent.symbols) {
       Value factor =
           to.values.lookupOrDefault(Value::getFromOpaquePointer(pointer));

@@ -62,9 +62,11 @@ public:
 
   /// The type with the space's shape and x's element type.
   static mlir::RankedTensorType typeOf(mlir::Value x, const Space &space);
-  /// The symbolic extents of a space as index values.
+  /// The symbolic extents of a space as index values; those of a type of this
+  /// shape, which may leave open what the space knows.
   llvm::SmallVector<mlir::Value> extentValues(const Space &space,
-                                              Builder &builder);
+                                              Builder &builder,
+                                              mlir::RankedTensorType type = {});
   /// Whether x has a buffer of its own, or can have one, in row-major order.
   bool isDense(mlir::Value x);
 

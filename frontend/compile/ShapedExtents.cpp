@@ -94,7 +94,8 @@ Terms Finder::reshape(const Event &e) {
     // What is left on this side alone has extent 1.
     while (j == shape(y).rank() && i < from.size())
       take_from();
-    if (product.factors.empty())
+    // Nothing is said of extents whose product is always 0.
+    if (product.factors.empty() || product.times == 0)
       continue;
     if (is_plain(product) && axes.size() > 1 &&
         !symbols[size_t(product.factors[0].symbol)].argument) {

@@ -147,3 +147,10 @@ TEST(OpenExtents, C136_ConstraintsAreErrors) {
   f(draw({8, 3}), draw({8, 3}));
   EXPECT_EQ(f.compile_count(), 1);
 }
+
+// What random programs found: nothing is said of extents by what is empty.
+TEST(OpenExtents, C136_Empty) {
+  expect_sound(
+      [](const Variable &x) { return -log(abs(x)).reshape({18, 1, 0}); },
+      {33, 3, 1, 33}, 4, 0);
+}
