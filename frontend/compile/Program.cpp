@@ -395,8 +395,8 @@ static ValueRef add_gradient(const Variable &old, ValueRef g) {
   if (int at = device_of(*g); at >= 0) {
     NoGrad scope;
     Device there = {Device::Kind::cuda, uint8_t(at)};
-    Variable sum = detail::apply(OpId::Add, {old.to(there), make_variable(g)},
-                                 {}, {});
+    Variable sum =
+        detail::apply(OpId::Add, {old.to(there), make_variable(g)}, {}, {});
     return sum.node()->value;
   }
   ValueRef a = dense_value(old);
