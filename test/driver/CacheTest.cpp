@@ -5,6 +5,8 @@
 #include "compiler/Driver/Client/Cache.h"
 #include "test/runtime/TemporaryFolder.h"
 
+#include "etch/runtime.h"
+
 #include <csignal>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -137,11 +139,13 @@ TEST(Cache, ManyProcessesAtOnce) {
 }
 
 TEST(Cache, UserDirectoryFollowsTheEnvironment) {
+  // What was built for another version of the interface is in another folder.
+  std::string folder = "/etch/abi-" + std::to_string(ETCH_ABI_VERSION);
   setenv("XDG_CACHE_HOME", "/somewhere", 1);
-  EXPECT_EQ(Cache::userDirectory(), "/somewhere/etch/abi-2");
+  EXPECT_EQ(Cache::userDirectory(), "/somewhere" + folder);
   unsetenv("XDG_CACHE_HOME");
   setenv("HOME", "/home/me", 1);
-  EXPECT_EQ(Cache::userDirectory(), "/home/me/.cache/etch/abi-2");
+  EXPECT_EQ(Cache::userDirectory(), "/home/me/.cache" + folder);
   unsetenv("HOME");
   EXPECT_EQ(Cache::userDirectory(), "");
 }
