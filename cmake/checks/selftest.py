@@ -41,6 +41,8 @@ CASES = [
     ("layering", {"compiler/Buffer/a.cpp": '#include "compiler/Transforms/Fuse.h"\n'},
      False),
     ("layering", {"compiler/Target/CUDA/a.cpp": '#include "compiler/Target/CPU/b.h"\n'},
+     True),  # the host's part
+    ("layering", {"compiler/Target/CPU/a.cpp": '#include "compiler/Target/CUDA/b.h"\n'},
      False),
     ("layering", {"dialects/Etch/EtchDialect.cpp": '#include "compiler/Driver/D.h"\n'},
      False),
