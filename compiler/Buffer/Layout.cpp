@@ -88,18 +88,17 @@ SymbolicLayout etch::layOut(ArrayRef<Lifetime> lifetimes, ArrayRef<Value> sizes,
 static void planSymbolic(const Storage &storage, ProgramExtents &extents,
                          OpBuilder &b, Location loc, ArenaPlan &plan) {
   SmallVector<Lifetime> guessed = plan.lifetimes;
+  ExtentGuess guess;
   for (auto [slot, l] : llvm::zip_equal(storage.slots, guessed)) {
     Value bytes;
-    if (slot.control) {
+    if (slot.control)
       bytes = extents.arenaBytes(slot.control);
-      l.bytes = bytes ? 64 * pageBytes : l.bytes;
-    } else if (auto type = llvm::cast<RankedTensorType>(slot.value.getType());
-               !type.hasStaticShape()) {
+    else if (!llvm::cast<RankedTensorType>(slot.value.getType())
+                  .hasStaticShape())
       bytes = extents.bytesOf(slot.value);
-      l.bytes = elementBytes(type);
-      for (int64_t extent : type.getShape())
-        l.bytes *= ShapedType::isDynamic(extent) ? guessedExtent : extent;
-    }
+    // A size that is guessed to be nothing may be something.
+    if (bytes)
+      l.bytes = std::max(arenaAlignment, guess.ofIndex(bytes));
     plan.bytes.push_back(
         bytes ? bytes
               : arith::ConstantIndexOp::create(b, loc, alignUp(l.bytes)));

@@ -12,9 +12,6 @@
 
 namespace etch {
 
-/// What an extent that nobody knows yet is taken for.
-inline constexpr int64_t guessedExtent = 64;
-
 /// Where the slots of a program lie.
 struct ArenaPlan {
   /// By slot, planned; where sizes are symbolic only the order in time counts.

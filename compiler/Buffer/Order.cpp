@@ -28,13 +28,6 @@ namespace etch {
 #include "compiler/Buffer/Passes.h.inc"
 } // namespace etch
 
-static int64_t bytesOf(Type tensor) {
-  int64_t bytes = elementBytes(tensor);
-  for (int64_t extent : llvm::cast<RankedTensorType>(tensor).getShape())
-    bytes *= ShapedType::isDynamic(extent) ? guessedExtent : extent;
-  return bytes;
-}
-
 static bool isStep(Operation &op) {
   return llvm::isa<func::CallOp>(op) || isControl(&op);
 }
@@ -51,7 +44,7 @@ public:
   /// Moves the ops.
   void apply(ArrayRef<size_t> order);
   /// The largest live set.
-  int64_t peak() const;
+  int64_t peak();
 
 private:
   struct Value_ {
@@ -68,6 +61,7 @@ private:
   void require(size_t first, size_t then);
 
   func::FuncOp main;
+  ExtentGuess guess;
   SmallVector<Operation *> ops;
   std::vector<Value_> values;
   DenseMap<Value, size_t> numbers;
@@ -100,7 +94,7 @@ Steps::Steps(func::FuncOp main) : main(main) {
   for (auto [i, op] : llvm::enumerate(ops)) {
     for (Value y : op->getResults()) {
       size_t v = valueOf(y);
-      values[v].bytes = alignUp(bytesOf(y.getType()));
+      values[v].bytes = alignUp(guess.bytesOf(y));
       values[v].writer = int(i);
       writes[i].insert(v);
     }
@@ -216,13 +210,12 @@ void Steps::apply(ArrayRef<size_t> order) {
       move(&op);
 }
 
-int64_t Steps::peak() const {
+int64_t Steps::peak() {
   Storage storage(main);
   SmallVector<Lifetime> lifetimes;
   for (const Storage::Slot &slot : storage.slots)
     if (!slot.control)
-      lifetimes.push_back(
-          {slot.begin, slot.end, bytesOf(slot.value.getType())});
+      lifetimes.push_back({slot.begin, slot.end, guess.bytesOf(slot.value)});
   // A copy at the end costs time: an order that needs one is no better.
   return liveBytes(lifetimes) + int64_t(storage.copies.size());
 }

@@ -87,8 +87,8 @@ bool Storage::isPointwiseArgument(func::FuncOp kernel, unsigned argument) {
   });
 }
 
-/// Whether a loop's final state is where its initial one is: nothing else of the
-/// loop may read that.
+/// Whether a loop's final state is where its initial one is: nothing else of
+/// the loop may read that.
 bool Storage::isInitOf(Operation *step, unsigned buffer, Value result) {
   auto loop = llvm::dyn_cast<LoopOp>(step);
   unsigned i = llvm::cast<OpResult>(result).getResultNumber();
@@ -139,10 +139,9 @@ bool Storage::mayOverwrite(unsigned buffer, const Buffer &by) {
 }
 
 int64_t Storage::firstBackwardStep() const {
-  return llvm::find_if(steps,
-                       [](Operation *step) {
-                         return step->hasAttr(kBackwardAttr);
-                       }) -
+  return llvm::find_if(
+             steps,
+             [](Operation *step) { return step->hasAttr(kBackwardAttr); }) -
          steps.begin();
 }
 

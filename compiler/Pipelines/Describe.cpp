@@ -199,7 +199,9 @@ void Describer::buffers(func::FuncOp program, int64_t base,
       auto text = entry.getAs<StringAttr>(name);
       return text && !text.empty() ? text.getValue() : StringRef("-");
     };
-    int64_t n = int64_t(spans.size());
+    // What is copied behind a region's last launch is still in its loop.
+    int64_t n = int64_t(spans.size()),
+            last = program.getSymName() == "main" ? clock : clock - 1;
     int64_t begin = number("begin"), end = number("end"), slot = number("slot"),
             bytes = number("bytes"), offset = -1;
     if (slot >= 0 && size_t(slot) < slots.size() &&
@@ -209,8 +211,8 @@ void Describer::buffers(func::FuncOp program, int64_t base,
     }
     begin = begin < 0   ? (n ? spans[0].begin : 0)
             : begin < n ? spans[begin].begin
-                        : clock;
-    end = end < 0 ? begin : end < n ? spans[end].end : clock;
+                        : last;
+    end = end < 0 ? begin : end < n ? spans[end].end : last;
     Location loc = entry.getAs<LocationAttr>("loc");
     os << "buffer\t" << word("place") << "\t" << program.getSymName() << "\t"
        << offset << "\t" << bytes << "\t" << begin << "\t" << end << "\t"

@@ -9,6 +9,7 @@
 #include "compiler/Transforms/Price.h"
 
 #include "dialects/Etch/EtchDialect.h"
+#include "dialects/Etch/Extents.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -24,21 +25,6 @@ namespace etch {
 #define GEN_PASS_DEF_REMATERIALISE
 #include "compiler/Transforms/Passes.h.inc"
 } // namespace etch
-
-/// What an extent that nobody knows yet is taken for.
-static constexpr int64_t guessedExtent = 32;
-
-static int64_t elementsOf(Value x) {
-  int64_t n = 1;
-  for (int64_t extent : llvm::cast<RankedTensorType>(x.getType()).getShape())
-    n *= ShapedType::isDynamic(extent) ? guessedExtent : extent;
-  return n;
-}
-
-static int64_t bytesOf(Value x) {
-  unsigned bits = getElementTypeOrSelf(x.getType()).getIntOrFloatBitWidth();
-  return elementsOf(x) * int64_t((bits + 7) / 8);
-}
 
 namespace {
 class Rematerialiser {
@@ -61,6 +47,7 @@ private:
 
   func::FuncOp main;
   const bool products;
+  ExtentGuess guess;
   SmallVector<Operation *> forward, backward; ///< in order
   DenseMap<Operation *, size_t> place;        ///< in `forward`
   SmallVector<Operation *> candidates;        ///< backward reads them
@@ -80,14 +67,14 @@ bool Rematerialiser::mayRepeat(Operation *op) {
 
 /// Roughly: what matters is that products are dear.
 int64_t Rematerialiser::workOf(Operation *op) {
-  int64_t n = elementsOf(op->getResult(0));
+  int64_t n = guess.elementsOf(op->getResult(0));
   OpKind kind = llvm::cast<DifferentiableOpInterface>(op).getInfo().kind;
   if (auto pointwise = llvm::dyn_cast<PointwiseOpInterface>(op))
     return n * scalarPrice(pointwise);
   int64_t inputs = 0;
   for (Value x : op->getOperands())
     if (llvm::isa<RankedTensorType>(x.getType()))
-      inputs = std::max(inputs, elementsOf(x));
+      inputs = std::max(inputs, guess.elementsOf(x));
   if (kind == OpKind::contraction || kind == OpKind::convolution)
     return 64 * (n + inputs);
   return n + inputs;
@@ -128,7 +115,7 @@ void Rematerialiser::collect() {
 void Rematerialiser::cut(int64_t segments) {
   int64_t all = 0;
   for (Operation *op : candidates)
-    all += bytesOf(op->getResult(0));
+    all += guess.bytesOf(op->getResult(0));
   // The bytes that cross the border in front of each op.
   SmallVector<int64_t> crossing(forward.size() + 1, 0), passed(forward.size());
   DenseMap<Operation *, size_t> last;
@@ -136,7 +123,7 @@ void Rematerialiser::cut(int64_t segments) {
   int64_t sum = 0;
   for (auto [i, op] : llvm::enumerate(forward)) {
     if (isCandidate.contains(op))
-      sum += bytesOf(op->getResult(0));
+      sum += guess.bytesOf(op->getResult(0));
     passed[i] = sum;
     last[op] = i;
     for (Value x : op->getOperands())
@@ -154,8 +141,8 @@ void Rematerialiser::cut(int64_t segments) {
   for (Operation *op : forward)
     if (!isView(op) && op->getNumResults() == 1 &&
         llvm::isa<RankedTensorType>(op->getResult(0).getType())) {
-      change[place[op] + 1] += bytesOf(op->getResult(0));
-      change[last[op] + 1] -= bytesOf(op->getResult(0));
+      change[place[op] + 1] += guess.bytesOf(op->getResult(0));
+      change[last[op] + 1] -= guess.bytesOf(op->getResult(0));
     }
   for (size_t i = 0; i < crossing.size(); ++i)
     crossing[i] = change[i] + (i ? crossing[i - 1] : 0);
@@ -182,7 +169,7 @@ void Rematerialiser::choose(int64_t share) {
   int64_t all = 0, chosen = 0;
   for (Operation *op : candidates)
     if (!kept.contains(op)) {
-      int64_t bytes = bytesOf(op->getResult(0));
+      int64_t bytes = guess.bytesOf(op->getResult(0));
       rest.push_back(
           {double(workOf(op)) / double(std::max<int64_t>(1, bytes)), op});
       all += bytes;
@@ -194,7 +181,7 @@ void Rematerialiser::choose(int64_t share) {
   for (auto [price, op] : rest) {
     if (chosen * 100 >= all * share)
       kept.insert(op);
-    chosen += bytesOf(op->getResult(0));
+    chosen += guess.bytesOf(op->getResult(0));
   }
 }
 

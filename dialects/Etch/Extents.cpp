@@ -210,3 +210,50 @@ bool ExtentResolver::replace(OpBuilder &b, tensor::DimOp dim) {
   dim.erase();
   return true;
 }
+
+int64_t ExtentGuess::of(Value tensor, int64_t axis) {
+  ExtentSource source = resolver.resolve(tensor, axis);
+  if (source.axis < 0)
+    return ofIndex(source.value);
+  int64_t extent = llvm::cast<RankedTensorType>(source.value.getType())
+                       .getDimSize(unsigned(source.axis));
+  return ShapedType::isDynamic(extent) ? guessedExtent : extent;
+}
+
+int64_t ExtentGuess::ofIndex(Value index) {
+  auto [it, isNew] = indices.try_emplace(index, guessedExtent);
+  Operation *op = index.getDefiningOp();
+  if (!isNew || !op)
+    return it->second;
+  int64_t guess = guessedExtent;
+  if (auto dim = llvm::dyn_cast<tensor::DimOp>(op)) {
+    if (std::optional<int64_t> axis = dim.getConstantIndex())
+      guess = of(dim.getSource(), *axis);
+  } else if (op->getNumResults() == 1 &&
+             llvm::all_of(op->getOperandTypes(), llvm::IsaPred<IndexType>)) {
+    SmallVector<Attribute> operands;
+    for (Value x : op->getOperands())
+      operands.push_back(
+          IntegerAttr::get(x.getType(), llvm::APInt(64, uint64_t(ofIndex(x)))));
+    SmallVector<OpFoldResult> folded;
+    if (succeeded(op->fold(operands, folded)) && folded.size() == 1)
+      if (auto known = llvm::dyn_cast_or_null<IntegerAttr>(
+              llvm::dyn_cast<Attribute>(folded[0])))
+        guess = known.getInt();
+  }
+  return indices[index] = guess;
+}
+
+int64_t ExtentGuess::elementsOf(Value tensor) {
+  int64_t n = 1;
+  auto type = llvm::cast<RankedTensorType>(tensor.getType());
+  for (int64_t axis = 0; axis < type.getRank(); ++axis)
+    n *= of(tensor, axis);
+  return n;
+}
+
+int64_t ExtentGuess::bytesOf(Value tensor) {
+  unsigned bits =
+      getElementTypeOrSelf(tensor.getType()).getIntOrFloatBitWidth();
+  return elementsOf(tensor) * int64_t((bits + 7) / 8);
+}

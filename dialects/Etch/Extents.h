@@ -46,6 +46,24 @@ private:
   llvm::DenseMap<std::pair<mlir::Value, int64_t>, ExtentSource> known;
 };
 
+/// What an argument's extent that nobody knows yet is taken for.
+inline constexpr int64_t guessedExtent = 64;
+
+/// Sizes for those who must choose before the extents are known: arguments have
+/// guessed ones, all others follow from these.
+class ExtentGuess {
+public:
+  int64_t of(mlir::Value tensor, int64_t axis);
+  int64_t elementsOf(mlir::Value tensor);
+  int64_t bytesOf(mlir::Value tensor);
+  /// Of arithmetic on extents.
+  int64_t ofIndex(mlir::Value index);
+
+private:
+  ExtentResolver resolver;
+  llvm::DenseMap<mlir::Value, int64_t> indices;
+};
+
 } // namespace etch
 
 #endif // ETCH_DIALECTS_ETCH_EXTENTS_H
