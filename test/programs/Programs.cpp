@@ -15,8 +15,14 @@ template <class M, class O> struct Classifier : Step {
 
   template <class... A>
   Classifier(Shape input, A &&...args) : model(std::forward<A>(args)...) {
-    optimizer.setup(model);
     x = zeros(input, {.dtype = f32});
+    {
+      NoGrad scope; // draws all weights
+      Shape one = input;
+      one[0] = 1;
+      model(zeros(one, {.dtype = f32}));
+    }
+    optimizer.setup(model);
     t = zeros({input[0]}, {.dtype = i64});
   }
   Variable operator()(const Variable &x, const Variable &t) override {
