@@ -51,6 +51,8 @@ Request toRequest(const char *text, size_t length,
   request.options.debug = options.debug;
   request.options.guard = options.guard;
   request.options.sanitize = options.sanitize;
+  request.options.precision = Precision(options.precision);
+  request.options.libraries = options.libraries;
   request.programHash = options.program_hash;
   return request;
 }

@@ -82,6 +82,25 @@ static Value spreadFrom(const Passed &passed) {
   return from.hasStaticShape() ? broadcast.getX() : Value();
 }
 
+/// What all slices of this operand are: outputs of another loop, which goes as
+/// far, that are something it captured. Null if they are not that.
+static Value sameSlice(Operation *control, const Passed &passed) {
+  auto reader = llvm::dyn_cast<LoopOp>(control);
+  auto writer = passed.outside.getDefiningOp<LoopOp>();
+  if (!reader || !writer || !passed.isSlice || !goesAsFar(reader, writer))
+    return {};
+  size_t first = 1 + writer.getInits().size();
+  size_t number = llvm::cast<OpResult>(passed.outside).getResultNumber();
+  if (number < first)
+    return {};
+  Value yielded = writer.getYielded()[number - first];
+  for (auto [inside, x] :
+       llvm::zip_equal(writer.getCaptured(), writer.getCaptures()))
+    if (inside == yielded)
+      return x;
+  return {};
+}
+
 /// A further capture of a loop or branch, for some of its regions.
 static SmallVector<BlockArgument> addCapture(Operation *control, Value x) {
   SmallVector<BlockArgument> arguments;
@@ -106,6 +125,10 @@ static void simplifyPassed(Operation *control) {
       auto value = llvm::cast<DenseElementsAttr>(
           passed.outside.getDefiningOp<ConstantOp>().getValue());
       sinkSplat(passed, value.getSplatValue<Attribute>());
+      continue;
+    }
+    if (Value same = sameSlice(control, passed)) {
+      passed.inside[0].replaceAllUsesWith(addCapture(control, same).back());
       continue;
     }
     if (Value from = spreadFrom(passed)) {

@@ -70,7 +70,13 @@ static Signature signature_of(std::span<const Variable *const> actual) {
 //===----------------------------------------------------------------------===//
 
 Program::Program(const CompileOptions &chosen) : options(chosen) {
-  if (options.device.kind != Device::Kind::cuda)
+  bool on_device = options.device.kind == Device::Kind::cuda;
+  if (options.precision != Precision::full &&
+      (options.mode != Mode::fast || !on_device))
+    throw UserError("compile: .precision is for .mode = Mode::fast on a "
+                    "graphics processor: strict programs have the bits of f32",
+                    Location().in_user_code());
+  if (!on_device)
     return;
   Location where = made_at = Location().in_user_code();
   graphics(options.device.index, where);
@@ -263,6 +269,9 @@ driver::CompileOptions Program::driver_options() const {
   o.guard = options.guard_pages;
   if (options.device.kind == Device::Kind::cuda)
     o.device = graphics(options.device.index, {}).architecture;
+  o.precision = driver::Precision(options.precision);
+  o.libraries = options.libraries && options.mode == Mode::fast &&
+                options.device.kind == Device::Kind::cuda;
   return o;
 }
 

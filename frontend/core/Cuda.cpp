@@ -92,6 +92,11 @@ std::string cuda::unavailable_reason() {
   return is_available() ? "" : etch_device_unavailable();
 }
 
+std::string cuda::no_products_reason() { return etch_products_unavailable(); }
+std::string cuda::no_convolutions_reason() {
+  return etch_convolutions_unavailable();
+}
+
 int cuda::device_count() noexcept { return etch_device_count(); }
 
 DeviceStatistics cuda::statistics(int index, SourceLocation l) {
@@ -100,9 +105,10 @@ DeviceStatistics cuda::statistics(int index, SourceLocation l) {
   etch_device_info_t i = {};
   if (etch_device_describe(g.device, &i) != ETCH_OK)
     throw_device_error(l);
-  return {i.name,     i.architecture, i.total,     i.free,
-          i.used,     i.cached,       i.copies_in, i.copies_out,
-          i.bytes_in, i.bytes_out,    i.launches,  i.graph_launches};
+  return {i.name,          i.architecture, i.total,     i.free,
+          i.used,          i.cached,       i.copies_in, i.copies_out,
+          i.bytes_in,      i.bytes_out,    i.launches,  i.graph_launches,
+          i.library_calls, i.staged_bytes};
 }
 
 void cuda::synchronize(int index, SourceLocation l) {

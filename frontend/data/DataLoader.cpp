@@ -29,6 +29,7 @@ struct DataLoader::Plan {
   int64_t samples;
   std::vector<int64_t> order; ///< empty: streams
   uint32_t seed;
+  Device device;
 
   int64_t batches() const { return (samples + batch_size - 1) / batch_size; }
   std::vector<int64_t> indices(int64_t batch) const {
@@ -47,7 +48,12 @@ struct DataLoader::Plan {
   Sample make(int64_t batch, const Location &where) const {
     LocationScope frame(where);
     detail::StreamScope stream(seed + uint32_t(batch) * 0x9e3779b9u);
-    return dataset->batch(indices(batch));
+    Sample sample = dataset->batch(indices(batch));
+    if (device.kind != Device::Kind::cpu)
+      for (Variable *v : {&sample.x, &sample.t})
+        if (v->defined())
+          *v = v->to(device);
+    return sample;
   }
 };
 
@@ -157,7 +163,10 @@ DataLoader::~DataLoader() = default;
 SeqDataLoader::SeqDataLoader(const Dataset &dataset, int64_t batch_size,
                              const SeqLoaderOptions &options)
     : DataLoader(dataset, batch_size,
-                 {.shuffle = false, .prefetch = options.prefetch}, true) {}
+                 {.shuffle = false,
+                  .prefetch = options.prefetch,
+                  .device = options.device},
+                 true) {}
 
 int64_t DataLoader::len() const {
   return (dataset->len() + batch_size - 1) / batch_size;
@@ -169,6 +178,7 @@ void DataLoader::reset() {
   auto next = std::make_shared<Plan>();
   next->dataset = dataset;
   next->batch_size = batch_size;
+  next->device = options.device;
   next->samples = dataset->len();
   // Transforms draw from a stream of their own, another one in each epoch.
   next->seed = detail::peek_stream() ^ (epoch++ * 0x85ebca6bu);

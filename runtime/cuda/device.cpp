@@ -5,7 +5,7 @@
 #include "etch/device.h"
 
 #include "runtime/core/last_error.h"
-#include "runtime/cuda/driver.h"
+#include "runtime/cuda/state.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -14,32 +14,6 @@
 
 using namespace etch::runtime;
 using namespace etch::runtime::cuda;
-
-namespace {
-
-/// Memory that the driver gave, handed out or kept for the next request.
-struct Block {
-  Address address;
-  uint64_t bytes;
-  bool used;
-  Block *next;
-};
-
-double mebibytes(uint64_t bytes) { return double(bytes) / (1 << 20); }
-
-} // namespace
-
-struct etch_device {
-  int handle = 0;
-  Context context = nullptr;
-  Stream stream = nullptr;
-  bool capturing = false;
-  Block *blocks = nullptr;
-  etch_device_info_t info = {};
-  // Of the last launch, for failures that show later.
-  const char *lastFunction = nullptr;
-  int32_t lastSite = -1;
-};
 
 struct etch_device_function {
   Function handle;
@@ -65,19 +39,19 @@ static const char *textOf(Result result) {
   return text;
 }
 
-static etch_status_t failed(Result result, const char *what) {
+etch_status_t etch::runtime::cuda::failed(Result result, const char *what) {
   return fail(result == kOutOfMemory ? ETCH_ERROR_MEMORY : ETCH_ERROR_DEVICE,
               "%s: %s (CUDA error %d)", what, textOf(result), result);
 }
 
-/// Makes the device's context this thread's.
-static etch_status_t enter(etch_device *device) {
+etch_status_t etch::runtime::cuda::enter(etch_device *device) {
   if (Result result = Driver::get().contextSet(device->context))
     return failed(result, "the device cannot be used");
   return ETCH_OK;
 }
 
-static etch_status_t notWhileCapturing(etch_device *device, const char *what) {
+etch_status_t etch::runtime::cuda::notWhileCapturing(etch_device *device,
+                                                     const char *what) {
   if (device->capturing)
     return fail(ETCH_ERROR_ARGUMENT, "%s while a graph is captured", what);
   return enter(device);
@@ -134,6 +108,9 @@ void etch_device_close(etch_device_t *device) {
   const Driver &driver = Driver::get();
   driver.contextSet(device->context);
   driver.streamWait(device->stream);
+  release(device->products);
+  release(device->convolutions);
+  release(device->staging);
   while (Block *block = device->blocks) {
     device->blocks = block->next;
     driver.memoryFree(block->address);
@@ -158,150 +135,8 @@ etch_status_t etch_device_describe(etch_device_t *device,
 }
 
 //===----------------------------------------------------------------------===//
-// Memory
+// Work
 //===----------------------------------------------------------------------===//
-
-/// Requests of nearly the same size share blocks.
-static uint64_t roundedSize(uint64_t bytes) {
-  uint64_t unit = bytes < (1 << 20) ? 512 : uint64_t(2) << 20;
-  return bytes ? (bytes + unit - 1) / unit * unit : unit;
-}
-
-etch_status_t etch_device_trim(etch_device_t *device) {
-  if (etch_status_t status = notWhileCapturing(device, "memory is given back"))
-    return status;
-  const Driver &driver = Driver::get();
-  if (Result result = driver.streamWait(device->stream))
-    return failed(result, "work on the device failed");
-  for (Block **at = &device->blocks; *at;) {
-    Block *block = *at;
-    if (block->used) {
-      at = &block->next;
-      continue;
-    }
-    *at = block->next;
-    device->info.cached -= block->bytes;
-    driver.memoryFree(block->address);
-    free(block);
-  }
-  return ETCH_OK;
-}
-
-etch_status_t etch_device_alloc(etch_device_t *device, uint64_t bytes,
-                                void **out) {
-  *out = nullptr;
-  if (etch_status_t status = notWhileCapturing(device, "memory is allocated"))
-    return status;
-  uint64_t size = roundedSize(bytes);
-  if (size < bytes)
-    return fail(ETCH_ERROR_MEMORY, "%llu bytes are more than any device has",
-                (unsigned long long)bytes);
-  for (Block *block = device->blocks; block; block = block->next)
-    if (!block->used && block->bytes == size) {
-      block->used = true;
-      device->info.cached -= size;
-      device->info.used += size;
-      *out = reinterpret_cast<void *>(block->address);
-      return ETCH_OK;
-    }
-  const Driver &driver = Driver::get();
-  auto *block = static_cast<Block *>(malloc(sizeof(Block)));
-  if (!block)
-    return fail(ETCH_ERROR_MEMORY, "no memory to keep account of the device's");
-  Address address = 0;
-  Result result = driver.memoryAlloc(&address, size);
-  if (result == kOutOfMemory && device->info.cached &&
-      etch_device_trim(device) == ETCH_OK)
-    result = driver.memoryAlloc(&address, size);
-  if (result) {
-    free(block);
-    size_t available = 0, total = 0;
-    if (result != kOutOfMemory || driver.memoryInfo(&available, &total))
-      return failed(result, "the device gives no memory");
-    return fail(ETCH_ERROR_MEMORY,
-                "the device has too little memory: %.1f MiB are needed, %.1f "
-                "MiB of %.1f MiB are free, this program has %.1f MiB",
-                mebibytes(bytes), mebibytes(available), mebibytes(total),
-                mebibytes(device->info.used));
-  }
-  *block = {address, size, true, device->blocks};
-  device->blocks = block;
-  device->info.used += size;
-  ++device->info.allocations;
-  *out = reinterpret_cast<void *>(address);
-  return ETCH_OK;
-}
-
-etch_status_t etch_device_free(etch_device_t *device, void *memory) {
-  if (!memory)
-    return ETCH_OK;
-  for (Block *block = device->blocks; block; block = block->next)
-    if (block->used && block->address == reinterpret_cast<Address>(memory)) {
-      block->used = false;
-      device->info.used -= block->bytes;
-      device->info.cached += block->bytes;
-      return ETCH_OK;
-    }
-  return fail(ETCH_ERROR_ARGUMENT, "memory that this device did not give");
-}
-
-static Address addressOf(const void *memory) {
-  return reinterpret_cast<Address>(memory);
-}
-
-etch_status_t etch_device_copy_in(etch_device_t *device, void *to,
-                                  const void *from, uint64_t bytes) {
-  if (etch_status_t status =
-          notWhileCapturing(device, "something is copied from the host"))
-    return status;
-  if (!bytes)
-    return ETCH_OK;
-  if (Result result =
-          Driver::get().copyIn(addressOf(to), from, bytes, device->stream))
-    return failed(result, "a copy to the device failed");
-  ++device->info.copies_in;
-  device->info.bytes_in += bytes;
-  return ETCH_OK;
-}
-
-etch_status_t etch_device_copy_out(etch_device_t *device, void *to,
-                                   const void *from, uint64_t bytes) {
-  if (etch_status_t status =
-          notWhileCapturing(device, "something is copied to the host"))
-    return status;
-  if (bytes) {
-    if (Result result =
-            Driver::get().copyOut(to, addressOf(from), bytes, device->stream))
-      return failed(result, "a copy from the device failed");
-    ++device->info.copies_out;
-    device->info.bytes_out += bytes;
-  }
-  return etch_device_wait(device);
-}
-
-etch_status_t etch_device_copy(etch_device_t *device, void *to,
-                               const void *from, uint64_t bytes) {
-  if (etch_status_t status = enter(device))
-    return status;
-  if (!bytes)
-    return ETCH_OK;
-  if (Result result = Driver::get().copy(addressOf(to), addressOf(from), bytes,
-                                         device->stream))
-    return failed(result, "a copy on the device failed");
-  return ETCH_OK;
-}
-
-etch_status_t etch_device_clear(etch_device_t *device, void *to,
-                                uint64_t bytes) {
-  if (etch_status_t status = enter(device))
-    return status;
-  if (!bytes)
-    return ETCH_OK;
-  if (Result result =
-          Driver::get().clear(addressOf(to), 0, bytes, device->stream))
-    return failed(result, "memory of the device cannot be cleared");
-  return ETCH_OK;
-}
 
 etch_status_t etch_device_wait(etch_device_t *device) {
   if (etch_status_t status = notWhileCapturing(device, "work is waited for"))

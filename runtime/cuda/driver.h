@@ -19,12 +19,14 @@ struct ContextTag;
 struct StreamTag;
 struct ModuleTag;
 struct FunctionTag;
+struct EventTag;
 struct GraphTag;
 struct GraphExecTag;
 using Context = ContextTag *;
 using Stream = StreamTag *;
 using Module = ModuleTag *;
 using Function = FunctionTag *;
+using Event = EventTag *;
 using Graph = GraphTag *;
 using GraphExec = GraphExecTag *;
 
@@ -32,6 +34,7 @@ using GraphExec = GraphExecTag *;
 inline constexpr Result kSuccess = 0, kOutOfMemory = 2, kNoDevice = 100;
 inline constexpr int kComputeMajor = 75, kComputeMinor = 76;
 inline constexpr unsigned kNonBlocking = 1; ///< of streams
+inline constexpr unsigned kNoTiming = 2;    ///< of events
 inline constexpr int kCaptureThreadLocal = 1;
 /// The oldest driver that has all of the table: CUDA 12.0.
 inline constexpr int kOldestVersion = 12000;
@@ -52,6 +55,8 @@ inline constexpr int kOldestVersion = 12000;
   F(memoryInfo, cuMemGetInfo_v2, (size_t *, size_t *))                         \
   F(memoryAlloc, cuMemAlloc_v2, (Address *, size_t))                           \
   F(memoryFree, cuMemFree_v2, (Address))                                       \
+  F(pinnedAlloc, cuMemHostAlloc, (void **, size_t, unsigned))                  \
+  F(pinnedFree, cuMemFreeHost, (void *))                                       \
   F(copyIn, cuMemcpyHtoDAsync_v2, (Address, const void *, size_t, Stream))     \
   F(copyOut, cuMemcpyDtoHAsync_v2, (void *, Address, size_t, Stream))          \
   F(copy, cuMemcpyDtoDAsync_v2, (Address, Address, size_t, Stream))            \
@@ -59,6 +64,10 @@ inline constexpr int kOldestVersion = 12000;
   F(streamCreate, cuStreamCreate, (Stream *, unsigned))                        \
   F(streamDestroy, cuStreamDestroy_v2, (Stream))                               \
   F(streamWait, cuStreamSynchronize, (Stream))                                 \
+  F(eventCreate, cuEventCreate, (Event *, unsigned))                           \
+  F(eventDestroy, cuEventDestroy_v2, (Event))                                  \
+  F(eventRecord, cuEventRecord, (Event, Stream))                               \
+  F(eventWait, cuEventSynchronize, (Event))                                    \
   F(moduleLoad, cuModuleLoadData, (Module *, const void *))                    \
   F(moduleUnload, cuModuleUnload, (Module))                                    \
   F(moduleFunction, cuModuleGetFunction, (Function *, Module, const char *))   \

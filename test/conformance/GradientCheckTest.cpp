@@ -10,6 +10,7 @@
 #include "etch/compile.h"
 #include "etch/etch.h"
 #include "frontend/engine/Engine.h"
+#include "test/support/TestedDevice.h"
 
 #include <cmath>
 #include <cstring>
@@ -212,6 +213,11 @@ random::Generator &source() {
   return g;
 }
 
+/// An array where operators are tested.
+Variable placed(std::span<const double> values, const Shape &shape) {
+  return from_data(values, shape).to(test::on_tested_device().device);
+}
+
 Variable floats(const Shape &shape, Domain domain) {
   std::vector<double> values(size_t(shape.elements()));
   for (double &v : values) {
@@ -224,7 +230,7 @@ Variable floats(const Shape &shape, Domain domain) {
       v = (0.3 + 1.7 * g.uniform()) *
           (domain == Domain::any && g.at_most(1) ? -1 : 1);
   }
-  return from_data(std::span<const double>(values), shape);
+  return placed(values, shape);
 }
 
 /// Booleans, or indices that are in range of every axis.
@@ -238,7 +244,8 @@ Variable indices(const TensorType &type, const Application &a) {
   std::vector<int64_t> values(size_t(type.shape.elements()));
   for (int64_t &v : values)
     v = limit > 1 ? int64_t(source().at_most(uint64_t(limit - 1))) : 0;
-  Variable x = from_data(std::span<const int64_t>(values), type.shape);
+  Variable x = from_data(std::span<const int64_t>(values), type.shape)
+                   .to(test::on_tested_device().device);
   return type.dtype == boolean ? x != 0 : x;
 }
 
@@ -338,7 +345,7 @@ Variables moved(const Variables &xs, size_t i, const std::vector<double> &by,
   std::vector<double> values = xs[i].to_vector();
   for (size_t k = 0; k < values.size(); ++k)
     values[k] += step * by[k];
-  to[i] = from_data(std::span<const double>(values), xs[i].shape());
+  to[i] = placed(values, xs[i].shape());
   return to;
 }
 
@@ -497,7 +504,8 @@ TEST_P(GradientCheck, CompiledHasTheSameBits) {
       return results;
     };
     Variables eager = all_orders(p.leaves);
-    Variables compiled = compile(all_orders)(p.leaves);
+    Variables compiled =
+        compile(all_orders, test::on_tested_device())(p.leaves);
     ASSERT_EQ(eager.size(), compiled.size());
     for (size_t i = 0; i < eager.size(); ++i) {
       std::vector<double> e = eager[i].to_vector(), c = compiled[i].to_vector();

@@ -70,6 +70,22 @@ size_t resident_bytes() {
   return resident * page;
 }
 
+/// Of each step and element: four gates, the cell before, its new value's tanh
+/// and the output before. Nothing of the weights, which all steps share.
+TEST(ProgramMemory, C141_AWindowKeepsWhatItsRulesRead) {
+  for (const Program &p : programs()) {
+    if (p.name != "lstm")
+      continue;
+    std::unique_ptr<Step> step = p.make();
+    auto f = compile(
+        [&](const Variable &x, const Variable &t) { return (*step)(x, t); });
+    int64_t array = 30 * 30 * 100 * int64_t(sizeof(double));
+    int64_t saved = f.plan(step->x, step->t).saved;
+    EXPECT_GE(saved, 7 * array);
+    EXPECT_LT(saved, 8 * array);
+  }
+}
+
 TEST(ProgramMemory, C142_PlansAreNearTheLargestLiveSet) {
   for (const Program &p : programs()) {
     if (!p.small)

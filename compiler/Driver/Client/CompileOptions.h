@@ -27,6 +27,10 @@ enum class Effort : uint32_t { quick = 0, full = 1 };
 /// that do not fit, loops cut short. Both cost time.
 enum class Check : uint32_t { none = 0, nan = 1, bounds = 2, all = 3 };
 
+/// What products and convolutions do to their operands of f32 first. Sums are
+/// of f32. Others than `full` are for mode fast.
+enum class Precision : uint32_t { full = 0, tf32 = 1, bf16 = 2 };
+
 /// "none", "nan", "bounds" or "all".
 inline bool parseCheck(std::string_view name, Check &check) {
   constexpr std::string_view names[] = {"none", "nan", "bounds", "all"};
@@ -65,6 +69,11 @@ struct CompileOptions {
   /// Architectures of graphics processors, with commas between them ("sm_90",
   /// "compute_90": for all that come later); "": the program is for the host.
   std::string device;
+  Precision precision = Precision::full;
+  /// Of programs for devices: products and convolutions are done by the vendor's
+  /// libraries where the machine that runs the program has them. Their bits are
+  /// not those of the definition: for mode fast.
+  bool libraries = false;
   /// Name of the module; exported libraries prefix their symbols with it.
   std::string name = "etch";
 

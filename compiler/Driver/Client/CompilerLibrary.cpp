@@ -115,6 +115,8 @@ etch_compile_options_t toAbi(const CompileOptions &options, uint64_t hash) {
   out.debug = options.debug;
   out.guard = options.guard;
   out.sanitize = wantsSanitizer(options);
+  out.precision = uint32_t(options.precision);
+  out.libraries = options.libraries;
   return out;
 }
 

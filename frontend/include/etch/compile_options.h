@@ -19,6 +19,10 @@ enum class Mode : uint8_t { strict, fast };
 /// as they were before it.
 enum class Check : uint8_t { none = 0, nan = 1, bounds = 2, all = 3 };
 
+/// What products and convolutions do to their f32 operands first: nothing, or
+/// round them to TF32 (10 bits of fraction) or bfloat16 (7). Sums are of f32.
+enum class Precision : uint8_t { full, tf32, bf16 };
+
 struct CompileOptions {
   Device device = cpu();
   Mode mode = Mode::strict;
@@ -38,6 +42,12 @@ struct CompileOptions {
   /// where the function allows: report() says which are. False: one program for
   /// each tuple of shapes. A memory_budget or guard_pages fix them, too.
   bool dynamic = true;
+  /// Others than `full` are for Mode::fast on a graphics processor.
+  Precision precision = Precision::full;
+  /// On a graphics processor, in Mode::fast: products and convolutions are
+  /// cuBLASLt's and cuDNN's where the machine has those, else our own kernels'.
+  /// Programs of Mode::strict have our own alone: their bits are the host's.
+  bool libraries = true;
 };
 
 } // namespace etch

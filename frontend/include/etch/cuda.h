@@ -25,6 +25,8 @@ struct DeviceStatistics {
   // From the host and to it, since the program began.
   uint64_t copies_in = 0, copies_out = 0, bytes_in = 0, bytes_out = 0;
   uint64_t launches = 0, graph_launches = 0;
+  uint64_t library_calls = 0; ///< products and convolutions of cuBLASLt, cuDNN
+  uint64_t staged_bytes = 0;  ///< of bytes_in and bytes_out, by pinned memory
 };
 
 /// Graphics processor number `index`. DeviceError at the caller's line where
@@ -37,6 +39,10 @@ struct cuda : Device {
   /// Why not; "" when they can.
   static std::string unavailable_reason();
   static int device_count() noexcept;
+  /// Why products are not cuBLASLt's, convolutions not cuDNN's, whatever the
+  /// options of a program; "" where the libraries can be loaded.
+  static std::string no_products_reason();
+  static std::string no_convolutions_reason();
   /// DeviceError as above.
   static DeviceStatistics
   statistics(int index = 0, SourceLocation l = SourceLocation::current());

@@ -81,6 +81,9 @@ struct LoaderOptions {
   /// So many batches are made in advance, on a thread of the loader's own; 0:
   /// none. The batches are the same.
   int64_t prefetch = 0;
+  /// Where batches go. With prefetch their copies are on the way, too, before
+  /// they are asked for.
+  Device device = cpu();
 };
 
 /// Batches of a dataset, which must live as long. A range-for is one epoch. The
@@ -158,6 +161,7 @@ private:
 
 struct SeqLoaderOptions {
   int64_t prefetch = 0; ///< as LoaderOptions
+  Device device = cpu();
 };
 
 /// Batches for recurrent networks: row i of all batches is one sequence, which

@@ -11,7 +11,7 @@
 #ifndef ETCH_DEVICE_H
 #define ETCH_DEVICE_H
 
-#include "etch/runtime.h"
+#include "etch/operations.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -40,6 +40,8 @@ typedef struct etch_device_info {
   uint64_t used, cached;   /* of this etch_device_t: handed out, kept */
   uint64_t copies_in, copies_out, bytes_in, bytes_out; /* since it was opened */
   uint64_t launches, graph_launches, allocations; /* asked of the driver */
+  uint64_t library_calls; /* products and convolutions that libraries do */
+  uint64_t staged_bytes;  /* of the copies, those through pinned memory */
 } etch_device_info_t;
 etch_status_t etch_device_describe(etch_device_t *device,
                                    etch_device_info_t *out);
@@ -53,7 +55,8 @@ etch_status_t etch_device_free(etch_device_t *device, void *memory);
 /* Gives what is kept back to the driver. Waits. */
 etch_status_t etch_device_trim(etch_device_t *device);
 
-/* From the host; the source may change as soon as it returns. */
+/* From the host; the source may change as soon as it returns. Up to some MiB
+   go through pinned memory, so that nobody waits for what is in the stream. */
 etch_status_t etch_device_copy_in(etch_device_t *device, void *to,
                                   const void *from, uint64_t bytes);
 /* To the host. Waits. */
@@ -97,6 +100,19 @@ void etch_device_program_unload(etch_device_program_t *program);
    failures when somebody waits. */
 etch_status_t etch_device_program_run(etch_device_program_t *program,
                                       etch_call_t *call);
+
+/* A product or a convolution by the vendor's libraries, cuBLASLt and cuDNN,
+   which are looked for when they are first needed. *done: what has been done
+   (ETCH_DONE…); 0 where there is no library, or none of its ways fits, and then
+   nothing has been touched. A failure names the operation. */
+etch_status_t etch_device_product(etch_device_t *device,
+                                  const etch_product_t *product, int32_t *done);
+etch_status_t etch_device_convolution(etch_device_t *device,
+                                      const etch_convolution_t *convolution,
+                                      int32_t *done);
+/* Why there is no library for them; "" where there is one. Valid for ever. */
+const char *etch_products_unavailable(void);
+const char *etch_convolutions_unavailable(void);
 
 /* What is launched and copied between the two becomes a graph instead of being
    done. Nothing may be allocated, copied from or to the host, or waited for. */

@@ -25,7 +25,7 @@ extern "C" {
 
 /* Changes when a struct below changes meaning or layout. A host asks a module
    for the version that it was built with; the module answers NULL to others. */
-#define ETCH_ABI_VERSION 3u
+#define ETCH_ABI_VERSION 4u
 
 /* Element types. The numbers are stored in files: never reuse one. */
 typedef enum etch_dtype {
@@ -97,6 +97,10 @@ typedef struct etch_error {
   int32_t reserved;
 } etch_error_t;
 
+/* Work that a library may do: see etch/operations.h. */
+typedef struct etch_product etch_product_t;
+typedef struct etch_convolution etch_convolution_t;
+
 /* What a device lends to a call of a module for it. All memory of the call is
    then the device's; what is asked for is done in the order of the calls. After
    a failure nothing is done any more, and what is read is 0: whoever runs the
@@ -116,6 +120,10 @@ typedef struct etch_queue {
   /* Where on the device a constant of the module is. */
   void *(*constant)(void *self, const void *data, uint64_t bytes);
   void *error; /* an etch_error_t on the device, for kernels that can fail */
+  /* A library's work, where there is a library that does it: 0, or ETCH_DONE
+     with what else has been done. Nothing has been touched where it is 0. */
+  int32_t (*product)(void *self, const etch_product_t *product);
+  int32_t (*convolution)(void *self, const etch_convolution_t *convolution);
 } etch_queue_t;
 
 /* One run. Arguments come in the module's order (states among them); results
@@ -212,7 +220,7 @@ ETCH_STATIC_ASSERT(sizeof(void *) == 8, "a 64-bit host");
 ETCH_STATIC_ASSERT(sizeof(etch_tensor_t) == 32, "etch_tensor_t");
 ETCH_STATIC_ASSERT(sizeof(etch_host_t) == 24, "etch_host_t");
 ETCH_STATIC_ASSERT(sizeof(etch_error_t) == 144, "etch_error_t");
-ETCH_STATIC_ASSERT(sizeof(etch_queue_t) == 64, "etch_queue_t");
+ETCH_STATIC_ASSERT(sizeof(etch_queue_t) == 80, "etch_queue_t");
 ETCH_STATIC_ASSERT(sizeof(etch_image_t) == 24, "etch_image_t");
 ETCH_STATIC_ASSERT(sizeof(etch_grid_t) == 16, "etch_grid_t");
 ETCH_STATIC_ASSERT(sizeof(etch_call_t) == 200, "etch_call_t");

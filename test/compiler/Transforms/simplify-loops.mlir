@@ -82,3 +82,31 @@ func.func @main(%p: tensor<i1>, %x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<
   }) : (tensor<i1>, tensor<4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
   return %r#0 : tensor<4xf32>
 }
+
+// -----
+
+// What one loop kept of something that it captured is that in another one,
+// which goes as far; not so in one that may go further.
+// CHECK-LABEL: func @main
+// CHECK-SAME: (%[[X:.*]]: tensor<4xf32>, %[[W:.*]]: tensor<4xf32>, %[[N:.*]]: tensor<i64>)
+// CHECK: %[[COUNT:.*]], %[[S:.*]], %[[KEPT:.*]] = "etch.loop"(%[[N]], %[[X]], %[[W]])
+// CHECK: "etch.loop"(%[[COUNT]], %[[S]], %[[W]])
+// CHECK: "etch.loop"(%[[S]], %[[KEPT]])
+func.func @main(%x: tensor<4xf32>, %w: tensor<4xf32>, %n: tensor<i64>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %r:3 = "etch.loop"(%n, %x, %w) ({}, {
+  ^bb0(%i: tensor<i64>, %s: tensor<4xf32>, %c: tensor<4xf32>):
+    %m = etch.mul %s, %c : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    etch.yield %m, %c : tensor<4xf32>, tensor<4xf32>
+  }) {reverse = false, max_iterations = 5 : i64, operandSegmentSizes = array<i32: 1, 1, 0, 1>, resultSegmentSizes = array<i32: 1, 1, 1>} : (tensor<i64>, tensor<4xf32>, tensor<4xf32>) -> (tensor<i64>, tensor<4xf32>, tensor<5x4xf32>)
+  %b:2 = "etch.loop"(%r#0, %r#1, %r#2) ({}, {
+  ^bb0(%i: tensor<i64>, %s: tensor<4xf32>, %c: tensor<4xf32>):
+    %m = etch.sub %s, %c : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    etch.yield %m : tensor<4xf32>
+  }) {reverse = true, max_iterations = -1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0>, resultSegmentSizes = array<i32: 1, 1, 0>} : (tensor<i64>, tensor<4xf32>, tensor<5x4xf32>) -> (tensor<i64>, tensor<4xf32>)
+  %d:2 = "etch.loop"(%r#1, %r#2) ({}, {
+  ^bb0(%i: tensor<i64>, %s: tensor<4xf32>, %c: tensor<4xf32>):
+    %m = etch.sub %s, %c : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    etch.yield %m : tensor<4xf32>
+  }) {reverse = true, max_iterations = -1 : i64, operandSegmentSizes = array<i32: 0, 1, 1, 0>, resultSegmentSizes = array<i32: 1, 1, 0>} : (tensor<4xf32>, tensor<5x4xf32>) -> (tensor<i64>, tensor<4xf32>)
+  return %b#1, %d#1 : tensor<4xf32>, tensor<4xf32>
+}
