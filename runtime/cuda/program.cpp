@@ -102,6 +102,22 @@ static void write(void *self, void *to, const void *from, uint64_t bytes) {
     p.note(etch_device_copy_in(p.device, to, from, bytes));
 }
 
+/// What a library has done; after a failure all is done.
+template <class Work, class Do>
+static int32_t byLibrary(void *self, const Work *work, Do attempt) {
+  etch_device_program &p = programOf(self);
+  int32_t done = ETCH_DONE;
+  if (p.status == ETCH_OK)
+    p.note(attempt(p.device, work, &done), work->site);
+  return p.status == ETCH_OK ? done : ETCH_DONE;
+}
+static int32_t product(void *self, const etch_product_t *work) {
+  return byLibrary(self, work, etch_device_product);
+}
+static int32_t convolution(void *self, const etch_convolution_t *work) {
+  return byLibrary(self, work, etch_device_convolution);
+}
+
 static void *constant(void *self, const void *data, uint64_t bytes) {
   etch_device_program &p = programOf(self);
   for (Constant *c = p.constants; c; c = c->next)
@@ -190,8 +206,8 @@ etch_status_t etch_device_program_load(etch_device_t *device,
   auto *program = new (memory) etch_device_program;
   program->device = device;
   program->module = module;
-  program->queue = {program, launch, copy,     clear,
-                    read,    write,  constant, nullptr};
+  program->queue = {program, launch,   copy,    clear,   read,
+                    write,   constant, nullptr, product, convolution};
   etch_status_t status = ETCH_OK;
   if (module->num_grids) {
     program->functions = static_cast<etch_device_function_t **>(

@@ -113,6 +113,31 @@ TEST_F(Device, CopiesBothWays) {
   EXPECT_EQ(all.bytes_out, 12u);
 }
 
+TEST_F(Device, CopiesGoThroughPinnedMemory) {
+  // More than all pieces of it hold.
+  std::vector<float> values(6 << 20);
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = float(i % 1000);
+  std::vector<float> expected = values;
+  float *memory = put(values);
+  EXPECT_EQ(info().staged_bytes, uint64_t(24) << 20);
+  EXPECT_EQ(info().copies_in, 1u);
+  // The source may change: nobody has waited.
+  float *other = static_cast<float *>(alloc(12));
+  float numbers[3] = {1, 2, 3};
+  EXPECT_EQ(etch_device_copy_in(device, other, numbers, 12), ETCH_OK);
+  numbers[0] = 7;
+  EXPECT_EQ(get(other, 3), (std::vector<float>{1, 2, 3}));
+  EXPECT_EQ(get(memory, values.size()), expected);
+}
+
+TEST_F(Device, WithoutPinnedMemoryCopiesGoAsTheyCan) {
+  etch_fake_fail("cuMemHostAlloc", 2, 0);
+  EXPECT_EQ(get(put({1, 2, 3}), 3), (std::vector<float>{1, 2, 3}));
+  EXPECT_EQ(info().staged_bytes, 0u);
+  EXPECT_EQ(info().bytes_in, 12u);
+}
+
 TEST_F(Device, KeepsFreedMemory) {
   void *first = alloc(1000);
   EXPECT_EQ(etch_device_free(device, first), ETCH_OK);

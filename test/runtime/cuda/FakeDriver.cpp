@@ -80,7 +80,11 @@ struct Stream {
   int sticky = 0; ///< a failed kernel spoils the stream
 };
 
-std::map<Address, size_t> memory;
+struct Event {
+  Stream *stream = nullptr;
+};
+
+std::map<Address, size_t> memory, pinned;
 std::map<std::string, Failure> failures;
 std::map<std::string, int> calls;
 size_t used = 0;
@@ -97,7 +101,8 @@ int enter(const char *name) {
   return code;
 }
 
-bool inMemory(Address address, size_t bytes) {
+bool inMemory(Address address, size_t bytes,
+              const std::map<Address, size_t> &memory = ::memory) {
   auto it = memory.upper_bound(address);
   if (it == memory.begin())
     return false;
@@ -114,6 +119,16 @@ bool inMemory(Address address, size_t bytes) {
 EXPORT void etch_fake_fail(const char *function, int code, int after) {
   failures[function] = {code, after};
 }
+EXPORT void etch_fake_enqueue(void *stream, void (*work)(void *), void *data) {
+  ((Stream *)stream)->add([=] {
+    work(data);
+    return kSuccess;
+  });
+}
+EXPORT bool etch_fake_in_memory(const void *from, unsigned long long bytes) {
+  return inMemory(Address(from), bytes);
+}
+EXPORT int etch_fake_enter(const char *function) { return enter(function); }
 EXPORT int etch_fake_calls(const char *function) { return calls[function]; }
 EXPORT unsigned long long etch_fake_used() { return used; }
 
@@ -192,12 +207,46 @@ EXPORT int cuMemFree_v2(Address address) {
   return kSuccess;
 }
 
+EXPORT int cuMemHostAlloc(void **out, size_t bytes, unsigned) {
+  ENTER(cuMemHostAlloc);
+  *out = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+  pinned[Address(*out)] = bytes;
+  return kSuccess;
+}
+EXPORT int cuMemFreeHost(void *at) {
+  free(at);
+  return pinned.erase(Address(at)) ? kSuccess : kInvalidValue;
+}
+
+EXPORT int cuEventCreate(Event **event, unsigned) {
+  ENTER(cuEventCreate);
+  *event = new Event;
+  return kSuccess;
+}
+EXPORT int cuEventDestroy_v2(Event *event) {
+  delete event;
+  return kSuccess;
+}
+EXPORT int cuEventRecord(Event *event, Stream *stream) {
+  event->stream = stream;
+  return kSuccess;
+}
+EXPORT int cuEventSynchronize(Event *event) {
+  return event->stream ? event->stream->wait() : int(kSuccess);
+}
+
 EXPORT int cuMemcpyHtoDAsync_v2(Address to, const void *from, size_t bytes,
                                 Stream *stream) {
   ENTER(cuMemcpyHtoDAsync_v2);
   if (!inMemory(to, bytes))
     return kInvalidValue;
-  std::string copy((const char *)from, bytes); // it goes through pinned memory
+  // From pinned memory when its turn comes; else the driver takes a copy.
+  if (inMemory(Address(from), bytes, pinned))
+    return stream->add([=] {
+      memcpy((void *)to, from, bytes);
+      return kSuccess;
+    });
+  std::string copy((const char *)from, bytes);
   return stream->add([=] {
     memcpy((void *)to, copy.data(), copy.size());
     return kSuccess;

@@ -10,6 +10,11 @@ extern "C" {
 /// One call of this function of the driver (`kernel`: a kernel, once it runs)
 /// fails with `code`, after that many that do not.
 void etch_fake_fail(const char *function, int code, int after);
+/// For fake libraries: work of a stream; whether memory is the device's; the
+/// failure that a test asked for.
+void etch_fake_enqueue(void *stream, void (*work)(void *), void *data);
+bool etch_fake_in_memory(const void *from, unsigned long long bytes);
+int etch_fake_enter(const char *function);
 /// How often a function was called.
 int etch_fake_calls(const char *function);
 /// Bytes of the device that are handed out.

@@ -1,0 +1,73 @@
+//===- state.h - What a device keeps ----------------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#ifndef ETCH_RUNTIME_CUDA_STATE_H
+#define ETCH_RUNTIME_CUDA_STATE_H
+
+#include "etch/device.h"
+#include "runtime/cuda/driver.h"
+
+namespace etch::runtime::cuda {
+
+/// Memory that the driver gave, handed out or kept for the next request.
+struct Block {
+  Address address;
+  uint64_t bytes;
+  bool used;
+  Block *next;
+};
+
+/// Pinned memory of the host, a ring of pieces: a copy to the device leaves
+/// from a piece of its own, which is free again when the copy is done.
+struct Staging {
+  static constexpr int kPieces = 4;
+  static constexpr uint64_t kPieceBytes = uint64_t(4) << 20;
+  char *memory = nullptr;
+  Event done[kPieces] = {};
+  int next = 0;
+  bool tried = false; ///< to get the memory
+};
+
+struct Products;     ///< cuBLASLt's, see cublas.cpp
+struct Convolutions; ///< cuDNN's, see cudnn.cpp
+void release(Products *products);
+void release(Convolutions *convolutions);
+
+} // namespace etch::runtime::cuda
+
+struct etch_device {
+  int handle = 0;
+  etch::runtime::cuda::Context context = nullptr;
+  etch::runtime::cuda::Stream stream = nullptr;
+  bool capturing = false;
+  etch::runtime::cuda::Block *blocks = nullptr;
+  etch_device_info_t info = {};
+  etch::runtime::cuda::Staging staging;
+  etch::runtime::cuda::Products *products = nullptr;
+  etch::runtime::cuda::Convolutions *convolutions = nullptr;
+  /// Of the libraries. A larger one takes its place, but graphs may have this
+  /// one: it goes with the device.
+  void *workspace = nullptr;
+  uint64_t workspaceBytes = 0;
+  // Of the last launch, for failures that show later.
+  const char *lastFunction = nullptr;
+  int32_t lastSite = -1;
+};
+
+namespace etch::runtime::cuda {
+
+/// Leaves the text of a failure of the driver.
+etch_status_t failed(Result result, const char *what);
+/// Makes the device's context this thread's.
+etch_status_t enter(etch_device *device);
+etch_status_t notWhileCapturing(etch_device *device, const char *what);
+/// At least so many bytes in device->workspace.
+etch_status_t needWorkspace(etch_device *device, uint64_t bytes);
+/// Gives the pinned memory back.
+void release(Staging &staging);
+
+} // namespace etch::runtime::cuda
+
+#endif // ETCH_RUNTIME_CUDA_STATE_H
