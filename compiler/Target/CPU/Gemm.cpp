@@ -15,10 +15,7 @@
 
 #include "compiler/Target/CPU/Gemm.h"
 #include "compiler/Target/CPU/Convolution.h"
-#include "compiler/Target/CPU/GemmTiling.h"
-#include "compiler/Target/Kernel/Evaluator.h"
-
-#include "dialects/Etch/ScalarExpr.h"
+#include "compiler/Target/CPU/GemmEmitter.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -26,70 +23,12 @@ using namespace mlir;
 using namespace etch;
 using namespace etch::cpu;
 
-namespace {
-
-/// Steps of K that columns are fetched ahead of their use.
-constexpr int64_t kAhead = 16;
-
 /// Operations of an epilogue that is written out for a whole register tile.
-constexpr int64_t kUnrolledEnd = 160;
+static constexpr int64_t kUnrolledEnd = 160;
 
-class Gemm {
-public:
-  Gemm(Kernel &k, Operation *op) : k(k), e(k.e), op(op) {}
-  LogicalResult emit();
-
-private:
-  LogicalResult bind();
-  LogicalResult bindMatmul();
-  LogicalResult bindConvolution();
-  LogicalResult bindMatrix(Value operand, bool left, Matrix &matrix);
-  void pack(const Matrix &matrix, Value target, Ix length, Ix total,
-            int64_t width, int64_t paddedWidth, Ix from, Ix depth);
-  void packPart(const Matrix &matrix, Value target, Ix length, Ix total,
-                int64_t width, int64_t paddedWidth, Ix depth, Ix pitch);
-  void enterRow(Ix batch, Ix row);
-  void chooseTiling();
-  void emitUnits();
-  void emitTile(Ix batch, Ix m0, Ix n0);
-  SmallVector<Value> registerTile(Ix i, Ix j, Ix depth, Ix from);
-  bool mayKeepSums();
-  Ix strideAlong(int axis);
-  SmallVector<Value> withSums(Value sums, ValueRange registers, Ix from,
-                              Ix columns);
-  void addSums(Value sums, ValueRange registers, Ix from, Ix columns);
-  std::pair<Value, Lanes> placeOf(Value sums, size_t vector, Ix columns);
-  void finish(Value sums, Ix batch, Ix m, Ix n, Ix rows, Ix columns);
-  void finishRegisters(ValueRange values, Ix batch, Ix m, Ix n, Ix columns);
-  void endTile(Value sums, ValueRange registers, Ix from, Ix batch, Ix m, Ix n,
-               Ix rows, Ix columns);
-  void emitDot(Ix batch);
-  Value multiplyAdd(Value a, Value b, Value c);
-
-  Kernel &k;
-  Emit &e;
-  Operation *op;
-  Type element;
-  /// The result's axes, and which of them batch, rows and columns run along;
-  /// -1: none.
-  SmallVector<Ix> space;
-  SmallVector<int> levels;
-  int batchAxis = -1, rowAxis = -1, columnAxis = -1;
-  bool mayBeDot = true; ///< one row by one column is a sum of products
-  ExtentRefs refs;
-  Extent4 extents;
-  Ix part; ///< steps in one part of K
-  Matrix a, b;
-  Tiling tiling;
-  Tiling::Tiles tiles;
-  std::optional<Evaluator> after;
-  // Of the tile at hand:
-  Value packedA, packedB, sumsBase;
-  Matrix tileA, tileB;
-  Ix mLength, nLength;
-};
-
-} // namespace
+/// Rows for which columns that lie along K are transposed in registers: they
+/// and their sums fill these.
+static constexpr int64_t kRowsAlong = 8;
 
 /// An operand is an argument, possibly transposed.
 LogicalResult Gemm::bindMatrix(Value operand, bool left, Matrix &matrix) {
@@ -226,14 +165,26 @@ Ix Gemm::strideAlong(int axis) {
 }
 
 /// Whether the result, as it lies, has room for sums of whole register tiles.
+/// Those of fewer rows wait in scratch memory.
 bool Gemm::mayKeepSums() {
   const Buffer &result = k.buffers[k.resultBuffer(0)];
-  bool wholeRows = extents.m.isKnown() && extents.m.known % tiling.mr == 0;
   bool anyColumns = k.options.vectorBits >= 512 ||
                     (extents.n.isKnown() && extents.n.known % tiling.nr() == 0);
   return k.results().size() == 1 && result.element == element && rowAxis >= 0 &&
-         strideAlong(columnAxis).is(1) && wholeRows && anyColumns &&
-         tiling.unrolledEnd;
+         strideAlong(columnAxis).is(1) && anyColumns && tiling.unrolledEnd;
+}
+
+/// Whether rows of x that lie along K are read where they are: not if those of
+/// a register tile meet in the same lines of the caches.
+bool Gemm::mayReadRows() {
+  if (k.options.vectorBits < 512 || tiling.inParts || !a.depthStride.is(1) ||
+      !a.rowStride.isKnown())
+    return false;
+  if (extents.m.isKnown() && extents.m.known <= 64)
+    return true;
+  constexpr int64_t period = 4096;
+  int64_t apart = a.rowStride.known * e.bytesOf(element) % period;
+  return std::min(apart, period - apart) * tiling.mr >= 1024;
 }
 
 void Gemm::chooseTiling() {
@@ -283,218 +234,26 @@ void Gemm::chooseTiling() {
         }
     }
   }
+  tiling.wholeRows = m.isKnown() && m.known % tiling.mr == 0;
   int64_t tile = 2048 / e.bytesOf(element);
   tiling.mTile = tile / (2 * tiling.mr) * (2 * tiling.mr);
   tiling.nTile =
       std::max<int64_t>(tile / (2 * tiling.nr()), 1) * 2 * tiling.nr();
   // An element that is used by one panel only is not worth a copy. Nor are rows
-  // that lie along K, unless they all meet in the same lines of the caches.
+  // that lie along K.
   bool known = m.isKnown() && n.isKnown() && !tiling.inParts;
-  auto meet = [&](Ix stride, int64_t count) {
-    return !stride.isKnown() ||
-           (stride.known * e.bytesOf(element) % 4096 == 0 && count > 64);
-  };
-  bool wholeRows = m.isKnown() && m.known % tiling.mr == 0;
-  tiling.directA = known && (n.known <= tiling.nr() ||
-                             (masks && wholeRows && a.depthStride.is(1) &&
-                              !meet(a.rowStride, m.known)));
+  tiling.directA = (known && n.known <= tiling.nr()) || mayReadRows();
   tiling.directB = known && m.known <= tiling.mr && b.rowStride.is(1) &&
                    (masks || n.known % tiling.lanes == 0);
+  // Few rows use each element of columns that lie along K.
+  if (masks && known && m.known <= kRowsAlong && n.known > tiling.lanes &&
+      b.depthStride.is(1) && b.rowStride.isKnown() && !b.rowStride.is(1)) {
+    tiling.alongB = tiling.directB = true;
+    tiling.vectors = 1;
+  }
   tiling.unrolledEnd =
       tiling.mr * tiling.vectors * (1 + k.numPointwise()) <= kUnrolledEnd;
   tiling.sumsInResult = mayKeepSums();
-}
-
-//===----------------------------------------------------------------------===//
-// Register tile
-//===----------------------------------------------------------------------===//
-
-Value Gemm::multiplyAdd(Value x, Value y, Value z) {
-  ScalarExpr l(e, e.loc, x), r(e, e.loc, y), sum(e, e.loc, z);
-  return l.isFloat() ? fma(l, r, sum) : sum + l * r;
-}
-
-/// The products of rows i.. and columns j.. of the tile over one block of K.
-SmallVector<Value> Gemm::registerTile(Ix i, Ix j, Ix depth, Ix from) {
-  int64_t mr = tiling.mr, vectors = tiling.vectors, lanes = tiling.lanes;
-  Ix padded = tiling.pitch(e, depth);
-  Value panelA, panelB;
-  SmallVector<Value> rows;
-  SmallVector<Lanes> columns;
-  if (tiling.directA) {
-    Value base = e.at(tileA.pointer, e.mul(from, a.depthStride), element);
-    for (int64_t r = 0; r < mr; ++r) {
-      Ix row = e.add(i, r);
-      if (!extents.m.isKnown() || extents.m.known % mr)
-        row = e.min(row, e.sub(mLength, 1));
-      rows.push_back(e.at(base, e.mul(row, a.rowStride), element));
-    }
-  } else {
-    panelA =
-        e.at(packedA, e.mul(e.mul(e.div(i, mr), tiling.mrPadded()), padded),
-             element);
-  }
-  if (tiling.directB) {
-    panelB = e.at(tileB.pointer, e.add(e.mul(from, b.depthStride), j), element);
-    bool whole = extents.n.isKnown() && extents.n.known % tiling.nr() == 0;
-    for (int64_t v = 0; v < vectors; ++v)
-      columns.push_back(
-          {lanes,
-           whole || lanes == 1
-               ? Value()
-               : e.maskBelow(e.sub(nLength, e.add(j, v * lanes)), lanes)});
-  } else {
-    panelB = e.at(packedB, e.mul(j, padded), element);
-    columns.assign(vectors, Lanes{lanes, {}});
-  }
-  SmallVector<Value> zeros(mr * vectors, e.constant(element, 0, lanes));
-  return e.loop(0, depth, 1, zeros, [&](Ix step, ValueRange sums) {
-    SmallVector<Value> next, right;
-    Ix stepB =
-        tiling.directB ? e.mul(step, b.depthStride) : e.mul(step, tiling.nr());
-    Value atB = e.at(panelB, stepB, element);
-    for (int64_t v = 0; v < vectors; ++v)
-      right.push_back(
-          e.load(e.at(atB, v * lanes, element), 1, element, columns[v]));
-    // The panels lie one behind the other: what is fetched at the end of one is
-    // the start of the next.
-    bool several = !extents.n.isKnown() || extents.n.known > tiling.nr();
-    if (!tiling.directB && several)
-      for (int64_t b = 0; b < tiling.nr() * e.bytesOf(element); b += 64)
-        e.prefetch(e.atByte(e.at(atB, kAhead * tiling.nr(), element), b));
-    Value atA;
-    if (!tiling.directA)
-      atA = e.at(panelA, e.mul(step, tiling.mrPadded()), element);
-    for (int64_t r = 0; r < mr; ++r) {
-      Value address = tiling.directA
-                          ? e.at(rows[r], e.mul(step, a.depthStride), element)
-                          : e.at(atA, r, element);
-      Value left = e.load(address, 0, element, Lanes{lanes, {}});
-      for (int64_t v = 0; v < vectors; ++v)
-        next.push_back(multiplyAdd(left, right[v], sums[r * vectors + v]));
-    }
-    return next;
-  });
-}
-
-/// Where the sums of a register tile's vector wait.
-std::pair<Value, Lanes> Gemm::placeOf(Value sums, size_t vector, Ix columns) {
-  int64_t lanes = tiling.lanes, n = int64_t(vector);
-  Lanes covered = {lanes, {}};
-  if (!tiling.sumsInResult)
-    return {e.at(sums, n * lanes, element), covered};
-  int64_t row = n / tiling.vectors, column = n % tiling.vectors * lanes;
-  if (!columns.is(tiling.nr()))
-    covered.mask = e.maskBelow(e.sub(columns, column), lanes);
-  return {e.at(sums, e.add(e.mul(row, strideAlong(rowAxis)), column), element),
-          covered};
-}
-
-/// A block's result behind those of the blocks before it.
-SmallVector<Value> Gemm::withSums(Value sums, ValueRange registers, Ix from,
-                                  Ix columns) {
-  if (from.isKnown())
-    return llvm::to_vector(registers);
-  // -0 and the first block are that block, exactly.
-  Value first = e.compare(arith::CmpIPredicate::eq, from, 0);
-  Value none = Combiner{Combiner::sum, element}.identity(e, tiling.lanes);
-  SmallVector<Value> values;
-  for (auto [n, value] : llvm::enumerate(registers)) {
-    auto [place, covered] = placeOf(sums, n, columns);
-    Value before = e.load(place, 1, element, covered);
-    before = e.make<arith::SelectOp>(first, none, before);
-    values.push_back(ScalarExpr(e, e.loc, before) +
-                     ScalarExpr(e, e.loc, value));
-  }
-  return values;
-}
-
-void Gemm::addSums(Value sums, ValueRange registers, Ix from, Ix columns) {
-  for (auto [n, value] :
-       llvm::enumerate(withSums(sums, registers, from, columns))) {
-    auto [place, covered] = placeOf(sums, n, columns);
-    e.store(value, place, covered);
-  }
-}
-
-void Gemm::enterRow(Ix batch, Ix row) {
-  SmallVector<Ix> indices(space.size(), 0);
-  if (batchAxis >= 0)
-    indices[size_t(batchAxis)] = batch;
-  if (rowAxis >= 0)
-    indices[size_t(rowAxis)] = row;
-  after->enter(indices, columnAxis);
-}
-
-/// The epilogue of one register tile at rows m.. and columns n.. of the result.
-void Gemm::finish(Value sums, Ix batch, Ix m, Ix n, Ix rows, Ix columns) {
-  e.loop(0, rows, 1, [&](Ix r) {
-    Value row = e.at(sums, e.mul(r, tiling.nr()), element);
-    enterRow(batch, e.add(m, r));
-    bool peel = k.options.vectorBits < 512;
-    e.vectorLoop(0, columns, tiling.lanes, peel, [&](Ix c, Lanes covered) {
-      after->point(e.add(n, c), covered);
-      after->give(op->getResult(0), e.load(e.at(row, c, element), 1, element,
-                                           Lanes{tiling.lanes, {}}));
-      SmallVector<Value> stored;
-      for (Value result : k.results())
-        stored.push_back(after->get(result));
-      for (auto [number, value] : llvm::enumerate(stored))
-        after->put(unsigned(number), value);
-    });
-  });
-}
-
-/// The same for all rows of a tile, of values in registers.
-void Gemm::finishRegisters(ValueRange values, Ix batch, Ix m, Ix n,
-                           Ix columns) {
-  int64_t vectors = tiling.vectors, lanes = tiling.lanes;
-  SmallVector<Lanes> covered;
-  for (int64_t v = 0; v < vectors; ++v)
-    covered.push_back(
-        {lanes, columns.is(tiling.nr())
-                    ? Value()
-                    : e.maskBelow(e.sub(columns, v * lanes), lanes)});
-  for (int64_t r = 0; r < tiling.mr; ++r) {
-    enterRow(batch, e.add(m, r));
-    for (int64_t v = 0; v < vectors; ++v) {
-      after->point(e.add(n, v * lanes), covered[size_t(v)]);
-      after->give(op->getResult(0), values[size_t(r * vectors + v)]);
-      SmallVector<Value> stored;
-      for (Value result : k.results())
-        stored.push_back(after->get(result));
-      for (auto [number, value] : llvm::enumerate(stored))
-        after->put(unsigned(number), value);
-    }
-  }
-}
-
-/// What follows a register tile's block of K: after the last one the epilogue,
-/// of whole tiles from where they are.
-void Gemm::endTile(Value sums, ValueRange registers, Ix from, Ix batch, Ix m,
-                   Ix n, Ix rows, Ix columns) {
-  bool masks = k.options.vectorBits >= 512;
-  auto throughMemory = [&] {
-    addSums(sums, registers, from, columns);
-    finish(sums, batch, m, n, rows, columns);
-  };
-  auto last = [&] {
-    if (!tiling.unrolledEnd || (!masks && !columns.is(tiling.nr())))
-      return throughMemory();
-    auto whole = [&] {
-      finishRegisters(withSums(sums, registers, from, columns), batch, m, n,
-                      columns);
-    };
-    if (rows.is(tiling.mr))
-      return whole();
-    e.when(e.compare(arith::CmpIPredicate::eq, rows, tiling.mr), whole,
-           throughMemory);
-  };
-  if (from.isKnown()) // the only block
-    return last();
-  e.when(
-      e.compare(arith::CmpIPredicate::sge, e.add(from, kGemmBlock), extents.k),
-      last, [&] { addSums(sums, registers, from, columns); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -516,6 +275,8 @@ void Gemm::packPart(const Matrix &matrix, Value target, Ix length, Ix total,
     rows.paddedWidth = paddedWidth;
     rows.length = length;
     rows.whole = whole;
+    rows.wholeSteps = !tiling.inParts && extents.k.isKnown() &&
+                      extents.k.known % kPackedSteps == 0;
     rows.depth = depth;
     rows.pitch = e.mul(paddedWidth, pitch);
     rows.target = target;
@@ -585,75 +346,19 @@ void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
       pack(tileA, packedA, mLength, extents.m, mr, tiling.mrPadded(), from,
            depth);
     // The rows stay in the nearest cache while all columns pass by.
-    Ix beside = e.ceilDiv(nLength, nr);
     e.loop(0, mLength, mr, [&](Ix i) {
-      Ix rows = extents.m.isKnown() && extents.m.known % mr == 0
-                    ? Ix(mr)
-                    : e.min(mr, e.sub(mLength, i));
+      Ix rows = tiling.wholeRows ? Ix(mr) : e.min(mr, e.sub(mLength, i));
       e.loop(0, nLength, nr, [&](Ix j) {
         Ix columns = extents.n.isKnown() && extents.n.known % nr == 0
                          ? Ix(nr)
                          : e.min(nr, e.sub(nLength, j));
+        Value sums = placeTile(batch, m0, i, n0, j, rows);
         SmallVector<Value> registers = registerTile(i, j, depth, from);
-        Value sums;
-        if (tiling.sumsInResult) {
-          Ix offset = e.add(
-              e.mul(batch, strideAlong(batchAxis)),
-              e.add(e.mul(e.add(m0, i), strideAlong(rowAxis)), e.add(n0, j)));
-          sums = e.at(k.buffers[k.resultBuffer(0)].pointer, offset, element);
-        } else {
-          Ix number = e.add(e.mul(e.div(i, mr), beside), e.div(j, nr));
-          sums = e.at(sumsBase, e.mul(number, mr * nr), element);
-        }
         endTile(sums, registers, from, batch, e.add(m0, i), e.add(n0, j), rows,
                 columns);
       });
     });
   });
-}
-
-/// One row and one column: rounded products, summed as a reduction is.
-void Gemm::emitDot(Ix batch) {
-  Combiner sum{Combiner::sum, element};
-  int64_t lanes = kReductionLanes;
-  if (extents.k.isKnown())
-    lanes = std::min<int64_t>(
-        lanes, llvm::PowerOf2Ceil(std::max<int64_t>(extents.k.known, 1)));
-  auto start = [&](const Matrix &matrix) {
-    return e.at(matrix.pointer, e.mul(batch, matrix.batchStride), element);
-  };
-  Value left = start(a), right = start(b);
-  Value none = sum.identity(e, lanes);
-  auto block = [&](Ix from, Ix to) {
-    return e.vectorLoop(
-        from, to, lanes, k.peels(), {none},
-        [&](Ix i, Lanes covered, ValueRange sums) {
-          auto part = [&](Value base, const Matrix &matrix) {
-            return ScalarExpr(
-                e, e.loc,
-                e.load(e.at(base, e.mul(i, matrix.depthStride), element),
-                       matrix.depthStride, element, covered));
-          };
-          Value product = part(left, a) * part(right, b);
-          if (covered.mask)
-            product = e.make<arith::SelectOp>(covered.mask, product, none);
-          return SmallVector<Value>{sum.combine(e, sums[0], product)};
-        });
-  };
-  SmallVector<Value> total = e.loop(
-      0, extents.k, kReductionBlock, {none}, [&](Ix from, ValueRange sums) {
-        Ix to = e.min(e.add(from, kReductionBlock), extents.k);
-        return SmallVector<Value>{sum.combine(e, sums[0], block(from, to)[0])};
-      });
-  Value result = sum.orEmpty(e, extents.k, sum.fold(e, total[0]));
-  after->enter({batch, Ix(0), Ix(0)}, -1);
-  after->point(0, Lanes());
-  after->give(op->getResult(0), result);
-  SmallVector<Value> stored;
-  for (Value v : k.results())
-    stored.push_back(after->get(v));
-  for (auto [number, value] : llvm::enumerate(stored))
-    after->put(unsigned(number), value);
 }
 
 void Gemm::emitUnits() {

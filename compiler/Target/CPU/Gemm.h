@@ -22,6 +22,12 @@ struct Panel {
   mlir::Value target;
 };
 
+/// Vectors of consecutive elements, one from each of as many rows, become one
+/// from each column. A power of two of them, at most as many as lanes; fewer
+/// share their columns.
+void transposeVectors(Emit &e, llvm::SmallVector<mlir::Value> &vectors,
+                      int64_t lanes);
+
 /// Packs one panel; `lanes` elements fill a vector register, `masks` says that
 /// the target has masked loads.
 void emitPack(Emit &e, const Panel &panel, int64_t lanes, bool masks);
@@ -34,12 +40,17 @@ struct PanelRows {
   mlir::Type element;
   int64_t width = 0, paddedWidth = 0;
   Ix length, depth;
-  bool whole = false; ///< the last panel is not partial
+  bool whole = false;      ///< the last panel is not partial
+  bool wholeSteps = false; ///< `depth` is a multiple of kPackedSteps
   Ix pitch;           ///< from panel to panel
   mlir::Value target;
 };
 
-/// Packs panels; the target has masked loads.
+/// Steps that are packed at a time.
+inline constexpr int64_t kPackedSteps = 4;
+
+/// Packs panels, the last ones up to a multiple of that many steps; the target
+/// has masked loads.
 void emitPackRows(Emit &e, const PanelRows &rows, int64_t lanes);
 
 } // namespace etch::cpu

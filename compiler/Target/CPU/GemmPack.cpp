@@ -54,16 +54,29 @@ static void packAcross(Emit &e, const Panel &p, Ix stride, int64_t lanes) {
   });
 }
 
-/// Each row is contiguous along k: a vector from each row, then transposed in
-/// registers. A stage interleaves vectors i and i + n/2, which rotates the bits
-/// of the address (row, k) by one; after log2(rows) stages it is (k, row).
-static void packAlong(Emit &e, const Panel &p, int64_t lanes) {
-  int64_t rows = std::min(lanes, p.paddedWidth);
+/// A stage interleaves vectors i and i + n/2, which rotates the bits of the
+/// address (row, k) by one; after log2(rows) stages it is (k, row).
+void etch::cpu::transposeVectors(Emit &e, SmallVector<Value> &vectors,
+                                 int64_t lanes) {
   SmallVector<int32_t> low, high;
   for (int32_t i = 0; i < lanes; ++i) {
     low.push_back(i / 2 + (i % 2) * int32_t(lanes));
     high.push_back(int32_t(lanes) / 2 + i / 2 + (i % 2) * int32_t(lanes));
   }
+  for (size_t n = vectors.size(), half = n / 2; n > 1; n /= 2) {
+    SmallVector<Value> next;
+    for (size_t i = 0; i < half; ++i) {
+      next.push_back(e.shuffle(vectors[i], vectors[i + half], low));
+      next.push_back(e.shuffle(vectors[i], vectors[i + half], high));
+    }
+    vectors = std::move(next);
+  }
+}
+
+/// Each row is contiguous along k: a vector from each row, then transposed in
+/// registers.
+static void packAlong(Emit &e, const Panel &p, int64_t lanes) {
+  int64_t rows = std::min(lanes, p.paddedWidth);
   int64_t kPerVector = lanes / rows;
   auto block = [&](int64_t row0, Ix k, Lanes covered) {
     SmallVector<Value> v;
@@ -78,15 +91,12 @@ static void packAlong(Emit &e, const Panel &p, int64_t lanes) {
       // Behind the last row: that one again. Nobody looks at the products.
       Ix from = full ? Ix(row) : e.min(row, e.sub(p.valid, 1));
       v.push_back(e.load(sourceAt(e, p, from, k), 1, p.element, covered));
+      // The next rows, which no other hardware would guess.
+      if (p.rowStride.isKnown())
+        e.prefetch(sourceAt(e, p, row + std::min(rows, p.width), k),
+                   /*write=*/false, /*nearest=*/false);
     }
-    for (int64_t n = rows; n > 1; n /= 2) {
-      SmallVector<Value> next;
-      for (int64_t i = 0; i < rows / 2; ++i) {
-        next.push_back(e.shuffle(v[i], v[i + rows / 2], low));
-        next.push_back(e.shuffle(v[i], v[i + rows / 2], high));
-      }
-      v = next;
-    }
+    transposeVectors(e, v, lanes);
     // Vector i now holds k = i * kPerVector… with `rows` rows each. Lanes
     // behind the end of a partial block are zeros; the panel's memory has room
     // for them.
@@ -132,24 +142,39 @@ void etch::cpu::emitPack(Emit &e, const Panel &p, int64_t lanes, bool masks) {
 
 void etch::cpu::emitPackRows(Emit &e, const PanelRows &p, int64_t lanes) {
   int64_t width = std::min(lanes, p.paddedWidth);
+  int64_t line = 64 / e.bytesOf(p.element);
   Ix full = p.whole ? p.length : e.mul(e.div(p.length, p.width), p.width);
-  e.loop(0, p.depth, 1, [&](Ix k) {
-    Value from = e.at(p.source, e.mul(k, p.depthStride), p.element);
+  e.loop(0, p.depth, kPackedSteps, [&](Ix k) {
+    SmallVector<Value> from;
+    for (int64_t step = 0; step < kPackedSteps; ++step) {
+      // Behind the last step: that one again. Nobody looks at it.
+      Ix at = e.add(k, step);
+      if (!p.wholeSteps)
+        at = e.min(at, e.sub(p.depth, 1));
+      from.push_back(e.at(p.source, e.mul(at, p.depthStride), p.element));
+    }
     Value to = e.at(p.target, e.mul(k, p.paddedWidth), p.element);
-    auto panel = [&](Ix row, Ix valid) {
+    auto panel = [&](Ix row, Ix valid, bool ahead) {
       Value target = e.at(to, e.mul(e.div(row, p.width), p.pitch), p.element);
-      for (int64_t i = 0; i < p.paddedWidth; i += width) {
-        bool inside = valid.isKnown() && i + width <= valid.known;
-        Value v =
-            e.load(e.at(from, e.add(row, i), p.element), 1, p.element,
-                   Lanes{width, inside ? Value()
-                                       : e.maskBelow(e.sub(valid, i), width)});
-        e.store(v, e.at(target, i, p.element), Lanes{width, {}});
+      for (int64_t step = 0; step < kPackedSteps; ++step) {
+        Value source = e.at(from[size_t(step)], row, p.element);
+        Ix next = e.mul(kPackedSteps, p.depthStride);
+        for (int64_t i = 0; ahead && i < p.width; i += line)
+          e.prefetch(e.at(source, e.add(next, i), p.element));
+        for (int64_t i = 0; i < p.paddedWidth; i += width) {
+          bool inside = valid.isKnown() && i + width <= valid.known;
+          Value v = e.load(
+              e.at(source, i, p.element), 1, p.element,
+              Lanes{width,
+                    inside ? Value() : e.maskBelow(e.sub(valid, i), width)});
+          e.store(v, e.at(target, step * p.paddedWidth + i, p.element),
+                  Lanes{width, {}});
+        }
       }
     };
-    e.loop(0, full, p.width, [&](Ix row) { panel(row, p.width); });
+    e.loop(0, full, p.width, [&](Ix row) { panel(row, p.width, true); });
     if (!p.whole)
       e.loop(full, p.length, p.width,
-             [&](Ix row) { panel(row, e.sub(p.length, row)); });
+             [&](Ix row) { panel(row, e.sub(p.length, row), false); });
   });
 }

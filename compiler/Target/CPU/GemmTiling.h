@@ -41,8 +41,10 @@ struct Tiling {
   int64_t lanes = 1, vectors = 1, mr = 1;
   int64_t mTile = 1, nTile = 1;
   bool directA = false, directB = false; ///< read without packing
+  bool alongB = false; ///< …and transposed in registers
   bool unrolledEnd = false;              ///< the epilogue reads registers
   bool inParts = false;                  ///< K is
+  bool wholeRows = false;                ///< no panel of rows is partial
   bool sumsInResult = false;             ///< sums of blocks wait there
 
   int64_t nr() const { return lanes * vectors; }
@@ -84,7 +86,9 @@ struct Tiling {
     return directB ? Ix(0) : e.mul(t.n, t.depth);
   }
   Ix sizeC(Emit &e, const Tiles &t) const {
-    return sumsInResult ? Ix(0) : e.mul(t.m, t.n);
+    if (sumsInResult && wholeRows)
+      return 0;
+    return e.mul(sumsInResult ? Ix(mr) : t.m, t.n);
   }
 };
 

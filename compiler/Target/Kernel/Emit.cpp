@@ -213,8 +213,9 @@ Value Emit::atByte(Value base, Ix bytes) {
   return at(base, bytes, getI8Type());
 }
 
-void Emit::prefetch(Value address) {
-  make<LLVM::Prefetch>(address, /*rw=*/0u, /*hint=*/3u, /*cache=*/1u);
+void Emit::prefetch(Value address, bool write, bool nearest) {
+  make<LLVM::Prefetch>(address, /*rw=*/unsigned(write),
+                       /*hint=*/nearest ? 3u : 2u, /*cache=*/1u);
 }
 
 Value Emit::loadRaw(Type type, Value address, unsigned align) {

@@ -90,8 +90,9 @@ public:
   mlir::Value load(mlir::Value base, Ix stride, mlir::Type element,
                    Lanes lanes);
   void store(mlir::Value value, mlir::Value base, Lanes lanes);
-  /// Fetches a cache line that will be read.
-  void prefetch(mlir::Value address);
+  /// Fetches a cache line that will be read, or written, into the nearest cache
+  /// or the one behind it.
+  void prefetch(mlir::Value address, bool write = false, bool nearest = true);
   mlir::Value loadRaw(mlir::Type type, mlir::Value address, unsigned align = 0);
   void storeRaw(mlir::Value value, mlir::Value address, unsigned align = 0);
   /// Memory of the function's frame; the builder may stand anywhere in it.

@@ -6,10 +6,13 @@
 // whole tile follow its registers: no loop, one store of each vector.
 // CHECK-LABEL: llvm.func internal @k0(
 // CHECK-NOT: llvm.shufflevector
+// The lines of the result are fetched before, to be written.
 // CHECK: scf.for {{.*}} step %c8_i64
 // CHECK-NEXT: scf.for {{.*}} step %c32_i64
+// CHECK-COUNT-16: rw = 1
 // CHECK: scf.for {{.*}} -> ({{.*vector<16xf32>, vector<16xf32>}})
-// CHECK-COUNT-2: llvm.intr.prefetch
+// CHECK-COUNT-2: rw = 0
+// CHECK-NOT: llvm.intr.prefetch
 // CHECK-COUNT-16: math.fma
 // CHECK: scf.yield
 // CHECK: scf.if
@@ -41,7 +44,7 @@ func.func private @k1(%x: tensor<512x512xf32>, %w: tensor<512x512xf32>)
 
 // Small: x is not packed, ten rows of one vector; nothing to fetch ahead.
 // CHECK-LABEL: llvm.func internal @k2(
-// CHECK-NOT: llvm.intr.prefetch
+// CHECK-NOT: rw = 0
 // CHECK: scf.for {{.*}} -> ({{.*vector<16xf32>, vector<16xf32>}})
 // CHECK-COUNT-10: math.fma
 // CHECK: scf.yield

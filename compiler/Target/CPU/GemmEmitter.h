@@ -1,0 +1,86 @@
+//===- GemmEmitter.h - A matrix product under construction -------*- C++
+//-*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#ifndef ETCH_COMPILER_TARGET_CPU_GEMMEMITTER_H
+#define ETCH_COMPILER_TARGET_CPU_GEMMEMITTER_H
+
+#include "compiler/Target/CPU/Gemm.h"
+#include "compiler/Target/CPU/GemmTiling.h"
+#include "compiler/Target/Kernel/Evaluator.h"
+
+namespace etch::cpu {
+
+/// Emits one kernel: Gemm.cpp says what is multiplied and how it is cut,
+/// GemmTile.cpp is about one register tile.
+class Gemm {
+public:
+  Gemm(Kernel &k, mlir::Operation *op) : k(k), e(k.e), op(op) {}
+  llvm::LogicalResult emit();
+
+private:
+  llvm::LogicalResult bind();
+  llvm::LogicalResult bindMatmul();
+  llvm::LogicalResult bindConvolution();
+  llvm::LogicalResult bindMatrix(mlir::Value operand, bool left,
+                                 Matrix &matrix);
+  void pack(const Matrix &matrix, mlir::Value target, Ix length, Ix total,
+            int64_t width, int64_t paddedWidth, Ix from, Ix depth);
+  void packPart(const Matrix &matrix, mlir::Value target, Ix length, Ix total,
+                int64_t width, int64_t paddedWidth, Ix depth, Ix pitch);
+  void enterRow(Ix batch, Ix row);
+  void chooseTiling();
+  void emitUnits();
+  void emitTile(Ix batch, Ix m0, Ix n0);
+  llvm::SmallVector<mlir::Value> registerTile(Ix i, Ix j, Ix depth, Ix from);
+  using Left = std::function<mlir::Value(Ix step, int64_t r)>;
+  Left leftOf(Ix i, Ix depth, Ix from);
+  llvm::SmallVector<mlir::Value> tileAlong(const Left &left, Ix j, Ix depth,
+                                           Ix from);
+  bool mayKeepSums();
+  bool mayReadRows();
+  mlir::Value placeTile(Ix batch, Ix m0, Ix i, Ix n0, Ix j, Ix rows);
+  Ix strideAlong(int axis);
+  llvm::SmallVector<mlir::Value>
+  withSums(mlir::Value sums, mlir::ValueRange registers, Ix from, Ix columns);
+  void addSums(mlir::Value sums, mlir::ValueRange registers, Ix from,
+               Ix columns);
+  std::pair<mlir::Value, Lanes> placeOf(mlir::Value sums, size_t vector,
+                                        Ix columns);
+  void finish(mlir::Value sums, Ix batch, Ix m, Ix n, Ix rows, Ix columns);
+  void finishRegisters(mlir::ValueRange values, Ix batch, Ix m, Ix n,
+                       Ix columns);
+  void endTile(mlir::Value sums, mlir::ValueRange registers, Ix from, Ix batch,
+               Ix m, Ix n, Ix rows, Ix columns);
+  void emitDot(Ix batch);
+  mlir::Value multiplyAdd(mlir::Value a, mlir::Value b, mlir::Value c);
+
+  Kernel &k;
+  Emit &e;
+  mlir::Operation *op;
+  mlir::Type element;
+  /// The result's axes, and which of them batch, rows and columns run along;
+  /// -1: none.
+  llvm::SmallVector<Ix> space;
+  llvm::SmallVector<int> levels;
+  int batchAxis = -1, rowAxis = -1, columnAxis = -1;
+  bool mayBeDot = true; ///< one row by one column is a sum of products
+  ExtentRefs refs;
+  Extent4 extents;
+  Ix part; ///< steps in one part of K
+  Matrix a, b;
+  Tiling tiling;
+  Tiling::Tiles tiles;
+  std::optional<Evaluator> after;
+  // Of the tile at hand:
+  mlir::Value packedA, packedB, sumsBase;
+  Matrix tileA, tileB;
+  Ix mLength, nLength;
+  Ix sumsRow; ///< from row to row of the register tile's sums
+};
+
+} // namespace etch::cpu
+
+#endif // ETCH_COMPILER_TARGET_CPU_GEMMEMITTER_H

@@ -1,0 +1,324 @@
+//===- GemmTile.cpp - One register tile of a matrix product ---------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The inner loop along a block of K, where its results wait for the next block,
+// and what follows the last one.
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Target/CPU/GemmEmitter.h"
+
+#include "dialects/Etch/ScalarExpr.h"
+
+using namespace mlir;
+using namespace etch;
+using namespace etch::cpu;
+
+/// Steps of K that columns are fetched ahead of their use.
+static constexpr int64_t kAhead = 16;
+
+Value Gemm::multiplyAdd(Value x, Value y, Value z) {
+  ScalarExpr l(e, e.loc, x), r(e, e.loc, y), sum(e, e.loc, z);
+  return l.isFloat() ? fma(l, r, sum) : sum + l * r;
+}
+
+/// Element of row r of the register tile at a step of its block of K, in all
+/// lanes.
+Gemm::Left Gemm::leftOf(Ix i, Ix depth, Ix from) {
+  int64_t mr = tiling.mr;
+  Lanes lanes = {tiling.lanes, {}};
+  if (!tiling.directA) {
+    Ix offset =
+        e.mul(e.mul(e.div(i, mr), tiling.mrPadded()), tiling.pitch(e, depth));
+    Value panel = e.at(packedA, offset, element);
+    return [=, this](Ix step, int64_t r) {
+      Ix at = e.add(e.mul(step, tiling.mrPadded()), r);
+      return e.load(e.at(panel, at, element), 0, element, lanes);
+    };
+  }
+  SmallVector<Value> rows;
+  Value base = e.at(tileA.pointer, e.mul(from, a.depthStride), element);
+  for (int64_t r = 0; r < mr; ++r) {
+    Ix row = e.add(i, r);
+    if (!tiling.wholeRows)
+      row = e.min(row, e.sub(mLength, 1));
+    rows.push_back(e.at(base, e.mul(row, a.rowStride), element));
+  }
+  return [=, this](Ix step, int64_t r) {
+    Value place = e.at(rows[size_t(r)], e.mul(step, a.depthStride), element);
+    return e.load(place, 0, element, lanes);
+  };
+}
+
+/// The products of rows i.. and columns j.. of the tile over one block of K.
+SmallVector<Value> Gemm::registerTile(Ix i, Ix j, Ix depth, Ix from) {
+  int64_t mr = tiling.mr, vectors = tiling.vectors, lanes = tiling.lanes;
+  Left left = leftOf(i, depth, from);
+  if (tiling.alongB)
+    return tileAlong(left, j, depth, from);
+  Value panelB;
+  SmallVector<Lanes> columns;
+  if (tiling.directB) {
+    panelB = e.at(tileB.pointer, e.add(e.mul(from, b.depthStride), j), element);
+    bool whole = extents.n.isKnown() && extents.n.known % tiling.nr() == 0;
+    for (int64_t v = 0; v < vectors; ++v)
+      columns.push_back(
+          {lanes,
+           whole || lanes == 1
+               ? Value()
+               : e.maskBelow(e.sub(nLength, e.add(j, v * lanes)), lanes)});
+  } else {
+    panelB = e.at(packedB, e.mul(j, tiling.pitch(e, depth)), element);
+    columns.assign(vectors, Lanes{lanes, {}});
+  }
+  SmallVector<Value> zeros(mr * vectors, e.constant(element, 0, lanes));
+  return e.loop(0, depth, 1, zeros, [&](Ix step, ValueRange sums) {
+    SmallVector<Value> next, right;
+    Ix stepB =
+        tiling.directB ? e.mul(step, b.depthStride) : e.mul(step, tiling.nr());
+    Value atB = e.at(panelB, stepB, element);
+    for (int64_t v = 0; v < vectors; ++v)
+      right.push_back(
+          e.load(e.at(atB, v * lanes, element), 1, element, columns[v]));
+    // The panels lie one behind the other: what is fetched at the end of one is
+    // the start of the next.
+    bool several = !extents.n.isKnown() || extents.n.known > tiling.nr();
+    if (!tiling.directB && several)
+      for (int64_t b = 0; b < tiling.nr() * e.bytesOf(element); b += 64)
+        e.prefetch(e.atByte(e.at(atB, kAhead * tiling.nr(), element), b));
+    for (int64_t r = 0; r < mr; ++r) {
+      Value x = left(step, r);
+      for (int64_t v = 0; v < vectors; ++v)
+        next.push_back(multiplyAdd(x, right[v], sums[r * vectors + v]));
+    }
+    return next;
+  });
+}
+
+/// The same of columns that lie along K: blocks of as many steps are transposed
+/// in registers.
+SmallVector<Value> Gemm::tileAlong(const Left &left, Ix j, Ix depth, Ix from) {
+  int64_t lanes = tiling.lanes;
+  bool whole = extents.n.known % lanes == 0;
+  Value base = e.at(tileB.pointer, from, element);
+  auto column = [&](Ix n, Ix step) {
+    return e.at(base, e.add(e.mul(e.add(j, n), b.rowStride), step), element);
+  };
+  Ix last = e.sub(e.sub(nLength, j), 1);
+  SmallVector<Value> sums(tiling.mr, e.constant(element, 0, lanes));
+  Ix full = e.mul(e.div(depth, lanes), lanes);
+  sums = e.loop(0, full, lanes, sums, [&](Ix step, ValueRange carried) {
+    SmallVector<Value> v, next = llvm::to_vector(carried);
+    for (int64_t n = 0; n < lanes; ++n) {
+      // Behind the last column: that one again. Nobody looks at it.
+      Value place = column(whole ? Ix(n) : e.min(n, last), step);
+      v.push_back(e.load(place, 1, element, Lanes{lanes, {}}));
+      e.prefetch(column(n + lanes, step), /*write=*/false, /*nearest=*/false);
+    }
+    transposeVectors(e, v, lanes);
+    for (int64_t s = 0; s < lanes; ++s)
+      for (int64_t r = 0; r < tiling.mr; ++r)
+        next[r] = multiplyAdd(left(e.add(step, s), r), v[s], next[r]);
+    return next;
+  });
+  Lanes inside = {lanes, whole ? Value() : e.maskBelow(e.add(last, 1), lanes)};
+  return e.loop(full, depth, 1, sums, [&](Ix step, ValueRange carried) {
+    SmallVector<Value> next;
+    Value v = e.load(column(0, step), b.rowStride, element, inside);
+    for (int64_t r = 0; r < tiling.mr; ++r)
+      next.push_back(multiplyAdd(left(step, r), v, carried[r]));
+    return next;
+  });
+}
+
+/// Where the sums of a register tile's vector wait.
+std::pair<Value, Lanes> Gemm::placeOf(Value sums, size_t vector, Ix columns) {
+  int64_t lanes = tiling.lanes, n = int64_t(vector);
+  Lanes covered = {lanes, {}};
+  if (!tiling.sumsInResult)
+    return {e.at(sums, n * lanes, element), covered};
+  int64_t row = n / tiling.vectors, column = n % tiling.vectors * lanes;
+  if (!columns.is(tiling.nr()))
+    covered.mask = e.maskBelow(e.sub(columns, column), lanes);
+  return {e.at(sums, e.add(e.mul(row, sumsRow), column), element), covered};
+}
+
+/// Where the sums of a register tile wait, in rows that lie `sumsRow` apart;
+/// the result's lines are fetched to be written at the tile's end.
+Value Gemm::placeTile(Ix batch, Ix m0, Ix i, Ix n0, Ix j, Ix rows) {
+  int64_t mr = tiling.mr, nr = tiling.nr();
+  sumsRow = nr;
+  if (!tiling.sumsInResult) {
+    Ix number =
+        e.add(e.mul(e.div(i, mr), e.ceilDiv(nLength, nr)), e.div(j, nr));
+    return e.at(sumsBase, e.mul(number, mr * nr), element);
+  }
+  Ix resultRow = strideAlong(rowAxis);
+  Ix offset = e.add(e.mul(batch, strideAlong(batchAxis)),
+                    e.add(e.mul(e.add(m0, i), resultRow), e.add(n0, j)));
+  Value place = e.at(k.buffers[k.resultBuffer(0)].pointer, offset, element);
+  if (rows.is(mr)) {
+    sumsRow = resultRow;
+  } else {
+    Value whole = e.compare(arith::CmpIPredicate::eq, rows, mr);
+    sumsRow = e.select(whole, resultRow, nr);
+    place = e.make<arith::SelectOp>(whole, place,
+                                    e.at(sumsBase, e.mul(j, mr), element));
+  }
+  for (int64_t r = 0; r < mr; ++r)
+    for (int64_t b = 0; b < nr * e.bytesOf(element); b += 64)
+      e.prefetch(e.atByte(e.at(place, e.mul(r, sumsRow), element), b),
+                 /*write=*/true);
+  return place;
+}
+
+/// A block's result behind those of the blocks before it.
+SmallVector<Value> Gemm::withSums(Value sums, ValueRange registers, Ix from,
+                                  Ix columns) {
+  if (from.isKnown())
+    return llvm::to_vector(registers);
+  // -0 and the first block are that block, exactly.
+  Value first = e.compare(arith::CmpIPredicate::eq, from, 0);
+  Value none = Combiner{Combiner::sum, element}.identity(e, tiling.lanes);
+  SmallVector<Value> values;
+  for (auto [n, value] : llvm::enumerate(registers)) {
+    auto [place, covered] = placeOf(sums, n, columns);
+    Value before = e.load(place, 1, element, covered);
+    before = e.make<arith::SelectOp>(first, none, before);
+    values.push_back(ScalarExpr(e, e.loc, before) +
+                     ScalarExpr(e, e.loc, value));
+  }
+  return values;
+}
+
+void Gemm::addSums(Value sums, ValueRange registers, Ix from, Ix columns) {
+  for (auto [n, value] :
+       llvm::enumerate(withSums(sums, registers, from, columns))) {
+    auto [place, covered] = placeOf(sums, n, columns);
+    e.store(value, place, covered);
+  }
+}
+
+void Gemm::enterRow(Ix batch, Ix row) {
+  SmallVector<Ix> indices(space.size(), 0);
+  if (batchAxis >= 0)
+    indices[size_t(batchAxis)] = batch;
+  if (rowAxis >= 0)
+    indices[size_t(rowAxis)] = row;
+  after->enter(indices, columnAxis);
+}
+
+/// The epilogue of one register tile at rows m.. and columns n.. of the result.
+void Gemm::finish(Value sums, Ix batch, Ix m, Ix n, Ix rows, Ix columns) {
+  e.loop(0, rows, 1, [&](Ix r) {
+    Value row = e.at(sums, e.mul(r, tiling.nr()), element);
+    enterRow(batch, e.add(m, r));
+    bool peel = k.options.vectorBits < 512;
+    e.vectorLoop(0, columns, tiling.lanes, peel, [&](Ix c, Lanes covered) {
+      after->point(e.add(n, c), covered);
+      after->give(op->getResult(0), e.load(e.at(row, c, element), 1, element,
+                                           Lanes{tiling.lanes, {}}));
+      SmallVector<Value> stored;
+      for (Value result : k.results())
+        stored.push_back(after->get(result));
+      for (auto [number, value] : llvm::enumerate(stored))
+        after->put(unsigned(number), value);
+    });
+  });
+}
+
+/// The same for all rows of a tile, of values in registers.
+void Gemm::finishRegisters(ValueRange values, Ix batch, Ix m, Ix n,
+                           Ix columns) {
+  int64_t vectors = tiling.vectors, lanes = tiling.lanes;
+  SmallVector<Lanes> covered;
+  for (int64_t v = 0; v < vectors; ++v)
+    covered.push_back(
+        {lanes, columns.is(tiling.nr())
+                    ? Value()
+                    : e.maskBelow(e.sub(columns, v * lanes), lanes)});
+  for (int64_t r = 0; r < tiling.mr; ++r) {
+    enterRow(batch, e.add(m, r));
+    for (int64_t v = 0; v < vectors; ++v) {
+      after->point(e.add(n, v * lanes), covered[size_t(v)]);
+      after->give(op->getResult(0), values[size_t(r * vectors + v)]);
+      SmallVector<Value> stored;
+      for (Value result : k.results())
+        stored.push_back(after->get(result));
+      for (auto [number, value] : llvm::enumerate(stored))
+        after->put(unsigned(number), value);
+    }
+  }
+}
+
+/// What follows a register tile's block of K: after the last one the epilogue,
+/// of whole tiles from where they are.
+void Gemm::endTile(Value sums, ValueRange registers, Ix from, Ix batch, Ix m,
+                   Ix n, Ix rows, Ix columns) {
+  bool masks = k.options.vectorBits >= 512;
+  auto throughMemory = [&] {
+    addSums(sums, registers, from, columns);
+    finish(sums, batch, m, n, rows, columns);
+  };
+  auto last = [&] {
+    if (!tiling.unrolledEnd || (!masks && !columns.is(tiling.nr())))
+      return throughMemory();
+    auto whole = [&] {
+      finishRegisters(withSums(sums, registers, from, columns), batch, m, n,
+                      columns);
+    };
+    if (rows.is(tiling.mr))
+      return whole();
+    e.when(e.compare(arith::CmpIPredicate::eq, rows, tiling.mr), whole,
+           throughMemory);
+  };
+  if (from.isKnown()) // the only block
+    return last();
+  e.when(
+      e.compare(arith::CmpIPredicate::sge, e.add(from, kGemmBlock), extents.k),
+      last, [&] { addSums(sums, registers, from, columns); });
+}
+
+/// One row and one column: rounded products, summed as a reduction is.
+void Gemm::emitDot(Ix batch) {
+  Combiner sum{Combiner::sum, element};
+  int64_t lanes = kReductionLanes;
+  if (extents.k.isKnown())
+    lanes = std::min<int64_t>(
+        lanes, llvm::PowerOf2Ceil(std::max<int64_t>(extents.k.known, 1)));
+  auto start = [&](const Matrix &matrix) {
+    return e.at(matrix.pointer, e.mul(batch, matrix.batchStride), element);
+  };
+  Value left = start(a), right = start(b);
+  Value none = sum.identity(e, lanes);
+  auto block = [&](Ix from, Ix to) {
+    return e.vectorLoop(
+        from, to, lanes, k.peels(), {none},
+        [&](Ix i, Lanes covered, ValueRange sums) {
+          auto part = [&](Value base, const Matrix &matrix) {
+            return ScalarExpr(
+                e, e.loc,
+                e.load(e.at(base, e.mul(i, matrix.depthStride), element),
+                       matrix.depthStride, element, covered));
+          };
+          Value product = part(left, a) * part(right, b);
+          if (covered.mask)
+            product = e.make<arith::SelectOp>(covered.mask, product, none);
+          return SmallVector<Value>{sum.combine(e, sums[0], product)};
+        });
+  };
+  SmallVector<Value> total = e.loop(
+      0, extents.k, kReductionBlock, {none}, [&](Ix from, ValueRange sums) {
+        Ix to = e.min(e.add(from, kReductionBlock), extents.k);
+        return SmallVector<Value>{sum.combine(e, sums[0], block(from, to)[0])};
+      });
+  Value result = sum.orEmpty(e, extents.k, sum.fold(e, total[0]));
+  after->enter({batch, Ix(0), Ix(0)}, -1);
+  after->point(0, Lanes());
+  after->give(op->getResult(0), result);
+  SmallVector<Value> stored;
+  for (Value v : k.results())
+    stored.push_back(after->get(v));
+  for (auto [number, value] : llvm::enumerate(stored))
+    after->put(unsigned(number), value);
+}

@@ -1,0 +1,48 @@
+// Columns that lie along K and are used by a few rows only: sixteen of them by
+// sixteen steps are transposed in registers, the next sixteen fetched meanwhile.
+// Nothing is packed; steps behind the last sixteen gather a column each.
+//
+// RUN: etch-opt %s --etch-codegen-cpu="vector-bits=512 stop=loops" | FileCheck %s
+
+// CHECK-LABEL: llvm.func internal @k0(
+// CHECK: scf.for {{.*}} step %c16_i64 iter_args
+// CHECK-COUNT-16: hint = 2 : i32, rw = 0
+// CHECK-COUNT-64: llvm.shufflevector
+// CHECK-NOT: llvm.store
+// CHECK-COUNT-48: math.fma
+// CHECK: scf.for {{.*}} step %c1_i64 iter_args
+// CHECK: llvm.intr.masked.gather
+// CHECK-COUNT-3: math.fma
+func.func private @k0(%x: tensor<3x1000xf32>, %w: tensor<1000x1000xf32>)
+    -> tensor<3x1000xf32> attributes {etch.kernel} {
+  %0 = etch.transpose %w {permutation = array<i64: 1, 0>} : (tensor<1000x1000xf32>) -> tensor<1000x1000xf32>
+  %1 = etch.matmul %x, %0 : (tensor<3x1000xf32>, tensor<1000x1000xf32>) -> tensor<3x1000xf32>
+  return %1 : tensor<3x1000xf32>
+}
+
+// A matrix by a vector is such a product: the vector is the row.
+// CHECK-LABEL: llvm.func internal @k1(
+// CHECK-COUNT-64: llvm.shufflevector
+// CHECK-NOT: llvm.store
+// CHECK-COUNT-16: math.fma
+func.func private @k1(%x: tensor<1000x1000xf32>, %w: tensor<1000x1xf32>)
+    -> tensor<1000x1xf32> attributes {etch.kernel} {
+  %0 = etch.matmul %x, %w : (tensor<1000x1000xf32>, tensor<1000x1xf32>) -> tensor<1000x1xf32>
+  return %0 : tensor<1000x1xf32>
+}
+
+// Nine rows are worth panels.
+// CHECK-LABEL: llvm.func internal @k2(
+// CHECK-COUNT-64: llvm.shufflevector
+// CHECK: llvm.store
+// CHECK: math.fma
+func.func private @k2(%x: tensor<9x1000xf32>, %w: tensor<1000x1000xf32>)
+    -> tensor<9x1000xf32> attributes {etch.kernel} {
+  %0 = etch.transpose %w {permutation = array<i64: 1, 0>} : (tensor<1000x1000xf32>) -> tensor<1000x1000xf32>
+  %1 = etch.matmul %x, %0 : (tensor<9x1000xf32>, tensor<1000x1000xf32>) -> tensor<9x1000xf32>
+  return %1 : tensor<9x1000xf32>
+}
+
+func.func @main(%arena: memref<?xi8> {etch.arena}) {
+  return
+}
