@@ -8,10 +8,13 @@
 
 #include "etch/device.h"
 #include "runtime/cuda/cublas.h"
+#include "runtime/cuda/cudnn.h"
 
 #include <cstdio>
 #include <cstring>
 #include <initializer_list>
+#include <string>
+#include <vector>
 
 using namespace etch::runtime::cuda;
 
@@ -59,8 +62,145 @@ static int products() {
   return failed != 0;
 }
 
+//===----------------------------------------------------------------------===//
+// Convolutions of the examples
+//===----------------------------------------------------------------------===//
+
+/// What cuDNN asks of a device, of an A100 and an H100.
+static std::string propertiesOf(int version, int processors, int shared,
+                                long long memory, int cache) {
+  auto number = [](const char *name, long long value) {
+    return std::string("\"") + name + "\": " + std::to_string(value) + ", ";
+  };
+  return "{\"deviceName\": \"a device\", " + number("deviceVer", version) +
+         number("driverVer", 13000) + number("cudaDeviceId", 0) +
+         number("pciDeviceId", 0) + number("multiProcessorCount", processors) +
+         number("warpSize", 32) + number("regsPerBlock", 65536) +
+         number("maxRegistersPerSM", 65536) +
+         number("maxSharedMemoryPerBlock", 49152) +
+         number("maxSharedMemoryPerBlockOptin", shared) +
+         number("reservedSharedMemoryPerBlock", 1024) +
+         number("maxCtasPerSM", 32) + number("maxThreadsPerBlock", 1024) +
+         number("maxThreadsPerSM", 2048) + number("totalGlobalMem", memory) +
+         number("smClockRateKHz", 1410000) +
+         number("memClockRateKHz", 1593000) + number("l2CacheSize", cache) +
+         "\"maxGridSize\": [2147483647, 65535, 65535], "
+         "\"maxBlockSize\": [1024, 1024, 64], "
+         "\"isTccDriver\": 0, \"supportCoopLaunch\": 1}";
+}
+
+struct Named {
+  std::string name;
+  etch_convolution_t convolution;
+};
+
+static std::vector<Named> all;
+
+static void add(const std::string &network, int64_t batch, int64_t in,
+                int64_t size, int64_t out, int64_t kernel, int64_t stride,
+                int64_t pad, bool biased) {
+  etch_convolution_t c = {};
+  int64_t result = (size + 2 * pad - kernel) / stride + 1;
+  int64_t x[4] = {batch, in, size, size}, w[4] = {out, in, kernel, kernel},
+          y[4] = {batch, out, result, result};
+  memcpy(c.x_extents, x, sizeof x);
+  memcpy(c.w_extents, w, sizeof w);
+  memcpy(c.y_extents, y, sizeof y);
+  for (int i = 0; i < 2; ++i) {
+    c.stride[i] = stride;
+    c.pad[i] = pad;
+    c.dilation[i] = 1;
+  }
+  c.groups = 1;
+  c.dtype = ETCH_F32;
+  static char somewhere;
+  for (int kind = 0; kind < 3; ++kind) {
+    c.kind = kind;
+    c.bias = biased && kind == 0 ? &somewhere : nullptr;
+    c.activation = c.bias ? ETCH_RELU : ETCH_NO_ACTIVATION;
+    static const char *names[] = {"forward", "of data", "of weights"};
+    all.push_back({network + " " + std::to_string(in) + " -> " +
+                       std::to_string(out) + ", " + std::to_string(kernel) +
+                       "x" + std::to_string(kernel) + " / " +
+                       std::to_string(stride) + " of " + std::to_string(size) +
+                       ", " + names[kind],
+                   c});
+  }
+}
+
+static void addAll() {
+  add("MNIST", 100, 1, 28, 32, 3, 1, 0, true);
+  add("MNIST", 100, 32, 26, 64, 3, 1, 0, true);
+  add("style transfer", 1, 3, 64, 16, 3, 1, 1, true);
+  add("style transfer", 1, 16, 32, 32, 3, 1, 1, true);
+  int64_t in = 3, size = 224;
+  for (int64_t block = 0; block < 5; ++block, size /= 2) {
+    int64_t out = block < 4 ? int64_t(64) << block : 512;
+    for (int i = 0; i < (block < 2 ? 2 : 3); ++i, in = out)
+      add("VGG16", 8, in, size, out, 3, 1, 1, true);
+  }
+  add("ResNet-50", 64, 3, 224, 64, 7, 2, 3, false);
+  in = 64;
+  size = 56;
+  for (int64_t stage = 0; stage < 4; ++stage) {
+    int64_t middle = int64_t(64) << stage, out = 4 * middle,
+            stride = stage ? 2 : 1;
+    add("ResNet-50", 64, in, size, middle, 1, stride, 0, false);
+    add("ResNet-50", 64, in, size, out, 1, stride, 0, false);
+    size /= stride;
+    add("ResNet-50", 64, middle, size, middle, 3, 1, 1, false);
+    add("ResNet-50", 64, middle, size, out, 1, 1, 0, false);
+    add("ResNet-50", 64, out, size, middle, 1, 1, 0, false);
+    in = out;
+  }
+}
+
+static int convolutions() {
+  if (const char *reason = etch_convolutions_unavailable(); *reason)
+    return missing(reason);
+  addAll();
+  int failed = 0;
+  struct {
+    const char *name;
+    std::string properties;
+  } devices[] = {
+      {"sm_80", propertiesOf(800, 108, 166912, 42505273344, 41943040)},
+      {"sm_90", propertiesOf(900, 132, 232448, 85017624576, 52428800)}};
+  for (auto &device : devices)
+    for (int precision : {ETCH_PRECISION_FULL, ETCH_PRECISION_TF32}) {
+      int planned = 0, tensorCores = 0;
+      int64_t workspace = 0;
+      for (Named &each : all) {
+        each.convolution.precision = precision;
+        ConvolutionReport report;
+        if (!planConvolution(each.convolution, device.properties.c_str(),
+                             report)) {
+          printf("no plan: %s, precision %d, %s: %s\n", device.name, precision,
+                 each.name.c_str(), report.problem);
+          ++failed;
+          continue;
+        }
+        ++planned;
+        tensorCores += report.tensorCores;
+        if (report.workspace > workspace)
+          workspace = report.workspace;
+        if (precision == ETCH_PRECISION_FULL && report.tensorCores) {
+          printf("tensor cores: %s\n", each.name.c_str());
+          ++failed;
+        }
+      }
+      printf("cuDNN for %s, %s: %d of %zu convolutions planned, %d with tensor "
+             "cores, at most %.1f MiB of workspace\n",
+             device.name, precision ? "tf32" : "f32", planned, all.size(),
+             tensorCores, double(workspace) / (1 << 20));
+    }
+  return failed != 0;
+}
+
 int main(int argc, char **argv) {
   if (argc == 2 && !strcmp(argv[1], "products"))
     return products();
+  if (argc == 2 && !strcmp(argv[1], "convolutions"))
+    return convolutions();
   return 2;
 }
