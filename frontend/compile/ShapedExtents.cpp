@@ -8,6 +8,7 @@
 #include "frontend/compile/FindExtents.h"
 
 #include <algorithm>
+#include <functional>
 
 using namespace etch;
 using namespace etch::detail;
@@ -115,10 +116,21 @@ Terms Finder::reshape(const Event &e) {
   return out;
 }
 
+/// Whether an axis stands between two of those that `summed` says: their sum is
+/// one if it is summed too, and it is not where its extent is 1. So it must be
+/// clear which.
+static bool joins(int axis, int rank, const std::function<bool(int)> &summed) {
+  return axis > 0 && axis + 1 < rank && summed(axis - 1) && summed(axis + 1);
+}
+
 Terms Finder::broadcast(const Event &e) {
   int32_t x = t.uses_of(e)[0].value, y = e.first_value;
   const Shape &from = shape(x), &to = shape(y);
   int lead = to.rank() - from.rank();
+  auto spread = [&](int axis) {
+    return axis < lead || (from[axis - lead] == 1 &&
+                           is_number(terms[size_t(x)][size_t(axis - lead)]));
+  };
   Terms out;
   for (int axis = 0; axis < to.rank(); ++axis) {
     const Term *term =
@@ -128,6 +140,8 @@ Terms Finder::broadcast(const Event &e) {
     if (term && from[axis - lead] == to[axis] &&
         (to[axis] != 1 || !is_number(*term)))
       out.push_back(*term);
+    else if (term && joins(axis, to.rank(), spread))
+      out.push_back(number(to[axis])); // its gradient is such a sum
     else
       out.push_back(fresh(y, axis, false));
   }
@@ -138,9 +152,13 @@ Terms Finder::sum_to(const Event &e) {
   int32_t x = t.uses_of(e)[0].value, y = e.first_value;
   const Shape &from = shape(x), &to = shape(y);
   int lead = from.rank() - to.rank();
+  auto summed = [&](int axis) { return axis < lead || to[axis - lead] == 1; };
   Terms out;
   for (int axis = 0; axis < to.rank(); ++axis) {
     const Term &term = terms[size_t(x)][size_t(axis + lead)];
+    if (to[axis] == 1 && !is_number(term) &&
+        joins(axis + lead, from.rank(), summed))
+      fix(term);
     bool kept = from[axis + lead] == to[axis] && agrees(term, y, axis);
     out.push_back(kept ? term : number(to[axis]));
   }

@@ -171,18 +171,9 @@ static ValueRef reduce_neighbours(const OpInfo &op, const Value &x,
 static std::vector<int64_t> summed_axes(const Shape &from, const Shape &to) {
   std::vector<int64_t> axes;
   int lead = from.rank() - to.rank();
-  auto summed = [&](int i) {
-    return i < lead || (to[i - lead] == 1 && from[i] != 1);
-  };
-  for (int i = 0; i < from.rank(); ++i) {
-    int next = i;
-    while (next < from.rank() && !summed(next) && from[next] == 1)
-      ++next;
-    bool between = next > i && next < from.rank() && summed(next) &&
-                   !axes.empty() && axes.back() == i - 1;
-    if (summed(i) || between)
+  for (int i = 0; i < from.rank(); ++i)
+    if (i < lead || (to[i - lead] == 1 && from[i] != 1))
       axes.push_back(i);
-  }
   return axes;
 }
 

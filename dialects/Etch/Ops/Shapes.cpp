@@ -77,17 +77,7 @@ Expr etch::expandSumTo(const RuleContext &c) {
     return i < lead || (to[i - lead] == 1 && from[i] != 1);
   };
   for (int i = 0; i < from.rank(); ++i) {
-    // An axis of extent 1 between two that are summed is summed with them, as a
-    // longer one in its place would be.
-    auto neutral = [&](int k) {
-      return k < from.rank() && !summed(k) && from[k] == 1 && to[k - lead] == 1;
-    };
-    int next = i;
-    while (neutral(next))
-      ++next;
-    bool between = next > i && next < from.rank() && summed(next) &&
-                   !axes.empty() && axes.back() == i - 1;
-    if (summed(i) || between)
+    if (summed(i))
       axes.push_back(i);
     if (i >= lead)
       target.push_back(summed(i) ? Extent{} : extents[i]);

@@ -154,6 +154,35 @@ TEST(Batch, C133_TwoExtents) {
             1);
 }
 
+/// Whether an axis between two summed ones is summed too decides on the order
+/// of the sum; where its extent is 1 that cannot be seen.
+TEST(Batch, C133_AnAxisBetweenSummedOnes) {
+  using V = const Variable &;
+  auto middle = [](V x) {
+    return x.reshape({x.len(), 40, 30}).transpose({1, 0, 2});
+  };
+  for (const Calls &calls : {Calls{{{1, 1200}}, {{5, 1200}}, {{1, 1200}}},
+                             Calls{{{5, 1200}}, {{1, 1200}}, {{5, 1200}}}}) {
+    EXPECT_EQ(
+        programs([&](V x) { return sum_to(middle(x), {1, 1, 1}); }, calls), 2);
+    EXPECT_EQ(programs(
+                  [&](V x) {
+                    Variable y = sum_to(middle(x), {1, x.len(), 1});
+                    return y.reshape({-1});
+                  },
+                  calls),
+              calls[0][0][0] == 1 ? 2 : 1);
+    EXPECT_EQ(programs(
+                  [&](V x) {
+                    Variable w = full({1, 1, 1}, 0.7).detach();
+                    w.set_requires_grad(true);
+                    return grad(sum(square(w * middle(x))), {w})[0];
+                  },
+                  calls),
+              2);
+  }
+}
+
 TEST(Batch, C133_GradientsOfBothOrders) {
   auto f = [](const Variable &x, const Variable &y) {
     Variable loss = mean(square(tanh(x) * y - sum_to(y, {1, 6})));
