@@ -206,7 +206,9 @@ bool Compilation::runPhase(Phase phase) {
       SmallVector<StringRef> names;
       StringRef(request.options.device).split(names, ',', -1, false);
       passes.addPass(cuda::createCodegenPass(
-          codegen, std::vector<std::string>(names.begin(), names.end())));
+          codegen, {{names.begin(), names.end()},
+                    request.options.libraries,
+                    int32_t(request.options.precision)}));
     }
   } else {
     buildPhasePipeline(passes, pipeline, phase);

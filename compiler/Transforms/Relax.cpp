@@ -350,7 +350,7 @@ static bool relax(Block &block) {
              !llvm::isa_and_nonnull<AddOp, SubOp, NegOp, MulOp>(user))
       if (!(result = Relaxer(&op).sum()))
         result = Relaxer(&op).product();
-    if (!result)
+    if (!result || result == op.getResult(0))
       continue;
     op.getResult(0).replaceAllUsesWith(result);
     changed = true;

@@ -38,7 +38,7 @@ public:
 
   LLVM::LLVMFuncOp launcher; ///< calls a kernel, or the host's threads
   int64_t numLaunches = 0;
-  Value closure, error;
+  Value error;
   Value canSplit; ///< whether the host has threads
   Value profile;  ///< where times go; null: nowhere
   int64_t profileCapacity = 0;
@@ -73,11 +73,9 @@ private:
       return Value();
     return e.loadRaw(e.getI32Type(), error, 4);
   }
-  void forget() override { closureSlots.clear(); }
   void timed(device::LaunchOp op, function_ref<void()> body);
 
   Kernels *kernels;
-  DenseMap<int64_t, Value> closureSlots;
   DenseMap<Operation *, int64_t> launchNumbers;
   Value scratch;
   Ix scratchBytes;
@@ -107,20 +105,12 @@ LogicalResult Interpreter::launch(device::LaunchOp op) {
   if (it == kernels->end())
     return op.emitError("no kernel of this name");
   Kernel &kernel = *it->second;
-  if (isa<FusedLoc>(op.getLoc()))
-    e.loc = op.getLoc();
-  SmallVector<Value> operands(op.getIns());
-  operands.append(op.getOuts().begin(), op.getOuts().end());
-  if (operands.size() != kernel.buffers.size())
-    return op.emitError("operands differ from those of the kernel");
-
+  FailureOr<SmallVector<View>> operands = operandsOf(op, kernel);
+  if (failed(operands))
+    return failure();
   SmallVector<Extents> shapes;
-  for (Value operand : operands) {
-    if (isa<MemRefType>(operand.getType()))
-      shapes.push_back(view(operand).extents);
-    else
-      shapes.push_back({index(operand)});
-  }
+  for (const View &operand : *operands)
+    shapes.push_back(operand.extents);
   if (measures) {
     if (kernel.scratchBytes)
       scratchBytes = e.max(scratchBytes, kernel.scratchBytes(e, shapes));
@@ -131,14 +121,6 @@ LogicalResult Interpreter::launch(device::LaunchOp op) {
     return success();
   ++numLaunches;
 
-  // Slots keep their values from launch to launch of straight code.
-  auto put = [&](int64_t slot, Value value) {
-    Value &present = closureSlots[slot];
-    if (present == value)
-      return;
-    present = value;
-    e.storeRaw(value, e.atByte(closure, 8 * slot), 8);
-  };
   if (kernel.scratchBytes) {
     put(kScratchSlot, scratch);
     put(kScratchBytesSlot, e.value(scratchBytes));
@@ -147,24 +129,7 @@ LogicalResult Interpreter::launch(device::LaunchOp op) {
     put(kErrorSlot, error);
     put(kSiteSlot, e.value(siteOf(op.getLoc())));
   }
-  for (auto [n, slot] : llvm::enumerate(kernel.slots)) {
-    Value operand = operands[slot.operand];
-    int64_t at = kFirstSlot + int64_t(n);
-    switch (slot.kind) {
-    case Slot::pointer:
-      put(at, view(operand).pointer);
-      break;
-    case Slot::extent:
-      put(at, e.value(view(operand).extents[slot.axis]));
-      break;
-    case Slot::stride:
-      put(at, e.value(view(operand).strides[slot.axis]));
-      break;
-    case Slot::index:
-      put(at, e.value(index(operand)));
-      break;
-    }
-  }
+  fillSlots(kernel, *operands, kFirstSlot);
 
   // Worth it only if there are at least two pieces.
   bool never = (work.cost.isKnown() && work.cost.known < kParallelCost) ||
@@ -174,7 +139,7 @@ LogicalResult Interpreter::launch(device::LaunchOp op) {
   if (never && work.count.isKnown()) {
     timed(op, [&] {
       e.make<LLVM::CallOp>(kernel.function,
-                           ValueRange{closure, e.value(0), e.value(work.count),
+                           ValueRange{slots, e.value(0), e.value(work.count),
                                       e.constant(e.getI32IntegerAttr(0))});
     });
     return success();
@@ -186,7 +151,7 @@ LogicalResult Interpreter::launch(device::LaunchOp op) {
   timed(op, [&] {
     Value entry = e.make<LLVM::AddressOfOp>(kernel.function);
     e.make<LLVM::CallOp>(launcher,
-                         ValueRange{call, closure, entry, e.value(work.count),
+                         ValueRange{call, slots, entry, e.value(work.count),
                                     e.value(work.grain), split});
   });
   return success();
@@ -378,7 +343,7 @@ etch::cpu::emitEntryPoints(ModuleOp module, Kernels &kernels,
   int64_t slots = kFirstSlot;
   for (auto &kernel : kernels)
     slots = std::max(slots, int64_t(kFirstSlot + kernel.second->slots.size()));
-  in.closure = r.stack(r.getI64Type(), slots);
+  in.slots = r.stack(r.getI64Type(), slots);
   Value error = in.error = r.atByte(in.call, offsetof(etch_call_t, error));
   auto setCode = [&](int32_t code) {
     r.storeRaw(r.constant(r.getI32IntegerAttr(code)), error, 4);

@@ -235,6 +235,57 @@ LogicalResult HostCode::arithmetic(Operation &op) {
 }
 
 //===----------------------------------------------------------------------===//
+// Launches
+//===----------------------------------------------------------------------===//
+
+FailureOr<SmallVector<View>> HostCode::operandsOf(device::LaunchOp op,
+                                                  const KernelBody &kernel) {
+  if (isa<FusedLoc>(op.getLoc()))
+    e.loc = op.getLoc();
+  SmallVector<View> views;
+  for (ValueRange operands :
+       {ValueRange(op.getIns()), ValueRange(op.getOuts())})
+    for (Value operand : operands) {
+      if (isa<MemRefType>(operand.getType()))
+        views.push_back(view(operand));
+      else
+        views.push_back({Value(), {index(operand)}, {}});
+    }
+  if (views.size() != kernel.buffers.size())
+    return op.emitError("operands differ from those of the kernel"), failure();
+  return views;
+}
+
+void HostCode::put(int64_t slot, Value value) {
+  Value &now = present[slot];
+  if (now == value)
+    return;
+  now = value;
+  e.storeRaw(value, e.atByte(slots, 8 * slot), 8);
+}
+
+void HostCode::fillSlots(const KernelBody &kernel, ArrayRef<View> operands,
+                         int64_t first) {
+  for (const Slot &slot : kernel.slots) {
+    const View &operand = operands[slot.operand];
+    switch (slot.kind) {
+    case Slot::pointer:
+      put(first++, operand.pointer);
+      break;
+    case Slot::extent:
+      put(first++, e.value(operand.extents[slot.axis]));
+      break;
+    case Slot::stride:
+      put(first++, e.value(operand.strides[slot.axis]));
+      break;
+    case Slot::index:
+      put(first++, e.value(operand.extents[0]));
+      break;
+    }
+  }
+}
+
+//===----------------------------------------------------------------------===//
 // Loops and branches
 //===----------------------------------------------------------------------===//
 

@@ -44,6 +44,7 @@ public:
   Emit e;
   mlir::LLVM::LLVMFuncOp function;
   mlir::Value call;
+  mlir::Value slots; ///< memory for what launches hand over
   /// Only what launches need is measured: nothing is done yet.
   bool measures = true;
 
@@ -60,11 +61,19 @@ protected:
   virtual mlir::Value constant(mlir::memref::GetGlobalOp op) = 0;
   /// The code of the error so far; null where there can be none.
   virtual mlir::Value errorCode() = 0;
-  /// Between code that does not always run.
-  virtual void forget() {}
+  /// Between code that does not always run: slots may have other values.
+  void forget() { present.clear(); }
 
   View &view(mlir::Value buffer);
   Ix index(mlir::Value v) { return indices.lookup(v); }
+  /// Of a launch; numbers are views of one extent, that number. Sets e.loc.
+  llvm::FailureOr<llvm::SmallVector<View>> operandsOf(device::LaunchOp op,
+                                                      const KernelBody &kernel);
+  /// What a kernel reads of its operands, into slots of 8 bytes from `first`.
+  void fillSlots(const KernelBody &kernel, llvm::ArrayRef<View> operands,
+                 int64_t first);
+  /// A slot keeps its value from launch to launch of straight code.
+  void put(int64_t slot, mlir::Value value);
 
 private:
   void bindArguments(mlir::func::FuncOp source);
@@ -87,6 +96,7 @@ private:
   llvm::DenseMap<mlir::Value, Ix> indices;
   /// Offset of the table, index in it.
   llvm::DenseMap<mlir::Value, int64_t> descriptors;
+  llvm::DenseMap<int64_t, mlir::Value> present; ///< in the slots
   mlir::Value arena;
 };
 

@@ -27,11 +27,24 @@ FailureOr<std::string> etch::cuda::emitKernels(ModuleOp module, ModuleOp device,
   for (func::FuncOp function : module.getOps<func::FuncOp>()) {
     if (!function->hasAttr(kKernelAttr))
       continue;
-    kernels.numbers[function.getSymName()] = kernels.all.size();
-    kernels.all.push_back(std::make_unique<Kernel>(function, device));
-    Kernel &k = *kernels.all.back();
+    size_t number = kernels.entries.size();
+    kernels.numbers[function.getSymName()] = number;
+    kernels.entries.emplace_back();
+    Kernels::Entry &entry = kernels.entries.back();
+    entry.kernel = std::make_unique<Kernel>(function, device);
+    entry.number = number;
+    Kernel &k = *entry.kernel;
     if (failed(k.emit()))
       return failure();
+    if (kernels.libraries) {
+      entry.columnSum = isColumnSum(function);
+      entry.library = findLibraryWork(function);
+      // The kernel of the rest comes next.
+      if (entry.library && canHaveRest(*entry.library)) {
+        makeRest(function, entry.library->op);
+        entry.rest = number + 1;
+      }
+    }
     for (const Stage &stage : k.stages) {
       std::string prefix = "ETCH_KERNEL(" + std::to_string(stage.threads) + ")";
       if (failed(printer.print(stage.function, prefix)))
@@ -51,9 +64,9 @@ namespace {
 struct CodegenPass : PassWrapper<CodegenPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(CodegenPass)
 
-  CodegenPass(const cpu::CodegenOptions &options,
-              std::vector<std::string> architectures)
-      : options(options), architectures(std::move(architectures)) {}
+  CodegenPass(const cpu::CodegenOptions &options, DeviceOptions device)
+      : options(options), architectures(std::move(device.architectures)),
+        libraries(device.libraries), precision(device.precision) {}
 
   StringRef getArgument() const override { return "etch-codegen-cuda"; }
   StringRef getDescription() const override {
@@ -75,6 +88,8 @@ struct CodegenPass : PassWrapper<CodegenPass, OperationPass<ModuleOp>> {
 
   cpu::CodegenOptions options;
   std::vector<std::string> architectures;
+  bool libraries;
+  int32_t precision;
 };
 
 } // namespace
@@ -102,18 +117,20 @@ LogicalResult CodegenPass::compileKernels(ModuleOp module,
 LogicalResult CodegenPass::run(ModuleOp module) {
   OwningOpRef<ModuleOp> device = ModuleOp::create(module.getLoc());
   Kernels kernels;
+  kernels.libraries = libraries;
+  kernels.precision = precision;
   FailureOr<std::string> text = emitKernels(module, *device, kernels);
   if (failed(text) ||
-      (!kernels.all.empty() && failed(compileKernels(module, *text))))
+      (!kernels.entries.empty() && failed(compileKernels(module, *text))))
     return failure();
   auto sources = llvm::to_vector(module.getOps<func::FuncOp>());
   auto main = module.lookupSymbol<func::FuncOp>("main");
   FailureOr<cpu::EntryPoints> entry = emitEntryPoints(module, kernels);
   if (failed(entry))
     return failure();
-  cpu::emitTables(module, main, *entry, kernels.all.size(), options);
+  cpu::emitTables(module, main, *entry, kernels.entries.size(), options);
   cpu::emitConstants(module);
-  kernels.all.clear();
+  kernels.entries.clear();
   for (func::FuncOp source : sources)
     source.erase();
   for (NamedAttribute attr : llvm::to_vector(module->getDiscardableAttrs()))
@@ -123,8 +140,8 @@ LogicalResult CodegenPass::run(ModuleOp module) {
 
 std::unique_ptr<Pass>
 etch::cuda::createCodegenPass(const cpu::CodegenOptions &options,
-                              std::vector<std::string> architectures) {
-  return std::make_unique<CodegenPass>(options, std::move(architectures));
+                              DeviceOptions device) {
+  return std::make_unique<CodegenPass>(options, std::move(device));
 }
 
 //===----------------------------------------------------------------------===//
@@ -179,8 +196,8 @@ FailureOr<Source> etch::cuda::emitSource(ModuleOp module) {
   source.text = *text;
   llvm::raw_string_ostream host(source.host);
   Printer functions(host);
-  for (auto &kernel : kernels.all) {
-    Kernel &k = *kernel;
+  for (Kernels::Entry &entry : kernels.entries) {
+    Kernel &k = *entry.kernel;
     KernelDescription description;
     description.name = k.source.getSymName().str();
     description.numSlots = int64_t(k.slots.size());

@@ -45,12 +45,18 @@ struct Source {
 /// is. Fails with a diagnostic.
 llvm::FailureOr<Source> emitSource(mlir::ModuleOp module);
 
+struct DeviceOptions {
+  std::vector<std::string> architectures; ///< "sm_90", "compute_90"
+  /// Products and convolutions are asked of the vendor's libraries first.
+  bool libraries = false;
+  int32_t precision = 0; ///< etch_precision_t
+};
+
 /// A module of kernels and a bufferized `main` becomes host code in the LLVM
-/// dialect, as from cpu::createCodegenPass(), with the kernels' code for these
-/// architectures inside. Needs NVRTC.
+/// dialect, as from cpu::createCodegenPass(), with the kernels' code for the
+/// device's architectures inside. Needs NVRTC.
 std::unique_ptr<mlir::Pass>
-createCodegenPass(const cpu::CodegenOptions &options,
-                  std::vector<std::string> architectures);
+createCodegenPass(const cpu::CodegenOptions &options, DeviceOptions device);
 
 } // namespace etch::cuda
 

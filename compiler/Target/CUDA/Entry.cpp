@@ -4,7 +4,8 @@
 //
 // A launch fills an array of arguments and asks the call's queue for each grid
 // of the kernel. Memory is the device's; what the host must know of it, such as
-// the condition of a loop, it asks for.
+// the condition of a loop, it asks for. What a library may do it is asked to do
+// first; the kernel's own grids are for where it has not.
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Target/CUDA/Entry.h"
@@ -16,6 +17,7 @@
 using namespace mlir;
 using namespace etch;
 using namespace etch::cuda;
+using cpu::View;
 
 namespace {
 
@@ -30,8 +32,14 @@ public:
   /// After measuring: bytes behind the planned part of the arena.
   Ix scratchNeeded() { return e.roundUp(scratchBytes, 64); }
   int64_t cellsNeeded() { return kCellBytes * numCells; }
+  Ix keptNeeded() { return keptBytes; }
   /// From here on launches are emitted.
-  void emitTo(Value scratchMemory, Value cellMemory, int64_t mostSlots);
+  void emitTo(Value scratchMemory, Value cellMemory, Value keptMemory,
+              int64_t mostSlots);
+  /// Finds what launches of `source` have for one another.
+  void pair(func::FuncOp source);
+  /// What pairs keep: found by measuring the same function.
+  DenseMap<Operation *, Ix> keptAt;
 
   int64_t numLaunches = 0;
   uint32_t flags = 0;
@@ -66,10 +74,9 @@ private:
       return Value();
     return e.loadRaw(e.getI32Type(), readTo(error(), 4), 4);
   }
-  void forget() override { present.clear(); }
-
   bool canFail() {
-    return llvm::any_of(kernels.all, [](auto &k) { return k->canFail; });
+    return llvm::any_of(kernels.entries,
+                        [](auto &k) { return k.kernel->canFail; });
   }
   Value queueField(int64_t offset) {
     return e.loadRaw(e.ptrType(), e.atByte(queue, offset), 8);
@@ -84,24 +91,52 @@ private:
     return here;
   }
 
+  size_t numberOf(device::LaunchOp op) {
+    return kernels.numbers.lookup(op.getKernel());
+  }
+  Value number(int64_t v) {
+    return e.constant(e.getI32IntegerAttr(int32_t(v)));
+  }
+  /// A library's descriptor: fields by their places.
+  void set(int64_t offset, Value value) {
+    e.storeRaw(value, e.atByte(work, offset), 0);
+  }
+  void set(int64_t offset, Ix value) { set(offset, e.value(value)); }
+  Ix product(const LibraryWork &w, ArrayRef<View> operands, Value y, bool whole,
+             Operation *op);
+  Ix convolution(const LibraryWork &w, ArrayRef<View> operands, Value y,
+                 bool whole);
+  void byLibrary(Kernels::Entry &entry, ArrayRef<View> operands,
+                 device::LaunchOp op);
+  void grids(size_t number, ArrayRef<View> operands, int64_t site);
+  Ix scratchOf(const Kernels::Entry &entry, ArrayRef<View> operands);
+
   Kernels &kernels;
-  Value queue, self, arguments, here, scratch, cells;
-  Ix scratchBytes;
+  Value queue, self, here, scratch, cells, kept, work;
+  Ix scratchBytes, keptBytes;
   int64_t numCells = 0;
-  DenseMap<int64_t, Value> present; ///< arguments that keep their values
+  /// Of a launch whose relu leaves its mask for another one, and the reverse.
+  DenseMap<Operation *, Operation *> maskOf, maskFor;
+  /// A sum that the product beside it may do, and the reverse.
+  DenseMap<Operation *, device::LaunchOp> sumOf;
+  DenseMap<Operation *, Operation *> summedBy;
+  DenseMap<Operation *, Ix> done; ///< by the library, of launches in main
 };
 
 } // namespace
 
-void HostPart::emitTo(Value scratchMemory, Value cellMemory,
+void HostPart::emitTo(Value scratchMemory, Value cellMemory, Value keptMemory,
                       int64_t mostSlots) {
   measures = false;
   scratch = scratchMemory;
   cells = cellMemory;
+  kept = keptMemory;
   numCells = 0;
   queue = field(offsetof(etch_call_t, queue), e.ptrType(), 8);
   self = queueField(offsetof(etch_queue_t, self));
-  arguments = e.stack(e.getI64Type(), mostSlots);
+  slots = e.stack(e.getI64Type(), mostSlots);
+  if (kernels.libraries)
+    work = e.stack(e.getI64Type(), 32);
   here = e.stack(e.getI64Type(), 2, 16);
   if (canFail())
     flags |= ETCH_MODULE_CAN_FAIL;
@@ -130,55 +165,274 @@ Value HostPart::constant(memref::GetGlobalOp op) {
   return ask(offsetof(etch_queue_t, constant), {data, bytes}, e.ptrType());
 }
 
-LogicalResult HostPart::launch(device::LaunchOp op) {
-  auto found = kernels.numbers.find(op.getKernel());
-  if (found == kernels.numbers.end())
-    return op.emitError("no kernel of this name");
-  Kernel &kernel = *kernels.all[found->second];
-  if (isa<FusedLoc>(op.getLoc()))
-    e.loc = op.getLoc();
-  SmallVector<Value> operands(op.getIns());
-  operands.append(op.getOuts().begin(), op.getOuts().end());
-  if (operands.size() != kernel.buffers.size())
-    return op.emitError("operands differ from those of the kernel");
-  SmallVector<Extents> shapes;
-  for (Value operand : operands) {
-    if (isa<MemRefType>(operand.getType()))
-      shapes.push_back(view(operand).extents);
-    else
-      shapes.push_back({index(operand)});
-  }
-  if (measures) {
-    if (kernel.scratchBytes)
-      scratchBytes = e.max(scratchBytes, kernel.scratchBytes(e, shapes));
-    return success();
-  }
-  auto put = [&](int64_t slot, Value value) {
-    Value &now = present[slot];
-    if (now == value)
-      return;
-    now = value;
-    e.storeRaw(value, e.atByte(arguments, 8 * slot), 8);
+//===----------------------------------------------------------------------===//
+// What launches have for one another
+//===----------------------------------------------------------------------===//
+
+/// The launch in front of or behind this one with nothing done between them.
+static device::LaunchOp beside(device::LaunchOp op, bool after) {
+  auto step = [after](Operation *o) {
+    return after ? o->getNextNode() : o->getPrevNode();
   };
-  for (auto [n, slot] : llvm::enumerate(kernel.slots)) {
-    Value operand = operands[slot.operand];
-    switch (slot.kind) {
-    case Slot::pointer:
-      put(int64_t(n), view(operand).pointer);
-      break;
-    case Slot::extent:
-      put(int64_t(n), e.value(view(operand).extents[slot.axis]));
-      break;
-    case Slot::stride:
-      put(int64_t(n), e.value(view(operand).strides[slot.axis]));
-      break;
-    case Slot::index:
-      put(int64_t(n), e.value(index(operand)));
+  Operation *next = step(op);
+  while (next && isPure(next))
+    next = step(next);
+  return dyn_cast_or_null<device::LaunchOp>(next);
+}
+
+/// The one launch, in front of `op`, that writes a buffer.
+static device::LaunchOp makerOf(Value buffer, device::LaunchOp op) {
+  device::LaunchOp made;
+  for (Operation *user : buffer.getUsers()) {
+    auto launch = dyn_cast<device::LaunchOp>(user);
+    bool reads = launch && !llvm::is_contained(launch.getOuts(), buffer);
+    if (reads || isPure(user))
+      continue;
+    if (!launch || made || launch->getBlock() != op->getBlock() ||
+        !launch->isBeforeInBlock(op))
+      return {};
+    made = launch;
+  }
+  return made;
+}
+
+void HostPart::pair(func::FuncOp source) {
+  auto workOf = [&](device::LaunchOp op) -> LibraryWork * {
+    auto found = kernels.numbers.find(op.getKernel());
+    if (found == kernels.numbers.end())
+      return nullptr;
+    auto &w = kernels.entries[found->second].library;
+    return w && w->whole && w->isProduct() ? &*w : nullptr;
+  };
+  for (auto op : source.getBody().front().getOps<device::LaunchOp>()) {
+    LibraryWork *w = workOf(op);
+    if (!w)
+      continue;
+    device::LaunchOp made = w->mask < 0
+                                ? device::LaunchOp()
+                                : makerOf(op.getIns()[unsigned(w->mask)], op);
+    if (LibraryWork *first = made ? workOf(made) : nullptr;
+        first && first->activation == ETCH_RELU && !maskFor.contains(made)) {
+      maskOf[op] = made;
+      maskFor[made] = op;
+    }
+    // A sum of the operand on the right, or of a masked result.
+    if (w->bias >= 0 || w->activation == ETCH_RELU)
+      continue;
+    bool masked = w->activation == ETCH_RELU_GRAD;
+    if (masked && !maskOf.contains(op))
+      continue;
+    Value summed =
+        masked ? Value(op.getOuts()[0]) : Value(op.getIns()[w->right.argument]);
+    auto type = cast<MemRefType>(summed.getType());
+    if (type.getRank() != 2 || !type.getLayout().isIdentity() ||
+        (!masked && w->right.axes[0] != 0))
+      continue;
+    for (bool after : {true, false}) {
+      device::LaunchOp sum =
+          masked && !after ? device::LaunchOp() : beside(op, after);
+      if (!sum || summedBy.contains(sum) ||
+          !kernels.entries[numberOf(sum)].columnSum ||
+          !beginTogether(sum.getIns()[0], summed) ||
+          cast<MemRefType>(sum.getIns()[0].getType()).getDimSize(2) !=
+              type.getDimSize(1))
+        continue;
+      sumOf[op] = sum;
+      summedBy[sum] = op;
       break;
     }
   }
-  auto count = int64_t(kernel.slots.size());
+}
+
+//===----------------------------------------------------------------------===//
+// Libraries
+//===----------------------------------------------------------------------===//
+
+/// Where nothing is.
+static Value nowhere(Emit &e) { return e.make<LLVM::ZeroOp>(e.ptrType()); }
+
+Ix HostPart::product(const LibraryWork &w, ArrayRef<View> operands, Value y,
+                     bool whole, Operation *op) {
+  const View &a = operands[w.left.argument], &b = operands[w.right.argument];
+  size_t rank = w.left.axes.size();
+  auto at = [&](const MatrixOperand &m, const View &v, size_t axis,
+                bool stride) -> Ix {
+    if (axis == 0 && rank == 2)
+      return stride ? 0 : 1;
+    auto own = size_t(m.axes[axis - (3 - rank)]);
+    return stride ? v.strides[own] : v.extents[own];
+  };
+  Ix m = at(w.left, a, 1, false), n = at(w.right, b, 2, false),
+     k = at(w.left, a, 2, false);
+  Value none = nowhere(e), aux = none, sums = none;
+  Operation *mask = whole ? maskOf.lookup(op) : nullptr;
+  if (whole && maskFor.contains(op)) {
+    aux = e.atByte(kept, keptAt.lookup(op));
+  } else if (mask) {
+    // The mask, if the library has left one.
+    Value left = e.compare(arith::CmpIPredicate::ne,
+                           e.make<arith::AndIOp>(e.value(done.lookup(mask)),
+                                                 e.value(ETCH_DONE_AUX))
+                               .getResult(),
+                           0);
+    aux =
+        e.make<LLVM::SelectOp>(left, e.atByte(kept, keptAt.lookup(mask)), none);
+  }
+  if (device::LaunchOp sum = whole ? sumOf.lookup(op) : device::LaunchOp()) {
+    // As many rows as the product has, or all that is summed is another thing.
+    const View &from = view(sum.getIns()[0]);
+    Ix rows = w.activation == ETCH_RELU_GRAD ? m : k;
+    sums = e.make<LLVM::SelectOp>(
+        e.compare(arith::CmpIPredicate::eq, from.extents[1], rows),
+        view(sum.getOuts()[0]).pointer, none);
+  }
+#define ETCH_AT(member) int64_t(offsetof(etch_product_t, member))
+  set(ETCH_AT(y), y);
+  set(ETCH_AT(a), a.pointer);
+  set(ETCH_AT(b), b.pointer);
+  set(ETCH_AT(bias),
+      whole && w.bias >= 0 ? operands[size_t(w.bias)].pointer : none);
+  set(ETCH_AT(aux), aux);
+  set(ETCH_AT(bias_grad), sums);
+  set(ETCH_AT(batch), at(w.left, a, 0, false));
+  set(ETCH_AT(m), m);
+  set(ETCH_AT(n), n);
+  set(ETCH_AT(k), k);
+  for (size_t axis = 0; axis < 3; ++axis) {
+    set(ETCH_AT(a_strides) + 8 * int64_t(axis), at(w.left, a, axis, true));
+    set(ETCH_AT(b_strides) + 8 * int64_t(axis), at(w.right, b, axis, true));
+  }
+  auto type = cast<RankedTensorType>(w.op->getResult(0).getType());
+  set(ETCH_AT(dtype), number(libraryType(type.getElementType())));
+  set(ETCH_AT(precision), number(kernels.precision));
+  set(ETCH_AT(activation), number(whole ? w.activation : 0));
+  set(ETCH_AT(bias_grad_of), number(w.activation != ETCH_RELU_GRAD));
+  set(ETCH_AT(site), number(cpu::siteOf(op->getLoc())));
+#undef ETCH_AT
+  return Value(e.make<arith::ExtUIOp>(
+      e.getI64Type(),
+      ask(offsetof(etch_queue_t, product), {work}, e.getI32Type())));
+}
+
+Ix HostPart::convolution(const LibraryWork &w, ArrayRef<View> operands, Value y,
+                         bool whole) {
+#define ETCH_AT(member) int64_t(offsetof(etch_convolution_t, member))
+  // Which of the three is the result.
+  int result = isa<Conv2dOp>(w.op) ? 2 : isa<Conv2dInputGradOp>(w.op) ? 0 : 1;
+  auto argument = [&](int i) -> const View & {
+    return operands[cast<BlockArgument>(w.op->getOperand(unsigned(i)))
+                        .getArgNumber()];
+  };
+  // conv2d(x, w), conv2d_input_grad(y, w), conv2d_weight_grad(x, y).
+  static constexpr int operandOf[3][3] = {{-1, 1, 0}, {0, -1, 1}, {0, 1, -1}};
+  static constexpr int64_t pointers[3] = {ETCH_AT(x), ETCH_AT(w), ETCH_AT(y)},
+                           extents[3] = {ETCH_AT(x_extents), ETCH_AT(w_extents),
+                                         ETCH_AT(y_extents)};
+  const View &last = operands.back();
+  for (int i = 0; i < 3; ++i) {
+    const View &v = i == result ? last : argument(operandOf[result][i]);
+    set(pointers[i], i == result ? y : v.pointer);
+    for (size_t axis = 0; axis < 4; ++axis)
+      set(extents[i] + 8 * int64_t(axis), v.extents[axis]);
+  }
+  set(ETCH_AT(bias),
+      whole && w.bias >= 0 ? operands[size_t(w.bias)].pointer : nowhere(e));
+  auto list = [&](StringRef name, int64_t offset) {
+    auto values = w.op->getAttrOfType<DenseI64ArrayAttr>(name);
+    for (int64_t i = 0; i < 2; ++i)
+      set(offset + 8 * i, Ix(values[i]));
+  };
+  list("stride", ETCH_AT(stride));
+  list("pad", ETCH_AT(pad));
+  list("dilation", ETCH_AT(dilation));
+  set(ETCH_AT(groups), Ix(w.op->getAttrOfType<IntegerAttr>("groups").getInt()));
+  auto type = cast<RankedTensorType>(w.op->getResult(0).getType());
+  set(ETCH_AT(kind), number(result == 2   ? ETCH_CONVOLUTION
+                            : result == 0 ? ETCH_CONVOLUTION_OF_DATA
+                                          : ETCH_CONVOLUTION_OF_WEIGHTS));
+  set(ETCH_AT(dtype), number(libraryType(type.getElementType())));
+  set(ETCH_AT(precision), number(kernels.precision));
+  set(ETCH_AT(activation), number(whole ? w.activation : 0));
+  set(ETCH_AT(site), number(cpu::siteOf(e.loc)));
+#undef ETCH_AT
+  return Value(e.make<arith::ExtUIOp>(
+      e.getI64Type(),
+      ask(offsetof(etch_queue_t, convolution), {work}, e.getI32Type())));
+}
+
+/// Bytes of what the library makes for a kernel of the rest.
+Ix HostPart::scratchOf(const Kernels::Entry &entry, ArrayRef<View> operands) {
+  Type element =
+      getElementTypeOrSelf(entry.library->op->getResult(0).getType());
+  Ix bytes = e.bytesOf(element);
+  for (Ix extent : operands.back().extents)
+    bytes = e.mul(bytes, extent);
+  return bytes;
+}
+
+void HostPart::byLibrary(Kernels::Entry &entry, ArrayRef<View> operands,
+                         device::LaunchOp op) {
+  const LibraryWork &w = *entry.library;
   int64_t site = cpu::siteOf(op.getLoc());
+  auto attempt = [&](Value y, bool whole) {
+    return w.isProduct() ? product(w, operands, y, whole, op)
+                         : convolution(w, operands, y, whole);
+  };
+  auto own = [&] {
+    forget();
+    grids(entry.number, operands, site);
+    forget();
+  };
+  auto none = [&](Ix what) {
+    return e.compare(arith::CmpIPredicate::eq, what, 0);
+  };
+  auto rest = [&] {
+    if (!entry.rest)
+      return own();
+    Ix what = attempt(scratch, false);
+    e.when(none(what), own, [&] {
+      SmallVector<View> further(operands.drop_back());
+      View made = operands.back(); // as large, and dense
+      made.pointer = scratch;
+      further.push_back(made);
+      further.push_back(operands.back());
+      forget();
+      grids(*entry.rest, further, site);
+      forget();
+    });
+  };
+  // Without a mask there is no gradient of a relu.
+  if (!w.whole || (w.mask >= 0 && !maskOf.contains(op)))
+    return rest();
+  Ix what = attempt(operands.back().pointer, true);
+  done[op] = what;
+  e.when(none(what), rest);
+  // A sum that waited.
+  if (device::LaunchOp sum = sumOf.lookup(op)) {
+    Ix summed =
+        e.make<arith::AndIOp>(e.value(what), e.value(ETCH_DONE_BIAS_GRAD))
+            .getResult();
+    SmallVector<View> its = {view(sum.getIns()[0]), view(sum.getOuts()[0])};
+    e.when(none(summed), [&] {
+      forget();
+      grids(numberOf(sum), its, cpu::siteOf(sum.getLoc()));
+      forget();
+    });
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Launches
+//===----------------------------------------------------------------------===//
+
+void HostPart::grids(size_t which, ArrayRef<View> operands, int64_t site) {
+  Kernels::Entry &entry = kernels.entries[which];
+  Kernel &kernel = *entry.kernel;
+  SmallVector<Extents> shapes;
+  for (const View &operand : operands)
+    shapes.push_back(operand.extents);
+  fillSlots(kernel, operands, 0);
+  auto count = int64_t(kernel.slots.size());
   put(count, kernel.canFail ? error() : e.value(0));
   put(count + 1, e.value(site));
   put(count + 2, kernel.scratchBytes ? scratch : e.value(0));
@@ -187,13 +441,43 @@ LogicalResult HostPart::launch(device::LaunchOp op) {
     if (blocks.is(0))
       continue;
     ++numLaunches;
-    auto number = [&](int64_t v) {
-      return e.constant(e.getI32IntegerAttr(int32_t(v)));
-    };
     ask(offsetof(etch_queue_t, launch),
-        {number(kernels.firstGrids[found->second] + int64_t(n)),
-         e.value(blocks), arguments, number(count + 3), number(site)});
+        {number(entry.firstGrid + int64_t(n)), e.value(blocks), slots,
+         number(count + 3), number(site)});
   }
+}
+
+LogicalResult HostPart::launch(device::LaunchOp op) {
+  auto found = kernels.numbers.find(op.getKernel());
+  if (found == kernels.numbers.end())
+    return op.emitError("no kernel of this name");
+  Kernels::Entry &entry = kernels.entries[found->second];
+  FailureOr<SmallVector<View>> operands = operandsOf(op, *entry.kernel);
+  if (failed(operands))
+    return failure();
+  if (measures) {
+    SmallVector<Extents> shapes;
+    for (const View &operand : *operands)
+      shapes.push_back(operand.extents);
+    if (entry.kernel->scratchBytes)
+      scratchBytes = e.max(scratchBytes, entry.kernel->scratchBytes(e, shapes));
+    if (entry.rest)
+      scratchBytes = e.max(scratchBytes, scratchOf(entry, *operands));
+    if (maskFor.contains(op)) {
+      // A bit for each element, of rows of whole 16 bytes.
+      const Extents &y = operands->back().extents;
+      keptAt[op] = keptBytes;
+      keptBytes = e.roundUp(
+          e.add(keptBytes, e.mul(e.mul(e.ceilDiv(y[1], 128), 16), y[0])), 64);
+    }
+    return success();
+  }
+  if (summedBy.contains(op))
+    return success(); // its product sees to it
+  if (entry.library)
+    byLibrary(entry, *operands, op);
+  else
+    grids(entry.number, *operands, cpu::siteOf(op.getLoc()));
   return success();
 }
 
@@ -211,11 +495,11 @@ FailureOr<cpu::EntryPoints> etch::cuda::emitEntryPoints(ModuleOp module,
   e.setInsertionPointToEnd(module.getBody());
   cpu::EntryPoints entry;
   int64_t mostSlots = 3;
-  for (auto &kernel : kernels.all) {
-    kernels.firstGrids.push_back(int64_t(entry.grids.size()));
-    auto count = int64_t(kernel->slots.size()) + 3;
+  for (Kernels::Entry &each : kernels.entries) {
+    each.firstGrid = int64_t(entry.grids.size());
+    auto count = int64_t(each.kernel->slots.size()) + 3;
     mostSlots = std::max(mostSlots, count);
-    for (Stage &stage : kernel->stages)
+    for (Stage &stage : each.kernel->stages)
       entry.grids.push_back(
           {stage.function.getName().str(), stage.threads, count});
   }
@@ -223,9 +507,10 @@ FailureOr<cpu::EntryPoints> etch::cuda::emitEntryPoints(ModuleOp module,
       cpu::makeFunction(e, "etch.arena_bytes", e.getI64Type(), {e.ptrType()});
   entry.run = cpu::makeFunction(e, "etch.run", e.getI32Type(), {e.ptrType()});
 
-  // The planned part of the arena, scratch memory, cells.
+  // The planned part of the arena, scratch memory, cells, what pairs keep.
   struct Sizes {
-    Ix planned, cells, total;
+    Ix planned, cells, kept, total;
+    DenseMap<Operation *, Ix> keptAt;
   };
   auto measure = [&](LLVM::LLVMFuncOp function) -> FailureOr<Sizes> {
     Sizes sizes;
@@ -239,11 +524,14 @@ FailureOr<cpu::EntryPoints> etch::cuda::emitEntryPoints(ModuleOp module,
       sizes.planned = attr.getInt();
     }
     Ix unused;
+    in.pair(main);
     if (failed(in.body(main, unused)))
       return failure();
     sizes.planned = in.e.roundUp(sizes.planned, 64);
     sizes.cells = in.e.add(sizes.planned, in.scratchNeeded());
-    sizes.total = in.e.add(sizes.cells, in.cellsNeeded());
+    sizes.kept = in.e.roundUp(in.e.add(sizes.cells, in.cellsNeeded()), 64);
+    sizes.total = in.e.add(sizes.kept, in.keptNeeded());
+    sizes.keptAt = in.keptAt;
     return sizes;
   };
   FailureOr<Sizes> sizes = measure(entry.arenaBytes);
@@ -276,8 +564,10 @@ FailureOr<cpu::EntryPoints> etch::cuda::emitEntryPoints(ModuleOp module,
   setCode(ETCH_OK);
   Value arena = in.field(offsetof(etch_call_t, arena), r.ptrType(), 8);
   in.setArena(arena);
+  in.pair(main);
+  in.keptAt = sizes->keptAt;
   in.emitTo(r.atByte(arena, sizes->planned), r.atByte(arena, sizes->cells),
-            mostSlots);
+            r.atByte(arena, sizes->kept), mostSlots);
   Ix unused;
   if (failed(in.body(main, unused)))
     return failure();

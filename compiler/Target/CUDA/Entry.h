@@ -9,20 +9,31 @@
 
 #include "compiler/Target/CPU/Entry.h"
 #include "compiler/Target/CUDA/Kernel.h"
+#include "compiler/Target/CUDA/Library.h"
 
 namespace etch::cuda {
 
 /// The kernels of a module, by number.
 struct Kernels {
-  std::vector<std::unique_ptr<Kernel>> all;
+  struct Entry {
+    std::unique_ptr<Kernel> kernel;
+    size_t number = 0;
+    int64_t firstGrid = 0;
+    /// What a library may do of it, and the number of the kernel of the rest.
+    std::optional<LibraryWork> library;
+    std::optional<size_t> rest;
+    bool columnSum = false;
+  };
+  std::vector<Entry> entries;
   llvm::StringMap<size_t> numbers;
-  std::vector<int64_t> firstGrids; ///< of each kernel
+  /// Whether libraries are asked, and what they may do to operands.
+  bool libraries = false;
+  int32_t precision = 0;
 };
 
 /// Emits all kernels of `module` into `device` and prints them.
-llvm::FailureOr<std::string> emitKernels(mlir::ModuleOp module,
-                                         mlir::ModuleOp device,
-                                         Kernels &kernels);
+llvm::FailureOr<std::string>
+emitKernels(mlir::ModuleOp module, mlir::ModuleOp device, Kernels &kernels);
 
 /// `run` and `arena_bytes` of etch_module_t, with grids and flags.
 llvm::FailureOr<cpu::EntryPoints> emitEntryPoints(mlir::ModuleOp module,

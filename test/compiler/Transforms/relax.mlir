@@ -80,3 +80,15 @@ func.func @main(%x: tensor<f32>, %y: tensor<f32>, %i: tensor<i64>) -> (tensor<f3
   %k = etch.add %j, %i : (tensor<i64>, tensor<i64>) -> tensor<i64>
   return %a, %b, %k : tensor<f32>, tensor<f32>, tensor<i64>
 }
+
+// -----
+
+// A quotient of two values is itself.
+// CHECK-LABEL: func @main
+// CHECK-SAME: (%[[X:.*]]: tensor<f32>, %[[Y:.*]]: tensor<f32>)
+// CHECK: %[[A:.*]] = etch.div %[[X]], %[[Y]]
+// CHECK: return %[[A]]
+func.func @main(%x: tensor<f32>, %y: tensor<f32>) -> tensor<f32> {
+  %a = etch.div %x, %y : (tensor<f32>, tensor<f32>) -> tensor<f32>
+  return %a : tensor<f32>
+}

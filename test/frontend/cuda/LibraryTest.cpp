@@ -1,0 +1,196 @@
+//===- LibraryTest.cpp - Programs whose products a library does -----------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// In Mode::fast, where there is cuBLASLt or cuDNN. The emulated device has
+// both.
+//===----------------------------------------------------------------------===//
+
+#include "test/frontend/cuda/Device.h"
+
+#include <cmath>
+#include <dlfcn.h>
+
+using namespace etch;
+using testing::HasSubstr;
+
+namespace {
+
+struct WithProducts : test::DeviceTest {
+  void SetUp() override {
+    test::DeviceTest::SetUp();
+    if (!IsSkipped() && !cuda::no_products_reason().empty())
+      GTEST_SKIP() << "NO CUBLASLT: " << cuda::no_products_reason();
+  }
+};
+
+constexpr CompileOptions fast = {.device = {Device::Kind::cuda, 0},
+                                 .mode = Mode::fast};
+
+uint64_t library_calls() { return cuda::statistics().library_calls; }
+
+Variable waves(const Shape &shape, DType dtype = f32) {
+  Variable x = arange(0, shape.elements()).astype(dtype);
+  return sin(x * 1.7).reshape(shape).detach();
+}
+
+void expect_near(const Variable &a, const Variable &b, double tolerance) {
+  std::vector<double> x = a.to_vector<double>(), y = b.to_vector<double>();
+  ASSERT_EQ(x.size(), y.size());
+  for (size_t i = 0; i < x.size(); ++i)
+    ASSERT_NEAR(x[i], y[i], tolerance * (1 + std::abs(y[i]))) << i;
+}
+
+TEST_F(WithProducts, StrictProgramsAskNoLibrary) {
+  Variable x = waves({4, 5}), w = waves({5, 8});
+  uint64_t before = library_calls();
+  auto f =
+      compile([](const Variable &x, const Variable &w) { return matmul(x, w); },
+              {.device = cuda(0)});
+  EXPECT_EQ(test::bits_of(f(x, w)), test::bits_of(matmul(x, w)));
+  EXPECT_EQ(library_calls(), before);
+  auto g =
+      compile([](const Variable &x, const Variable &w) { return matmul(x, w); },
+              {.device = cuda(0), .mode = Mode::fast, .libraries = false});
+  expect_near(g(x, w), matmul(x, w), 1e-6);
+  EXPECT_EQ(library_calls(), before);
+}
+
+TEST_F(WithProducts, ProductsOfAnyForm) {
+  auto products = [](const Variables &v) {
+    return Variables{matmul(v[0], v[1]), matmul(v[0], v[2].T()),
+                     matmul(v[3].T(), v[1]), tanh(matmul(v[0], v[1])) + v[4],
+                     matmul(v[5], v[6])};
+  };
+  for (DType dtype : {f32, f64}) {
+    Variables xs = {waves({4, 6}, dtype),   waves({6, 8}, dtype),
+                    waves({8, 6}, dtype),   waves({6, 4}, dtype),
+                    waves({4, 8}, dtype),   waves({3, 4, 5}, dtype),
+                    waves({3, 5, 2}, dtype)};
+    Variables expected = products(xs);
+    auto f = compile(products, fast);
+    for (int i = 0; i < 3; ++i) { // the last one is a graph
+      uint64_t before = library_calls();
+      Variables ys = f(xs);
+      // One product feeds two results.
+      EXPECT_GE(library_calls() + (i == 2 ? 4 : 0), before + 4) << i;
+      for (size_t k = 0; k < ys.size(); ++k)
+        expect_near(ys[k], expected[k], dtype == f32 ? 1e-5 : 1e-12);
+    }
+  }
+}
+
+/// Steps of a network of relu layers; its losses and weights.
+std::vector<double> train(const CompileOptions &options, uint64_t *calls) {
+  random::seed(0);
+  MLP model({24, 16, 8}, relu);
+  Variable x = waves({6, 10}).set_requires_grad(false),
+           t = waves({6, 8}).set_requires_grad(false);
+  model(x);
+  SGD optimizer({.lr = 0.1});
+  optimizer.setup(model);
+  auto step = compile(
+      [&](const Variable &x, const Variable &t) {
+        Variable loss = mean_squared_error(model(x), t);
+        model.clear_grads();
+        loss.backward();
+        optimizer.update();
+        return loss;
+      },
+      options);
+  std::vector<double> result;
+  for (int i = 0; i < 4; ++i) {
+    uint64_t before = calls ? library_calls() : 0;
+    result.push_back(step(x, t).item());
+    if (calls && i == 0)
+      *calls = library_calls() - before;
+  }
+  for (const Variable &p : model.params())
+    for (double v : p.to_vector<double>())
+      result.push_back(v);
+  return result;
+}
+
+int fake_calls(const char *name) {
+  void *driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
+  auto calls = driver ? reinterpret_cast<int (*)(const char *)>(
+                            dlsym(driver, "etch_fake_calls"))
+                      : nullptr;
+  return calls ? calls(name) : -1;
+}
+
+TEST_F(WithProducts, AStepOfReluLayers) {
+  std::vector<double> expected = train({}, nullptr);
+  uint64_t calls = 0;
+  int masks = fake_calls("cublasLt.relu_aux"),
+      sums = fake_calls("cublasLt.bgrad"),
+      gradients = fake_calls("cublasLt.drelu");
+  std::vector<double> found = train(fast, &calls);
+  // Three layers: forward, gradients of three weights and of two inputs.
+  EXPECT_EQ(calls, 8u);
+  ASSERT_EQ(found.size(), expected.size());
+  for (size_t i = 0; i < found.size(); ++i)
+    EXPECT_NEAR(found[i], expected[i], 1e-4) << i;
+  if (masks >= 0) {
+    EXPECT_GT(fake_calls("cublasLt.relu_aux"), masks);
+    EXPECT_GT(fake_calls("cublasLt.drelu"), gradients);
+    EXPECT_GT(fake_calls("cublasLt.bgrad"), sums);
+  }
+}
+
+TEST_F(WithProducts, PrecisionIsAChoice) {
+  Variable x = waves({32, 64}), w = waves({64, 16});
+  Variable expected = matmul(x, w);
+  auto error = [&](Precision precision) {
+    auto f = compile(
+        [](const Variable &x, const Variable &w) { return matmul(x, w); },
+        {.device = cuda(0), .mode = Mode::fast, .precision = precision});
+    double worst = 0;
+    std::vector<double> a = f(x, w).to_vector<double>(),
+                        b = expected.to_vector<double>();
+    for (size_t i = 0; i < a.size(); ++i)
+      worst = std::max(worst, std::abs(a[i] - b[i]));
+    return worst;
+  };
+  EXPECT_LT(error(Precision::full), 1e-5);
+  double tf32 = error(Precision::tf32), bf16 = error(Precision::bf16);
+  EXPECT_GT(tf32, 1e-5);
+  EXPECT_LT(tf32, 0.02);
+  EXPECT_GT(bf16, tf32);
+  EXPECT_LT(bf16, 0.2);
+}
+
+TEST_F(WithProducts, FailuresAreErrorsOfTheirLine) {
+  void *driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
+  auto fail = reinterpret_cast<void (*)(const char *, int, int)>(
+      dlsym(driver, "etch_fake_fail"));
+  if (!fail)
+    GTEST_SKIP() << "a real library does not fail when it is asked to";
+  auto f = compile(
+      [](const Variable &x, const Variable &w) { return matmul(x, w) * 3.0; },
+      fast);
+  Variable x = waves({4, 6}), w = waves({6, 7});
+  fail("cublasLtMatmul", 13, 0);
+  try {
+    f(x, w);
+    FAIL() << "no error";
+  } catch (const DeviceError &e) {
+    EXPECT_THAT(e.what(), HasSubstr("cuBLASLt cannot do the product"));
+    EXPECT_THAT(e.what(), HasSubstr("LibraryTest.cpp:"));
+  }
+  expect_near(f(x, w), matmul(x, w) * 3.0, 1e-5);
+}
+
+TEST(Precisions, AreForFastProgramsOfDevices) {
+  auto f = [](const Variable &x) { return x * 2.0; };
+  try {
+    compile(f, {.mode = Mode::fast, .precision = Precision::tf32});
+    FAIL() << "no error";
+  } catch (const UserError &e) {
+    EXPECT_THAT(e.what(), HasSubstr(".precision is for .mode = Mode::fast on a "
+                                    "graphics processor"));
+    EXPECT_THAT(e.what(), HasSubstr("LibraryTest.cpp:"));
+  }
+}
+
+} // namespace
