@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # bundle.sh BUILD FOLDER - makes a folder for a machine with a graphics processor:
 # tests, bench, and their programs, compiled for sm_80, sm_90 and whatever is
-# newer. There, `FOLDER/gpu-check` needs a driver and nothing else.
+# newer. There, `FOLDER/gpu-check` needs a driver and nothing else; cuBLASLt,
+# cuDNN, and a Python with torch or jax are used where they are.
+# ETCH_BUNDLE_FILTER, ETCH_BUNDLE_DEVICE and ETCH_BUNDLE_ONLY: less of the tests
+# and of the bench; ETCH_BUNDLE_DRIVER: on which driver they are compiled.
 set -euo pipefail
 build=$(realpath "${1:?the build folder}")
 mkdir -p "${2:?the folder to make}"
@@ -26,18 +29,21 @@ if [[ -n $oracles ]]; then
   mkdir -p "$folder/oracles/goldens"
   cp -r "$oracles"/goldens/{ops,trajectories,*.json} "$folder/oracles/goldens/"
 fi
-cp "$here/gpu-check" "$folder/gpu-check"
+cp "$here/gpu-check" "$here/gpu_peers.py" "$folder/"
+mkdir -p "$folder/results"
 
 # Running everything on a driver that does nothing compiles all programs.
 export ETCH_BUNDLE=$folder/programs ETCH_TEST_DEVICE=cuda
-export LD_LIBRARY_PATH=$build/test/fake-cuda/Hollow
+export LD_LIBRARY_PATH=$build/test/fake-cuda/${ETCH_BUNDLE_DRIVER:-Hollow}
 if [[ -n $oracles ]]; then
   export ETCH_ORACLES=$oracles
 fi
-"$build/test/bin/FrontendCudaTests" --gtest_filter='OnDevice.*' >/dev/null 2>&1 || true
+"$build/test/bin/FrontendCudaTests" \
+  --gtest_filter="${ETCH_BUNDLE_DEVICE:-OnDevice.*:With*}" >/dev/null 2>&1 || true
 "$build/test/bin/ConformanceTests" \
   --gtest_filter="${ETCH_BUNDLE_FILTER:-Oracle/*:Bptt.*:Trajectories.*}" >/dev/null 2>&1 || true
-"$build/bin/etch-gpu-bench" >/dev/null 2>&1 || true
+"$build/bin/etch-gpu-bench" --only "${ETCH_BUNDLE_ONLY:-}" \
+  --programs "$folder/results/compile.json"
 
 bytes=$(du -sb "$folder" | cut -f1)
 echo "gpu-bundle: $folder, $(find "$folder/programs" -name '*.so' | wc -l) programs, $((bytes >> 20)) MiB"
