@@ -166,24 +166,26 @@ void measure(const Workload &w, std::vector<std::unique_ptr<Rival>> &rivals,
 }
 
 int usage(const char *self) {
-  fprintf(stderr,
-          "usage: %s [--json FILE] [--only TEXT]... [--peers FOLDER]\n"
-          "          [--against PROGRAM] [--rivals A,B] [--rounds N]\n"
-          "          [--budget SECONDS]\n"
-          "  --only TEXT      just the workloads whose names contain TEXT\n"
-          "  --peers FOLDER   beside the rivals that peers/setup.sh put there\n"
-          "  --against PROGRAM beside another build of this program\n"
-          "  --rivals A,B     just these of them\n"
-          "  --rounds N       turns of each system at a workload, at least\n"
-          "  --budget SECONDS time of each system at a workload, at least\n",
-          self);
+  fprintf(
+      stderr,
+      "usage: %s [--json FILE] [--only TEXT]... [--peers FOLDER]\n"
+      "          [--against PROGRAM] [--rivals A,B] [--rounds N]\n"
+      "          [--budget SECONDS] [--training]\n"
+      "  --only TEXT      just the workloads whose names contain TEXT\n"
+      "  --peers FOLDER   beside the rivals that peers/setup.sh put there\n"
+      "  --against PROGRAM beside another build of this program\n"
+      "  --rivals A,B     just these of them\n"
+      "  --training       of steps also what getting ready and memory cost\n"
+      "  --rounds N       turns of each system at a workload, at least\n"
+      "  --budget SECONDS time of each system at a workload, at least\n",
+      self);
   return 2;
 }
 } // namespace
 
 int main(int argc, char **argv) {
   std::string json, peers, against, chosen;
-  bool ourselves = false;
+  bool ourselves = false, training = false;
   std::vector<std::string> only;
   Settings settings;
   for (int i = 1; i < argc; ++i) {
@@ -196,6 +198,8 @@ int main(int argc, char **argv) {
       return serve(argv[i + 1], argv[i + 2]);
     if (!strcmp(argv[i], "--serve-ourselves"))
       ourselves = true;
+    else if (!strcmp(argv[i], "--training"))
+      training = true;
     else if (is("--json"))
       json = argv[++i];
     else if (is("--only"))
@@ -205,7 +209,7 @@ int main(int argc, char **argv) {
     else if (is("--against"))
       against = argv[++i];
     else if (is("--rivals"))
-      chosen = std::string(",") + argv[++i] + ",";
+      chosen = argv[++i];
     else if (is("--rounds"))
       settings.rounds = atoi(argv[++i]);
     else if (is("--budget"))
@@ -228,31 +232,32 @@ int main(int argc, char **argv) {
     predictorFigures(figures);
   }
 
-  std::vector<Workload> workloads;
-  addMatmuls(workloads);
-  addConvolutions(workloads);
-  addOperators(workloads);
   auto wanted = [&](const std::string &name) {
     return only.empty() || std::any_of(only.begin(), only.end(), [&](auto &t) {
              return name.find(t) != std::string::npos;
            });
   };
-  addSteps(workloads, wanted);
-  addNetworks(workloads,
-              [&](auto &name) { return !ourselves && wanted(name); });
+  auto make = [&] {
+    std::vector<Workload> all;
+    addMatmuls(all);
+    addConvolutions(all);
+    addOperators(all);
+    addSteps(all, wanted);
+    addNetworks(all, [&](auto &name) { return !ourselves && wanted(name); });
+    return all;
+  };
   if (ourselves)
-    return serveOurselves(workloads);
+    return serveOurselves(make);
+  std::vector<Workload> workloads = make();
   std::erase_if(workloads, [&](auto &w) { return !wanted(w.name); });
   std::vector<std::unique_ptr<Rival>> rivals;
   if (!peers.empty())
-    rivals = startRivals(peers, argv[0]);
-  std::erase_if(rivals, [&](const std::unique_ptr<Rival> &rival) {
-    return !chosen.empty() &&
-           chosen.find("," + rival->name() + ",") == std::string::npos;
-  });
+    rivals = startRivals(peers, argv[0], chosen);
   if (!against.empty())
     rivals.push_back(std::make_unique<Rival>(
         "before", std::vector<std::string>{against, "--serve-ourselves"}));
+  if (training)
+    trainingFigures(figures, workloads, peers, chosen, argv[0]);
   Roofs roofs;
   std::vector<Row> rows;
   for (const Workload &w : workloads)

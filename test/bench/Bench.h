@@ -139,6 +139,12 @@ void addNetworks(std::vector<Workload> &workloads,
                  const std::function<bool(const std::string &)> &wanted);
 void compileFigures(std::vector<Figure> &figures, const char *self);
 void predictorFigures(std::vector<Figure> &figures);
+/// What training steps cost beside their time: getting ready, and memory. All
+/// in fresh processes.
+void trainingFigures(std::vector<Figure> &figures,
+                     const std::vector<Workload> &workloads,
+                     const std::string &peers, const std::string &chosen,
+                     const char *self);
 /// What a child process of compileFigures does: one result of a compiled step.
 int firstResult();
 

@@ -80,6 +80,9 @@ void etch::bench::addConvolutions(std::vector<Workload> &workloads) {
   add({8, 256, 56, 128, 1, 2, 0, 1});
   add({8, 64, 56, 64, 3, 1, 1, 64});
   add({8, 64, 28, 64, 5, 1, 2, 1});
+  // Small images: the last ones of a network for CIFAR.
+  add({32, 256, 8, 256, 3, 1, 1, 1});
+  add({32, 512, 4, 512, 3, 1, 1, 1});
   // The MNIST CNN's at batch 64.
   add({64, 1, 28, 32, 3, 1, 1, 1});
   add({64, 32, 14, 64, 3, 1, 1, 1});

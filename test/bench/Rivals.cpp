@@ -8,9 +8,11 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
 #include <sstream>
 
+#include <malloc.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -80,9 +82,9 @@ std::string Rival::ask(const std::string &line) {
 }
 
 /// What asks for a workload.
-static std::string question(const Workload &w) {
+static std::string question(const Workload &w, const char *verb = "prepare ") {
   std::ostringstream line;
-  line << "prepare " << w.op << " " << w.checkRuns << " " << w.options;
+  line << verb << w.op << " " << w.checkRuns << " " << w.options;
   for (const Input &input : w.inputs) {
     line << " in=";
     for (size_t i = 0; i < input.shape.size(); ++i)
@@ -108,13 +110,21 @@ std::vector<double> Rival::prepare(const Workload &w, std::string &reason) {
   return samples;
 }
 
+bool Rival::costs(const Workload &w, double &seconds, double &bytes) {
+  stop();
+  std::istringstream answer(ask(question(w, "costs ")));
+  std::string word;
+  return answer >> word >> seconds >> bytes && word == "ok";
+}
+
 double Rival::time(long count) {
   std::string answer = ask("time " + std::to_string(count));
   return answer.empty() ? -1 : strtod(answer.c_str(), nullptr) / double(count);
 }
 
 std::vector<std::unique_ptr<Rival>>
-etch::bench::startRivals(const std::string &folder, const char *self) {
+etch::bench::startRivals(const std::string &folder, const char *self,
+                         const std::string &chosen) {
   std::vector<std::unique_ptr<Rival>> rivals;
   for (const char *library : {"openblas", "onednn"})
     rivals.push_back(std::make_unique<Rival>(
@@ -124,10 +134,40 @@ etch::bench::startRivals(const std::string &folder, const char *self) {
         system,
         std::vector<std::string>{folder + "/python/bin/python",
                                  ETCH_BENCH_SOURCE "/peers/peer.py", system}));
+  std::erase_if(rivals, [&](const std::unique_ptr<Rival> &rival) {
+    return !chosen.empty() &&
+           ("," + chosen + ",").find("," + rival->name() + ",") == chosen.npos;
+  });
   return rivals;
 }
 
-int etch::bench::serveOurselves(const std::vector<Workload> &workloads) {
+/// Bytes of this process: VmRSS, or VmHWM, the most since the last reset.
+static double memory(const std::string &key) {
+  std::ifstream file("/proc/self/status");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with(key))
+      return 1024 * strtod(line.c_str() + key.size() + 1, nullptr);
+  return 0;
+}
+
+/// As peers/peer.py does it.
+static void serveCosts(const Workload &w, double before) {
+  double start = processorNow();
+  Runner runner = w.systems.front().make();
+  runner.check();
+  double first = processorNow() - start;
+  malloc_trim(0);
+  std::ofstream("/proc/self/clear_refs") << "5";
+  start = processorNow();
+  runner.run(3);
+  double step = (processorNow() - start) / 3;
+  printf("ok %.9g %.9g", first - w.checkRuns * step, memory("VmHWM") - before);
+}
+
+int etch::bench::serveOurselves(
+    const std::function<std::vector<Workload>()> &make) {
+  double before = memory("VmRSS");
+  std::vector<Workload> workloads = make();
   Runner runner;
   for (std::string line; std::getline(std::cin, line);) {
     if (line.starts_with("time ")) {
@@ -135,6 +175,10 @@ int etch::bench::serveOurselves(const std::vector<Workload> &workloads) {
       double start = processorNow();
       runner.run(count);
       printf("%.9g", processorNow() - start);
+    } else if (line.starts_with("costs ")) {
+      for (const Workload &w : workloads)
+        if (question(w, "costs ") == line)
+          serveCosts(w, before);
     } else {
       runner = {};
       for (const Workload &w : workloads)

@@ -8,6 +8,8 @@
 //                 -> ok NUMBER… (samples of its results after RUNS runs)
 //                 -> missing REASON
 //   time COUNT    -> SECONDS (of COUNT runs)
+//   costs OP RUNS …
+//                 -> ok SECONDS BYTES (of getting ready; of later runs)
 //
 // so that it takes its turn in the middle of ours, on the same core.
 //===----------------------------------------------------------------------===//
@@ -28,6 +30,10 @@ public:
   const std::string &name() const { return system; }
   /// Samples of its results; none and `reason` when it cannot do this.
   std::vector<double> prepare(const Workload &workload, std::string &reason);
+  /// Processor seconds of getting ready, without those of the first runs, and
+  /// the memory of later runs beside what the process had taken before. In a
+  /// process that has done nothing else.
+  bool costs(const Workload &workload, double &seconds, double &bytes);
   /// Seconds of one of `count` runs.
   double time(long count);
 
@@ -42,14 +48,15 @@ private:
   void *from = nullptr;
 };
 
-/// All that setup.sh puts below `folder`.
+/// What setup.sh puts below `folder`: all, or those that "A,B" names.
 std::vector<std::unique_ptr<Rival>> startRivals(const std::string &folder,
-                                                const char *self);
+                                                const char *self,
+                                                const std::string &chosen);
 /// The process of a native library (see Native.cpp).
 int serve(const std::string &library, const std::string &folder);
 /// That of this program, when another build of it is the rival: of each
-/// workload the first system.
-int serveOurselves(const std::vector<Workload> &workloads);
+/// workload, when they have been made, the first system.
+int serveOurselves(const std::function<std::vector<Workload>()> &make);
 
 } // namespace etch::bench
 

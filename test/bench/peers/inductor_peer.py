@@ -21,6 +21,7 @@ import torch  # noqa: E402
 import torch_peer  # noqa: E402
 
 torch_peer.compiled = True
+warm_up = torch_peer.warm_up
 
 
 def prepare(op, options, inputs):

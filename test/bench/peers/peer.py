@@ -1,6 +1,7 @@
 """A rival of Etch's bench: reads workloads and counts, answers with samples
 and times (see Rivals.h). `peer.py NAME`: torch, inductor, jax, onnxruntime."""
 
+import ctypes
 import importlib
 import os
 import sys
@@ -46,7 +47,41 @@ class Options(dict):
         return [int(n) for n in self[key].split(separator)]
 
 
+def memory(key):
+    """Bytes of this process: VmRSS, or VmHWM, the most since the last reset."""
+    with open("/proc/self/status") as file:
+        line = next(line for line in file if line.startswith(key))
+    return int(line.split()[1]) * 1024
+
+
+def reset_peak():
+    ctypes.CDLL(None).malloc_trim(0)
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
+
+
+def spent():
+    """Processor time of this process and the compilers that it has run."""
+    return sum(os.times()[:4])
+
+
+def costs(system, words):
+    """Processor seconds of getting ready, without those of the first steps, and
+    the most memory that later steps take beside what was taken before."""
+    getattr(system, "warm_up", lambda: None)()
+    reset_peak()
+    before = memory("VmRSS")
+    run, _, first = prepare(system, words)
+    reset_peak()
+    start = spent()
+    for _ in range(3):
+        run()
+    step = (spent() - start) / 3
+    return first - int(words[1]) * step, memory("VmHWM") - before
+
+
 def prepare(system, words):
+    """What runs the workload, and the seconds of making it and its first runs."""
     op, runs = words[0], int(words[1])
     options, inputs = Options(), []
     for word in words[2:]:
@@ -55,10 +90,11 @@ def prepare(system, words):
             inputs.append(make_input(value, len(inputs)))
         else:
             options[key] = value
+    start = spent()
     run, results = system.prepare(op, options, inputs)
     for _ in range(runs):
         last = run()
-    return run, [n for result in results(last) for n in sample(result)]
+    return run, results(last), spent() - start
 
 
 def main():
@@ -82,8 +118,12 @@ def main():
             run = None  # lets go of the last workload's memory
             if system is None:
                 raise RuntimeError(failure)
-            run, samples = prepare(system, words[1:])
-            print("ok", *(f"{n:.9g}" for n in samples), file=answers)
+            if words[0] == "costs":
+                print("ok", *costs(system, words[1:]), file=answers)
+                continue
+            run, last, _ = prepare(system, words[1:])
+            numbers = [n for result in last for n in sample(result)]
+            print("ok", *(f"{n:.9g}" for n in numbers), file=answers)
         except NotImplementedError:
             print("missing no such operation", file=answers)
         except Exception as error:
