@@ -7,7 +7,8 @@
 // that all else it reads is there before: results of earlier clusters, or of
 // pointwise clusters that can run as early and merge with the first. If there
 // is none it founds a cluster, the latest so far. A reduction joins the cluster
-// of what it reduces if all of that can be seen as (outer, extent, inner).
+// of what it reduces if all of that can be seen as (outer, extent, inner), or
+// one of reductions that read the same array over the same elements.
 //
 // What does not share a kernel although it could:
 // - the backward part and the others: a value that only the former needs would
@@ -275,15 +276,15 @@ void Clusters::addPointwise(Operation *op) {
       llvm::all_of(space, [](const Product &e) { return e.isOne(); });
   if (isScalar && lastScalar >= 0) {
     Cluster &cluster = clusters[size_t(lastScalar)];
-    bool mayJoin = !cluster.isDead && cluster.size() < maxOps &&
-                   cluster.kind == ClusterKind::pointwise &&
-                   cluster.isBackward == op->hasAttr(kBackwardAttr) &&
-                   llvm::all_of(edges,
-                                [&](const Edge &edge) {
-                                  return edge.cluster < lastScalar;
-                                }) &&
-                   fits(cluster, 0, cluster.space[0], {op}) &&
-                   countInputs(cluster, nullptr, op) <= maxInputs;
+    bool mayJoin =
+        !cluster.isDead && cluster.size() < maxOps &&
+        cluster.kind == ClusterKind::pointwise &&
+        cluster.isBackward == op->hasAttr(kBackwardAttr) &&
+        llvm::all_of(
+            edges,
+            [&](const Edge &edge) { return edge.cluster < lastScalar; }) &&
+        fits(cluster, 0, cluster.space[0], {op}) &&
+        countInputs(cluster, nullptr, op) <= maxInputs;
     if (mayJoin) {
       cluster.pointwise[0].push_back(op);
       for (const Edge &edge : edges)
@@ -320,14 +321,86 @@ void Clusters::addReduction(Operation *op) {
     return cluster.kind == ClusterKind::pointwise &&
            fits(cluster, 0, space, cluster.pointwise[0]);
   };
-  if (!mayJoin()) {
-    create(op, ClusterKind::reduction);
-    return;
+  int target = edge.cluster;
+  bool joins = mayJoin();
+  int sibling = alone || (joins && clusters[size_t(target)].kind ==
+                                       ClusterKind::reduction)
+                    ? -1
+                    : siblingOf(op, edge, space);
+  if (sibling >= 0) {
+    if (edge.direct && target > sibling)
+      merge(target, sibling, 0);
+    target = sibling;
+  } else if (!joins) {
+    return noteReads(create(op, ClusterKind::reduction));
   }
-  Cluster &cluster = clusters[size_t(edge.cluster)];
+  Cluster &cluster = clusters[size_t(target)];
+  if (edge.cluster < target)
+    cluster.latestInput = std::max(cluster.latestInput, edge.cluster);
   cluster.kind = ClusterKind::reduction;
   cluster.cores.push_back(op);
   cluster.space[0] = space;
   cluster.space[1] = spaces.spaceOf(op->getResult(0));
-  place(op, edge.cluster, 1);
+  place(op, target, 1);
+  noteReads(target);
+}
+
+/// Calls `visit` with the arrays outside that ops of a cluster read all
+/// elements of.
+void Clusters::eachArray(ArrayRef<Operation *> ops, int own, const Space &space,
+                         function_ref<void(Value)> visit) {
+  auto total = [](const Space &space) {
+    Product all;
+    for (const Product &extent : space)
+      all *= extent;
+    return all;
+  };
+  Product elements = total(space);
+  for (Operation *op : ops)
+    for (Value x : tensorOperands(op)) {
+      Edge edge = edgeTo(x);
+      if (edge.root && (edge.cluster < 0 || edge.cluster != own) &&
+          total(spaces.spaceOf(edge.root)) == elements)
+        visit(edge.root);
+    }
+}
+
+void Clusters::noteReads(int target) {
+  Cluster &cluster = clusters[size_t(target)];
+  for (auto &ops : {cluster.pointwise[0], cluster.cores})
+    eachArray(ops, target, cluster.space[0],
+              [&](Value x) { reducedBy[x] = target; });
+}
+
+/// An earlier cluster of reductions over the same elements that reads an array
+/// which op, or what is computed for it, reads as well: so both read it once.
+/// -1 if there is none, or not all that op needs is there so early.
+int Clusters::siblingOf(Operation *op, const Edge &edge, const Space &space) {
+  bool isMade = edge.direct && edge.cluster >= 0 &&
+                clusters[size_t(edge.cluster)].kind == ClusterKind::pointwise;
+  SmallVector<Operation *> ops = {op};
+  if (isMade)
+    llvm::append_range(ops, clusters[size_t(edge.cluster)].pointwise[0]);
+  llvm::SmallSetVector<int, 4> candidates;
+  eachArray(ops, isMade ? edge.cluster : -1, space, [&](Value x) {
+    if (auto it = reducedBy.find(x); it != reducedBy.end())
+      candidates.insert(it->second);
+  });
+  for (int candidate : candidates) {
+    const Cluster &early = clusters[size_t(candidate)];
+    const Cluster *late = isMade ? &clusters[size_t(edge.cluster)] : nullptr;
+    if (early.isDead || early.kind != ClusterKind::reduction ||
+        early.isBackward != op->hasAttr(kBackwardAttr) ||
+        early.space[0] != space ||
+        early.space[1] != spaces.spaceOf(op->getResult(0)) ||
+        edge.cluster == candidate ||
+        early.size() + (late ? late->size() : 0) >= maxOps ||
+        countInputs(early, late, op) > maxInputs)
+      continue;
+    if (isMade ? edge.cluster > candidate &&
+                     mayMerge(edge.cluster, candidate, 0, op)
+               : edge.cluster < candidate)
+      return candidate;
+  }
+  return -1;
 }

@@ -76,12 +76,19 @@ private:
   bool endsIn(mlir::Value x, mlir::Operation *user,
               llvm::ArrayRef<mlir::Operation *> members);
   size_t countInputs(const Cluster &a, const Cluster *b, mlir::Operation *op);
+  int siblingOf(mlir::Operation *op, const Edge &edge, const Space &space);
+  void noteReads(int target);
+  void eachArray(llvm::ArrayRef<mlir::Operation *> ops, int own,
+                 const Space &space,
+                 llvm::function_ref<void(mlir::Value)> visit);
 
   mlir::func::FuncOp main;
   SpaceMap &spaces;
   const bool alone;
   std::vector<Cluster> clusters;
   llvm::DenseMap<mlir::Operation *, int> assigned, levels;
+  /// The latest reductions that read all of an array.
+  llvm::DenseMap<mlir::Value, int> reducedBy;
   int lastScalar = -1; // the latest cluster of ops on one element
 };
 

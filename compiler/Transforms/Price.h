@@ -6,16 +6,13 @@
 #ifndef ETCH_COMPILER_TRANSFORMS_PRICE_H
 #define ETCH_COMPILER_TRANSFORMS_PRICE_H
 
-#include "dialects/Etch/EtchDialect.h"
+#include "dialects/Etch/ScalarPrice.h"
 
 namespace etch {
 
 /// Up to so many instructions it is cheaper to compute a value again than to
 /// keep it.
 inline constexpr int64_t maxPriceAgain = 4;
-
-/// Instructions of an op's scalar body.
-int64_t scalarPrice(PointwiseOpInterface op);
 
 } // namespace etch
 

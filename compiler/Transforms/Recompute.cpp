@@ -13,6 +13,7 @@
 #include "compiler/Transforms/Outline.h"
 #include "compiler/Transforms/Passes.h"
 #include "compiler/Transforms/Price.h"
+#include "compiler/Transforms/RecomputeLate.h"
 
 #include "dialects/Etch/EtchDialect.h"
 
@@ -49,20 +50,6 @@ private:
   llvm::DenseMap<std::pair<const void *, Attribute>, int64_t> bodies;
 };
 } // namespace
-
-int64_t etch::scalarPrice(PointwiseOpInterface op) {
-  Block block;
-  SmallVector<Value> args;
-  for (Value x : op->getOperands())
-    args.push_back(
-        block.addArgument(getElementTypeOrSelf(x.getType()), op->getLoc()));
-  OpBuilder b(op->getContext());
-  b.setInsertionPointToEnd(&block);
-  op.emitScalar(b, op->getLoc(), args);
-  return std::max<int64_t>(1, llvm::count_if(block, [](Operation &inner) {
-                             return !inner.hasTrait<OpTrait::ConstantLike>();
-                           }));
-}
 
 /// Ops of one name and type have the same body.
 int64_t Recomputer::bodyPrice(PointwiseOpInterface op) {
@@ -158,6 +145,7 @@ struct Recompute : etch::impl::RecomputeBase<Recompute> {
       Recomputer recomputer;
       for (Operation &op : program.getBody().front())
         recomputer.visit(&op);
+      recomputeLate(program);
     }
   }
 };

@@ -4,9 +4,12 @@
 
 #include "dialects/Etch/ScalarExpr.h"
 
+#include "dialects/Etch/ScalarPrice.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/TypeUtilities.h"
 
 #include <cmath>
 
@@ -272,3 +275,17 @@ ScalarExpr pow(ScalarExpr x, double exponent) {
 }
 
 } // namespace etch
+
+int64_t etch::scalarPrice(PointwiseOpInterface op) {
+  Block block;
+  llvm::SmallVector<Value> args;
+  for (Value x : op->getOperands())
+    args.push_back(
+        block.addArgument(getElementTypeOrSelf(x.getType()), op->getLoc()));
+  OpBuilder b(op->getContext());
+  b.setInsertionPointToEnd(&block);
+  op.emitScalar(b, op->getLoc(), args);
+  return std::max<int64_t>(1, llvm::count_if(block, [](Operation &inner) {
+                             return !inner.hasTrait<OpTrait::ConstantLike>();
+                           }));
+}

@@ -35,13 +35,18 @@ int64_t Kernel::commonLanes() {
 bool Kernel::peels() {
   // With mask registers a partial vector is cheap; without, it is a branch for
   // each lane. Large bodies are not worth compiling twice.
-  return options.vectorBits < 512 || (!options.quick && numPointwise() <= 4);
+  return options.vectorBits < 512 || (!options.quick && numPointwise() <= 12);
+}
+
+void Kernel::emitFence() {
+  e.make<LLVM::CallIntrinsicOp>(e.getStringAttr("llvm.x86.sse.sfence"),
+                                ValueRange());
 }
 
 Value Kernel::scratch() {
   Value base = e.loadRaw(e.ptrType(), closure, 8);
-  Value stride = e.loadRaw(e.getI64Type(),
-                           e.atByte(closure, int64_t(8 * kScratchBytesSlot)), 8);
+  Value stride = e.loadRaw(
+      e.getI64Type(), e.atByte(closure, int64_t(8 * kScratchBytesSlot)), 8);
   Value number = e.make<arith::ExtSIOp>(e.getI64Type(), worker);
   return e.atByte(base, e.mul(Ix(number), Ix(stride)));
 }
@@ -53,8 +58,8 @@ void Kernel::reportIndex(Value value, Value extent) {
 void Kernel::report(int32_t status, Value value, Value extent,
                     function_ref<void(Value)> more) {
   canFail = true;
-  Value error = e.loadRaw(e.ptrType(),
-                          e.atByte(closure, int64_t(8 * kErrorSlot)), 8);
+  Value error =
+      e.loadRaw(e.ptrType(), e.atByte(closure, int64_t(8 * kErrorSlot)), 8);
   Value none = e.constant(e.getI32IntegerAttr(ETCH_OK));
   Value code = e.constant(e.getI32IntegerAttr(status));
   auto exchange = e.make<LLVM::AtomicCmpXchgOp>(
@@ -62,8 +67,8 @@ void Kernel::report(int32_t status, Value value, Value extent,
       LLVM::AtomicOrdering::monotonic);
   Value first = e.make<LLVM::ExtractValueOp>(exchange, ArrayRef<int64_t>{1});
   e.when(first, [&] {
-    Value site = e.loadRaw(e.getI64Type(),
-                           e.atByte(closure, int64_t(8 * kSiteSlot)), 8);
+    Value site =
+        e.loadRaw(e.getI64Type(), e.atByte(closure, int64_t(8 * kSiteSlot)), 8);
     e.storeRaw(e.make<arith::TruncIOp>(e.getI32Type(), site),
                e.atByte(error, offsetof(etch_error_t, site)), 4);
     e.storeRaw(value, e.atByte(error, offsetof(etch_error_t, value)), 8);
@@ -93,8 +98,7 @@ LogicalResult Kernel::emit() {
       e.loc = op.getLoc();
     isProduct |= !isView && !isa<PointwiseOpInterface>(op);
   }
-  function = e.make<LLVM::LLVMFuncOp>(name, type,
-                                      LLVM::Linkage::Internal);
+  function = e.make<LLVM::LLVMFuncOp>(name, type, LLVM::Linkage::Internal);
   std::string bits = std::to_string(options.vectorBits);
   function.setPassthroughAttr(e.getArrayAttr(
       {e.getStrArrayAttr({"prefer-vector-width", bits}),
@@ -110,6 +114,8 @@ LogicalResult Kernel::emit() {
     int64_t slot = kFirstSlot + int64_t(slots.size()) - 1;
     return e.loadRaw(type, e.atByte(closure, 8 * slot), 8);
   });
+  for (auto [i, bytes] : llvm::enumerate(fetchAhead))
+    buffers[i].ahead = bytes;
 
   auto emitKind = emitPointwise;
   for (Operation &op : source.getBody().front()) {

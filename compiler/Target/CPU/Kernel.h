@@ -1,4 +1,5 @@
-//===- Kernel.h - A kernel under construction --------------------*- C++ -*-===//
+//===- Kernel.h - A kernel under construction --------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -60,6 +61,14 @@ public:
   /// Bytes of scratch memory that a launch needs for each worker; may be unset.
   std::function<Ix(Emit &, llvm::ArrayRef<Extents>)> scratchBytes;
 
+  /// Of a stage: results of the whole that no other stage reads, for each
+  /// result; and how far ahead of what is read to fetch, for each operand.
+  llvm::SmallVector<bool> isLast;
+  llvm::SmallVector<int64_t> fetchAhead;
+  bool isStage() const { return !isLast.empty(); }
+  /// Whether results may go past the caches.
+  bool streams = false;
+
   /// The number of lanes in which this element type fills a register.
   int64_t lanesOf(mlir::Type element) {
     return options.vectorBits / 8 / e.bytesOf(element);
@@ -68,6 +77,8 @@ public:
   int64_t commonLanes();
   /// Whether partial vectors are worth a copy of the loop's body.
   bool peels();
+  /// Waits until what went past the caches is seen by other cores.
+  void emitFence();
   /// The address of this worker's scratch memory.
   mlir::Value scratch();
   /// Reports `value` outside of `extent`; the first report of a call stays.
@@ -76,6 +87,12 @@ public:
   void report(int32_t code, mlir::Value value, mlir::Value extent,
               llvm::function_ref<void(mlir::Value error)> more);
 };
+
+/// Emits loops over n elements, twice if these results may be stored past the
+/// caches: with them, and where that is decided against at run time. A result
+/// in the place of an argument is in the cache already.
+void emitStreamed(Kernel &k, llvm::ArrayRef<unsigned> results, Ix n,
+                  int64_t lanes, llvm::function_ref<void()> loops);
 
 /// One for each kind of kernel (see the pass `fuse`).
 llvm::LogicalResult emitPointwise(Kernel &k);

@@ -77,29 +77,30 @@ private:
 
 } // namespace
 
-/// From so many bytes on a result is stored past the caches: they would not
-/// hold it, and a line that is stored need not be read before.
-static constexpr int64_t kStreamedBytes = 32 << 20;
+/// From so many bytes on a result is stored past the caches: the nearer ones
+/// would not hold it, and a line that is stored need not be read before.
+static constexpr int64_t kStreamedBytes = 4 << 20;
 /// Bodies that are written twice.
 static constexpr int64_t kStreamedOps = 16;
+/// How far ahead memory is fetched then: with long bodies too few loads are
+/// under way at a time.
+static constexpr int64_t kAhead = 2 << 10;
 
-/// Emits a loop over n elements, twice if its results may be stored past the
-/// caches: with them, and where that is decided against at run time. A result
-/// in the place of an argument is in the cache already.
-static void emitStreamed(Kernel &k, Ix n, int64_t lanes,
-                         function_ref<void()> loop) {
+void cpu::emitStreamed(Kernel &k, ArrayRef<unsigned> results, Ix n,
+                       int64_t lanes, function_ref<void()> loops) {
   Emit &e = k.e;
   int64_t least = 0;
-  bool may = k.options.vectorBits == 512 && k.numPointwise() <= kStreamedOps;
-  for (unsigned i = 0; i < k.results().size(); ++i) {
+  bool may = k.options.vectorBits == 512 && !results.empty() &&
+             k.numPointwise() <= kStreamedOps;
+  for (unsigned i : results) {
     int64_t bytes = e.bytesOf(k.buffers[k.resultBuffer(i)].element);
-    may &= lanes * bytes == 64;
+    may &= lanes * bytes % 64 == 0 && (!k.isStage() || k.isLast[i]);
     least = kStreamedBytes / bytes;
   }
   for (unsigned i = 0; i < k.numInputs(); ++i)
     may &= !k.buffers[i].pointer || k.buffers[i].dense;
   if (!may || (n.isKnown() && n.known < least))
-    return loop();
+    return loops();
   Type i64 = e.getI64Type();
   auto address = [&](const Buffer &buffer) {
     return Ix(e.make<LLVM::PtrToIntOp>(i64, buffer.pointer));
@@ -108,24 +109,31 @@ static void emitStreamed(Kernel &k, Ix n, int64_t lanes,
   auto demand = [&](Value condition) {
     streams = e.make<arith::AndIOp>(streams, condition);
   };
-  for (unsigned i = 0; i < k.results().size(); ++i) {
+  for (unsigned i : results) {
     Ix at = address(k.buffers[k.resultBuffer(i)]);
     demand(e.compare(arith::CmpIPredicate::eq, e.rem(at, 64), 0));
     for (unsigned j = 0; j < k.numInputs(); ++j)
       if (k.buffers[j].pointer)
         demand(e.compare(arith::CmpIPredicate::ne, at, address(k.buffers[j])));
   }
+  k.streams = true;
   e.when(
       streams,
       [&] {
         e.streams = true;
-        loop();
+        auto fetch = [&](int64_t ahead) {
+          for (unsigned i = 0; i < k.numInputs() && !k.isStage(); ++i)
+            k.buffers[i].ahead = ahead;
+        };
+        fetch(kAhead);
+        loops();
+        fetch(0);
         e.streams = false;
         // Other cores see all before they are told that the work is done.
-        e.make<LLVM::CallIntrinsicOp>(e.getStringAttr("llvm.x86.sse.sfence"),
-                                      ValueRange());
+        if (!k.isStage())
+          k.emitFence();
       },
-      loop);
+      loops);
 }
 
 LogicalResult etch::cpu::emitPointwise(Kernel &k) {
@@ -142,8 +150,13 @@ LogicalResult etch::cpu::emitPointwise(Kernel &k) {
   }
   values.collapse();
 
+  auto numbers = llvm::to_vector(llvm::seq(0u, unsigned(k.results().size())));
   ArrayRef<Ix> extents = values.loopExtents();
+  // A long body is a chain of operations each of which waits for the one
+  // before: vectors of two registers are two chains side by side.
   int64_t lanes = k.commonLanes();
+  if (!k.options.quick && k.isLong())
+    lanes *= 2;
   if (extents.empty())
     lanes = 1;
   else if (Ix inner = extents.back(); inner.isKnown())
@@ -173,7 +186,7 @@ LogicalResult etch::cpu::emitPointwise(Kernel &k) {
       bool whole = n.isKnown() && n.known % lanes == 0;
       Ix lower = e.mul(Ix(k.begin), lanes), upper = e.mul(Ix(k.end), lanes);
       if (whole) {
-        emitStreamed(k, n, lanes, [&] {
+        emitStreamed(k, numbers, n, lanes, [&] {
           e.loop(lower, upper, lanes,
                  [&](Ix i) { point(i, Lanes{lanes, {}}); });
         });
@@ -183,13 +196,22 @@ LogicalResult etch::cpu::emitPointwise(Kernel &k) {
           lower = 0;
           upper = n;
         }
-        emitStreamed(k, n, lanes, [&] {
+        emitStreamed(k, numbers, n, lanes, [&] {
           e.vectorLoop(lower, upper, lanes, k.peels() || e.streams, point);
         });
       }
     }
   } else {
-    Nest(k, values, lanes, point).emit();
+    Ix elements = 1;
+    for (Ix extent : extents)
+      elements = e.mul(elements, extent);
+    auto nest = [&] { Nest(k, values, lanes, point).emit(); };
+    // Where rows are whole vectors, each begins where the first does.
+    if (extents.back().isKnown() && extents.back().known % lanes == 0 &&
+        values.transposedDim() < 0)
+      emitStreamed(k, numbers, elements, lanes, nest);
+    else
+      nest();
   }
 
   // The launch merges dimensions as the kernel did: the outermost loop is made

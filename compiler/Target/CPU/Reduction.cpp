@@ -4,9 +4,9 @@
 //
 // Over axis 1 of (outer, extent, inner). The order is part of the result: in
 // blocks of 4096 elements, element i goes to lane i mod 16; the lanes of the
-// blocks add in order, and at the end the 16 lanes combine as halves. When inner
-// is 1 the lanes are those of vectors along the axis; otherwise the vectors run
-// along inner and each lane is a row of accumulators in memory.
+// blocks add in order, and at the end the 16 lanes combine as halves. When
+// inner is 1 the lanes are those of vectors along the axis; otherwise the
+// vectors run along inner and each lane is a row of accumulators in memory.
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Target/CPU/Kernel.h"
@@ -32,7 +32,8 @@ public:
         extentRef(k.extentOf(first->getOperand(0), 1)),
         innerRef(k.extentOf(first->getOperand(0), 2)),
         outer(outerRef.in(k.buffers)), extent(extentRef.in(k.buffers)),
-        inner(innerRef.in(k.buffers)), along(k, {outer, extent, inner}, {0, 1, 2}),
+        inner(innerRef.in(k.buffers)),
+        along(k, {outer, extent, inner}, {0, 1, 2}),
         after(k, {outer, extent, inner}, {0, 2}) {}
 
   LogicalResult emit();
@@ -118,8 +119,28 @@ void Reduction::emitRows() {
       result.push_back(Combiner::of(op).identity(e, width));
     return result;
   };
+  // A long body is a chain of operations each of which waits for the one
+  // before: two vectors are two chains side by side, added one after the other.
+  bool inPairs = width == kLanes && !k.options.quick && k.isLong();
+  auto pair = [&](Ix i, ValueRange carried) {
+    SmallVector<Value> sums(carried), next = elements(i, Lanes{2 * kLanes, {}});
+    for (int64_t half : {0, 1})
+      for (auto [n, op] : llvm::enumerate(reductions)) {
+        SmallVector<int32_t> lanes;
+        for (int64_t lane = 0; lane < kLanes; ++lane)
+          lanes.push_back(int32_t(half * kLanes + lane));
+        sums[n] = Combiner::of(op).combine(e, sums[n],
+                                           e.shuffle(next[n], next[n], lanes));
+      }
+    return sums;
+  };
   auto block = [&](Ix from, Ix to) {
     SmallVector<Value> initial = identities();
+    if (inPairs) {
+      Ix pairs = e.mul(e.div(e.sub(to, from), 2 * kLanes), 2 * kLanes);
+      initial = e.loop(from, e.add(from, pairs), 2 * kLanes, initial, pair);
+      from = e.add(from, pairs);
+    }
     return e.vectorLoop(
         from, to, width, k.peels(), initial,
         [&](Ix i, Lanes covered, ValueRange carried) {
@@ -133,7 +154,7 @@ void Reduction::emitRows() {
           return next;
         });
   };
-  e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix o) {
+  auto row = [&](Ix o) {
     along.enter({o, Ix(0), Ix(0)}, 1);
     SmallVector<Value> totals;
     if (oneBlock()) {
@@ -141,22 +162,31 @@ void Reduction::emitRows() {
     } else {
       // The identity and a first block are that block, exactly.
       SmallVector<Value> initial = identities();
-      totals = e.loop(0, extent, kBlock, initial, [&](Ix from, ValueRange sums) {
-        SmallVector<Value> next =
-            block(from, e.min(e.add(from, kBlock), extent));
-        for (auto [n, op] : llvm::enumerate(reductions))
-          next[n] = Combiner::of(op).combine(e, sums[n], next[n]);
-        return next;
-      });
+      totals =
+          e.loop(0, extent, kBlock, initial, [&](Ix from, ValueRange sums) {
+            SmallVector<Value> next =
+                block(from, e.min(e.add(from, kBlock), extent));
+            for (auto [n, op] : llvm::enumerate(reductions))
+              next[n] = Combiner::of(op).combine(e, sums[n], next[n]);
+            return next;
+          });
     }
     for (auto [n, op] : llvm::enumerate(reductions))
       totals[n] = Combiner::of(op).fold(e, totals[n]);
     after.enter({o, Ix(0), Ix(0)}, -1);
     finish(0, Lanes(), totals);
-  });
+  };
+  auto rows = [&] { e.loop(Ix(k.begin), Ix(k.end), 1, row); };
+  // Where rows are whole vectors, each begins where the first does.
+  SmallVector<unsigned> whole;
+  if (extent.isKnown() && extent.known % kLanes == 0)
+    for (unsigned n = 0; n < k.results().size(); ++n)
+      if (cast<RankedTensorType>(k.results()[n].getType()).getRank() == 3)
+        whole.push_back(n);
+  emitStreamed(k, whole, e.mul(outer, extent), width, rows);
   int64_t ops = k.numPointwise() + 1;
-  k.work = [=, outerRef = outerRef, extentRef = extentRef](
-               Emit &e, ArrayRef<Extents> shapes) {
+  k.work = [=, outerRef = outerRef,
+            extentRef = extentRef](Emit &e, ArrayRef<Extents> shapes) {
     Work work;
     work.count = outerRef.in(shapes);
     Ix unit = e.max(e.mul(extentRef.in(shapes), ops), 1);
@@ -200,7 +230,9 @@ void Reduction::rowAccumulators(Ix o, Ix from, Ix to, Ix i0, Ix i1,
 
 void Reduction::emitColumns() {
   lanes = k.commonLanes();
-  int64_t strip = 8 * lanes, rows = kLanes;
+  // All accumulators together stay well within the nearest cache.
+  int64_t strip = std::max<int64_t>(2, 8 / int64_t(reductions.size())) * lanes,
+          rows = kLanes;
   if (inner.isKnown()) {
     int64_t columns = std::max<int64_t>(inner.known, 1);
     lanes = std::min<int64_t>(lanes, llvm::PowerOf2Ceil(columns));
@@ -225,23 +257,25 @@ void Reduction::emitColumns() {
     if (oneBlock()) {
       rowAccumulators(o, 0, extent, i0, i1, strip, rows, sums);
     } else {
-      e.loop(0, rows * strip, lanes, [&](Ix at) {
-        for (auto [n, op] : llvm::enumerate(reductions))
-          e.store(Combiner::of(op).identity(e, lanes),
-                  e.at(totals[n], at, types[n]), Lanes{lanes, {}});
-      });
       e.loop(0, extent, kBlock, [&](Ix from) {
+        // The first block is the total so far.
+        Value isLater = e.compare(arith::CmpIPredicate::ne, from, 0);
+        SmallVector<Value> memory;
+        for (auto [total, sum] : llvm::zip_equal(totals, sums))
+          memory.push_back(e.make<arith::SelectOp>(isLater, sum, total));
         rowAccumulators(o, from, e.min(e.add(from, kBlock), extent), i0, i1,
-                        strip, rows, sums);
-        e.loop(0, rows * strip, lanes, [&](Ix at) {
-          for (auto [n, op] : llvm::enumerate(reductions)) {
-            Value address = e.at(totals[n], at, types[n]);
-            Value total = e.load(address, 1, types[n], Lanes{lanes, {}});
-            Value block = e.load(e.at(sums[n], at, types[n]), 1, types[n],
-                                 Lanes{lanes, {}});
-            e.store(Combiner::of(op).combine(e, total, block), address,
-                    Lanes{lanes, {}});
-          }
+                        strip, rows, memory);
+        e.when(isLater, [&] {
+          e.loop(0, rows * strip, lanes, [&](Ix at) {
+            for (auto [n, op] : llvm::enumerate(reductions)) {
+              Value address = e.at(totals[n], at, types[n]);
+              Value total = e.load(address, 1, types[n], Lanes{lanes, {}});
+              Value block = e.load(e.at(sums[n], at, types[n]), 1, types[n],
+                                   Lanes{lanes, {}});
+              e.store(Combiner::of(op).combine(e, total, block), address,
+                      Lanes{lanes, {}});
+            }
+          });
         });
       });
     }
@@ -256,15 +290,16 @@ void Reduction::emitColumns() {
               types[n], Lanes{lanes, {}}));
         for (int64_t half = rows / 2; half >= 1; half /= 2)
           for (int64_t row = 0; row < half; ++row)
-            tree[row] = Combiner::of(op).combine(e, tree[row], tree[row + half]);
+            tree[row] =
+                Combiner::of(op).combine(e, tree[row], tree[row + half]);
         reduced.push_back(tree[0]);
       }
       finish(i, covered, reduced);
     });
   });
   int64_t ops = k.numPointwise() + 1;
-  k.work = [=, outerRef = outerRef, extentRef = extentRef, innerRef = innerRef](
-               Emit &e, ArrayRef<Extents> shapes) {
+  k.work = [=, outerRef = outerRef, extentRef = extentRef,
+            innerRef = innerRef](Emit &e, ArrayRef<Extents> shapes) {
     Ix inner = innerRef.in(shapes), outer = outerRef.in(shapes);
     Work work;
     work.count = e.mul(outer, e.ceilDiv(inner, strip));
@@ -337,20 +372,20 @@ LogicalResult etch::cpu::emitArgmax(Kernel &k) {
     };
     Value first = at(0);
     Value zero = e.constant(e.getI64Type(), 0, lanes);
-    SmallVector<Value> best = e.loop(
-        1, extents[1], 1, {first, zero}, [&](Ix r, ValueRange carried) {
+    SmallVector<Value> best =
+        e.loop(1, extents[1], 1, {first, zero}, [&](Ix r, ValueRange carried) {
           Value v = at(r);
           Value larger;
           if (isFloat) {
             // A NaN counts as the largest; the first one stays.
-            Value greater = e.make<arith::CmpFOp>(arith::CmpFPredicate::UGT, v,
-                                                  carried[0]);
+            Value greater =
+                e.make<arith::CmpFOp>(arith::CmpFPredicate::UGT, v, carried[0]);
             Value known = e.make<arith::CmpFOp>(arith::CmpFPredicate::ORD,
                                                 carried[0], carried[0]);
             larger = e.make<arith::AndIOp>(greater, known);
           } else {
-            larger = e.make<arith::CmpIOp>(arith::CmpIPredicate::sgt, v,
-                                           carried[0]);
+            larger =
+                e.make<arith::CmpIOp>(arith::CmpIPredicate::sgt, v, carried[0]);
           }
           Value here = e.splat(e.value(r), lanes);
           return SmallVector<Value>{

@@ -30,6 +30,7 @@ namespace {
 using ShapeRefs = SmallVector<ExtentRef, 4>;
 
 struct StageKernel {
+  func::FuncOp source;
   std::unique_ptr<Kernel> kernel;
   SmallVector<Value> operands; ///< values of the whole: arguments, then results
   SmallVector<ShapeRefs> shapes; ///< of the operands
@@ -43,8 +44,9 @@ public:
   LogicalResult emit();
 
 private:
-  LogicalResult outline(int64_t number, ArrayRef<Operation *> ops);
+  void outline(int64_t number, ArrayRef<Operation *> ops);
   void place();
+  void fetchAhead();
   ShapeRefs shapeOf(Value v);
   /// What a value is under another shape.
   Value rootOf(Value v) {
@@ -55,6 +57,14 @@ private:
     return v;
   }
   static int64_t rowBytes(Emit &e, Value v);
+  /// Whether it has as many rows as there are.
+  bool isByRows(Value v) {
+    auto type = cast<RankedTensorType>(v.getType());
+    return type.getRank() > 1 &&
+           (type.isDynamicDim(0)
+                ? rows.operand >= 0
+                : rows.operand < 0 && type.getDimSize(0) == rows.known);
+  }
   void emitUnits();
 
   Kernel &k;
@@ -106,8 +116,8 @@ ShapeRefs Stages::shapeOf(Value v) {
   return shape;
 }
 
-/// Makes a kernel of the ops of one stage.
-LogicalResult Stages::outline(int64_t number, ArrayRef<Operation *> ops) {
+/// Describes a kernel of the ops of one stage.
+void Stages::outline(int64_t number, ArrayRef<Operation *> ops) {
   llvm::SetVector<Value> arguments, results;
   auto isInside = [&](Operation *op) { return llvm::is_contained(ops, op); };
   for (bool indices : {false, true})
@@ -125,7 +135,7 @@ LogicalResult Stages::outline(int64_t number, ArrayRef<Operation *> ops) {
   auto types = [](ArrayRef<Value> values) {
     return llvm::map_to_vector(values, [](Value x) { return x.getType(); });
   };
-  StageKernel stage = {nullptr, {}, {}, ops.back()->getLoc()};
+  StageKernel stage = {nullptr, nullptr, {}, {}, ops.back()->getLoc()};
   auto source = func::FuncOp::create(
       b, k.source.getLoc(),
       k.function.getSymName().str() + "." + std::to_string(number),
@@ -152,13 +162,14 @@ LogicalResult Stages::outline(int64_t number, ArrayRef<Operation *> ops) {
       stage.operands.push_back(v);
       stage.shapes.push_back(shapeOf(v));
     }
+  stage.source = source;
   stage.kernel = std::make_unique<Kernel>(source, k.options);
-  if (failed(stage.kernel->emit()))
-    return failure();
-  source.erase();
-  k.canFail |= stage.kernel->canFail;
+  for (Value y : results)
+    stage.kernel->isLast.push_back(
+        llvm::all_of(y.getUsers(), [&](Operation *user) {
+          return isInside(user) || isa<func::ReturnOp>(user);
+        }));
   stages.push_back(std::move(stage));
-  return success();
 }
 
 /// Decides where values lie, and how many rows fit into the nearest cache.
@@ -178,11 +189,7 @@ void Stages::place() {
         continue;
       if (!bufferOf.contains(root) && stagedAt.insert({root, 0}).second)
         bytes += rowBytes(e, root);
-      // Arguments that have as many rows.
-      if (isa<BlockArgument>(root) && type.getRank() > 1 &&
-          (type.isDynamicDim(0)
-               ? rows.operand >= 0
-               : rows.operand < 0 && type.getDimSize(0) == rows.known))
+      if (isa<BlockArgument>(root) && isByRows(root))
         bytes += rowBytes(e, root);
     }
   together = std::max<int64_t>(1, kNear / std::max<int64_t>(bytes, 1));
@@ -194,6 +201,23 @@ void Stages::place() {
     offset = scratchBytes;
     scratchBytes += int64_t(llvm::alignTo(together * rowBytes(e, value), 64));
   }
+}
+
+/// An array of as many rows that a stage reads again lies in the nearest cache
+/// by then: meanwhile the next rows of it come from memory.
+void Stages::fetchAhead() {
+  DenseSet<Value> fetched;
+  for (StageKernel &stage : llvm::drop_begin(stages))
+    for (unsigned i = 0; i < stage.source.getNumArguments(); ++i) {
+      auto argument = dyn_cast<BlockArgument>(rootOf(stage.operands[i]));
+      bool isArray = argument && isa<RankedTensorType>(argument.getType()) &&
+                     argument.getParentBlock() == &k.source.getBody().front() &&
+                     isByRows(argument) && rowBytes(e, argument) >= 64;
+      auto &ahead = stage.kernel->fetchAhead;
+      ahead.push_back(isArray && fetched.insert(argument).second
+                          ? together * rowBytes(e, argument)
+                          : 0);
+    }
 }
 
 void Stages::emitUnits() {
@@ -266,6 +290,10 @@ void Stages::emitUnits() {
           ValueRange{closures[n], e.value(e.mul(from, unitsPerRow[n])),
                      e.value(e.mul(to, unitsPerRow[n])), k.worker});
   });
+  if (llvm::any_of(stages, [](const StageKernel &stage) {
+        return stage.kernel->streams;
+      }))
+    k.emitFence();
 }
 
 LogicalResult Stages::emit() {
@@ -276,9 +304,15 @@ LogicalResult Stages::emit() {
       parts[size_t(stage.getInt())].push_back(&op);
     }
   for (auto [number, ops] : llvm::enumerate(parts))
-    if (failed(outline(int64_t(number), ops)))
-      return failure();
+    outline(int64_t(number), ops);
   place();
+  fetchAhead();
+  for (StageKernel &stage : stages) {
+    if (failed(stage.kernel->emit()))
+      return failure();
+    stage.source.erase();
+    k.canFail |= stage.kernel->canFail;
+  }
   emitUnits();
 
   // What outlives the kernel's description.

@@ -276,7 +276,7 @@ void Emit::store(Value v, Value base, Lanes lanes) {
     v = make<arith::ExtUIOp>(vectorOf(getI8Type(), lanes.count), v);
   if (lanes.mask)
     make<LLVM::MaskedStoreOp>(v, base, lanes.mask, align);
-  else if (streams && lanes.count * align == 64)
+  else if (streams && lanes.count * align % 64 == 0)
     make<LLVM::StoreOp>(v, base, 64, /*isVolatile=*/false,
                         /*isNonTemporal=*/true);
   else

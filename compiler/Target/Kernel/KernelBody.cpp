@@ -6,6 +6,8 @@
 
 #include "compiler/Target/Kernel/KernelBody.h"
 
+#include "dialects/Etch/ScalarPrice.h"
+
 using namespace mlir;
 using namespace etch;
 using namespace etch::kernel;
@@ -130,6 +132,14 @@ Ix KernelBody::startOf(Value start, Ix whole, Ix part) {
     failed = true;
   }
   return e.max(e.min(given, e.sub(whole, part)), 0);
+}
+
+bool KernelBody::isLong() {
+  constexpr int64_t many = 12; // in one op
+  return llvm::any_of(source.getBody().front(), [](Operation &op) {
+    auto pointwise = dyn_cast<PointwiseOpInterface>(op);
+    return pointwise && scalarPrice(pointwise) >= many;
+  });
 }
 
 int64_t KernelBody::numPointwise() {

@@ -31,6 +31,7 @@ struct Buffer {
   mlir::Type element;
   llvm::SmallVector<Ix, 4> extents, strides;
   bool dense = true;
+  int64_t ahead = 0; ///< bytes in front of what is read that are fetched
 };
 
 using Extents = llvm::SmallVector<Ix, 4>;
@@ -74,6 +75,8 @@ public:
   Ix startOf(mlir::Value start, Ix whole, Ix part);
   /// How many pointwise operations the kernel does for each element.
   int64_t numPointwise();
+  /// Whether what it does for each element takes long: exp and the like.
+  bool isLong();
 
 protected:
   /// Lists slots and buffers; `fetch` gives the value of the last slot.

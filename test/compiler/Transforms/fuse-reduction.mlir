@@ -96,3 +96,40 @@ func.func @main(%x: tensor<4x6x8x8xf32>, %m: tensor<1x6x1x1xf32>) -> tensor<6xf3
   %3 = etch.sum %2 {axes = array<i64: 0, 2, 3>, keepdims = false} : (tensor<4x6x8x8xf32>) -> tensor<6xf32>
   return %3 : tensor<6xf32>
 }
+
+// -----
+
+// Sums of the same array over the same elements read it once: that of x and
+// that of x * y, although the one computes nothing for the other.
+// CHECK: func private @k0(
+// CHECK: etch.mul {{.*}} tensor<1x64x32xf32>
+// CHECK: etch.sum
+// CHECK: etch.sum
+// CHECK: return %{{.*}}, %{{.*}} : tensor<1x32xf32>, tensor<1x32xf32>
+// CHECK-NOT: func private
+// CHECK-LABEL: func @main
+func.func @main(%x: tensor<64x32xf32>, %y: tensor<64x32xf32>) -> (tensor<32xf32>, tensor<32xf32>) {
+  %0 = etch.sum %x {axes = array<i64: 0>, keepdims = false} : (tensor<64x32xf32>) -> tensor<32xf32>
+  %1 = etch.mul %x, %y : (tensor<64x32xf32>, tensor<64x32xf32>) -> tensor<64x32xf32>
+  %2 = etch.sum %1 {axes = array<i64: 0>, keepdims = false} : (tensor<64x32xf32>) -> tensor<32xf32>
+  return %0, %2 : tensor<32xf32>, tensor<32xf32>
+}
+
+// -----
+
+// Not where the second needs the first, nor over other axes.
+// CHECK: func private @k0(
+// CHECK-COUNT-1: etch.sum
+// CHECK: func private @k1(
+// CHECK-COUNT-1: etch.sum
+// CHECK: func private @k2(
+// CHECK-COUNT-1: etch.sum
+// CHECK-LABEL: func @main
+func.func @main(%x: tensor<64x32xf32>) -> (tensor<32xf32>, tensor<64xf32>) {
+  %0 = etch.sum %x {axes = array<i64: 0>, keepdims = false} : (tensor<64x32xf32>) -> tensor<32xf32>
+  %1 = etch.broadcast_to %0 {shape = array<i64: 64, 32>} : (tensor<32xf32>) -> tensor<64x32xf32>
+  %2 = etch.sub %x, %1 : (tensor<64x32xf32>, tensor<64x32xf32>) -> tensor<64x32xf32>
+  %3 = etch.sum %2 {axes = array<i64: 0>, keepdims = false} : (tensor<64x32xf32>) -> tensor<32xf32>
+  %4 = etch.sum %x {axes = array<i64: 1>, keepdims = false} : (tensor<64x32xf32>) -> tensor<64xf32>
+  return %3, %4 : tensor<32xf32>, tensor<64xf32>
+}

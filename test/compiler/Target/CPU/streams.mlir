@@ -24,8 +24,62 @@ func.func private @k1(%x: tensor<65536xf32>) -> tensor<65536xf32> attributes {et
   return %0 : tensor<65536xf32>
 }
 
-func.func @main(%x: memref<16777216xf32>, %z: memref<65536xf32>,
-    %y: memref<16777216xf32> {etch.result = 0 : i64}, %v: memref<65536xf32> {etch.result = 1 : i64}) {
+// Rows of whole vectors, one number for each: every row begins where the first
+// does.
+// CHECK-LABEL: llvm.func internal @k2(
+// CHECK: scf.if
+// CHECK: nontemporal} : vector<16xf32>
+// CHECK: llvm.x86.sse.sfence
+func.func private @k2(%x: tensor<4096x1024xf32>, %s: tensor<4096x1xf32>) -> tensor<4096x1024xf32> attributes {etch.kernel} {
+  %0 = etch.broadcast_to %s {shape = array<i64: 4096, 1024>} : (tensor<4096x1xf32>) -> tensor<4096x1024xf32>
+  %1 = etch.mul %x, %0 : (tensor<4096x1024xf32>, tensor<4096x1024xf32>) -> tensor<4096x1024xf32>
+  return %1 : tensor<4096x1024xf32>
+}
+
+// Rows that end within a vector are stored as usual.
+// CHECK-LABEL: llvm.func internal @k3(
+// CHECK-NOT: nontemporal
+// CHECK: llvm.return
+func.func private @k3(%x: tensor<4096x1001xf32>, %s: tensor<4096x1xf32>) -> tensor<4096x1001xf32> attributes {etch.kernel} {
+  %0 = etch.broadcast_to %s {shape = array<i64: 4096, 1001>} : (tensor<4096x1xf32>) -> tensor<4096x1001xf32>
+  %1 = etch.mul %x, %0 : (tensor<4096x1001xf32>, tensor<4096x1001xf32>) -> tensor<4096x1001xf32>
+  return %1 : tensor<4096x1001xf32>
+}
+
+// What a reduction takes in and stores, as well.
+// CHECK-LABEL: llvm.func internal @k4(
+// CHECK: scf.if
+// CHECK: nontemporal} : vector<16xf32>
+// CHECK: llvm.x86.sse.sfence
+func.func private @k4(%x: tensor<4096x1024x1xf32>) -> (tensor<4096x1024x1xf32>, tensor<4096x1xf32>) attributes {etch.kernel} {
+  %0 = etch.neg %x : (tensor<4096x1024x1xf32>) -> tensor<4096x1024x1xf32>
+  %1 = etch.sum %0 {axes = array<i64: 1>, keepdims = false} : (tensor<4096x1024x1xf32>) -> tensor<4096x1xf32>
+  return %0, %1 : tensor<4096x1024x1xf32>, tensor<4096x1xf32>
+}
+
+// While it is stored so, memory is fetched ahead; long bodies work on vectors
+// of two registers.
+// CHECK-LABEL: llvm.func internal @k5(
+// CHECK: scf.if
+// CHECK: llvm.intr.prefetch
+// CHECK: llvm.load {{.*}} -> vector<32xf32>
+// CHECK: nontemporal} : vector<32xf32>
+// CHECK: } else {
+// CHECK-NOT: llvm.intr.prefetch
+// CHECK: llvm.load {{.*}} -> vector<32xf32>
+func.func private @k5(%x: tensor<16777216xf32>) -> tensor<16777216xf32> attributes {etch.kernel} {
+  %0 = etch.exp %x : (tensor<16777216xf32>) -> tensor<16777216xf32>
+  return %0 : tensor<16777216xf32>
+}
+
+func.func @main(%x: memref<16777216xf32>, %z: memref<65536xf32>, %a: memref<4096x1024xf32>, %s: memref<4096x1xf32>, %b: memref<4096x1001xf32>,
+    %c: memref<4096x1024x1xf32>, %y: memref<16777216xf32> {etch.result = 0 : i64}, %v: memref<65536xf32> {etch.result = 1 : i64},
+    %ya: memref<4096x1024xf32> {etch.result = 2 : i64}, %yb: memref<4096x1001xf32> {etch.result = 3 : i64},
+    %yc: memref<4096x1024x1xf32> {etch.result = 4 : i64}, %yd: memref<4096x1xf32> {etch.result = 5 : i64}, %ye: memref<16777216xf32> {etch.result = 6 : i64}) {
+  device.launch @k2 ins(%a, %s : memref<4096x1024xf32>, memref<4096x1xf32>) outs(%ya : memref<4096x1024xf32>)
+  device.launch @k3 ins(%b, %s : memref<4096x1001xf32>, memref<4096x1xf32>) outs(%yb : memref<4096x1001xf32>)
+  device.launch @k4 ins(%c : memref<4096x1024x1xf32>) outs(%yc, %yd : memref<4096x1024x1xf32>, memref<4096x1xf32>)
+  device.launch @k5 ins(%x : memref<16777216xf32>) outs(%ye : memref<16777216xf32>)
   device.launch @k0 ins(%x : memref<16777216xf32>) outs(%y : memref<16777216xf32>)
   device.launch @k1 ins(%z : memref<65536xf32>) outs(%v : memref<65536xf32>)
   return
