@@ -182,9 +182,52 @@ bool Gemm::mayReadRows() {
     return false;
   if (extents.m.isKnown() && extents.m.known <= 64)
     return true;
+  // Rows that may be fewer have an address each, which is a register.
+  if (!tiling.wholeRows && tiling.mr > 8)
+    return false;
   constexpr int64_t period = 4096;
   int64_t apart = a.rowStride.known * e.bytesOf(element) % period;
   return std::min(apart, period - apart) * tiling.mr >= 1024;
+}
+
+/// Rows and vectors of a register tile: those that cover the result with the
+/// least of rows and columns that nobody wants. The rows of a panel leave the
+/// columns less room in the nearest cache; the fewer they are, the more often
+/// columns come from the one behind it.
+void Gemm::chooseRegisters(int64_t registers) {
+  Ix m = extents.m, n = extents.n;
+  auto covered = [](Ix extent, int64_t step) {
+    return double(extent.isKnown() ? llvm::alignTo(extent.known, step) : 1);
+  };
+  double least = 0;
+  int64_t single = tiling.vectors == 1, rows = tiling.mr;
+  for (int64_t vectors : {single ? 1 : 2, 3, 5}) {
+    if (vectors > 2 && (single || !n.isKnown() || k.options.vectorBits < 512))
+      break;
+    int64_t most = single ? rows : registers / vectors;
+    int64_t fixed = vectors == 2 && !m.isKnown() ? rows : most;
+    for (int64_t mr = fixed; mr > (m.isKnown() ? most / 2 : fixed - 1); --mr) {
+      double cost = covered(m, mr) * covered(n, vectors * tiling.lanes) *
+                    (1 + 0.004 * double(mr) + 0.1 / double(mr));
+      if (least && cost >= least)
+        continue;
+      least = cost;
+      tiling.mr = mr;
+      tiling.vectors = vectors;
+    }
+  }
+}
+
+/// Whether a block of K of this matrix lies in one piece that the nearest cache
+/// holds, beside another.
+bool Gemm::isSmall(const Matrix &matrix, Ix rows) {
+  constexpr int64_t kSmall = 16 << 10;
+  return k.options.vectorBits >= 512 && !tiling.inParts && rows.isKnown() &&
+         extents.k.isKnown() && matrix.rowStride.is(1) &&
+         matrix.depthStride.is(rows.known) &&
+         rows.known * std::min(extents.k.known, kGemmBlock) *
+                 e.bytesOf(element) <=
+             kSmall;
 }
 
 void Gemm::chooseTiling() {
@@ -200,55 +243,33 @@ void Gemm::chooseTiling() {
         width, llvm::PowerOf2Ceil(std::max<int64_t>(n.known, 1)));
     tiling.mr = masks ? 16 : 10;
   }
-  // Three or five vectors side by side, where that leaves a tenth less of
-  // columns that nobody wants.
   int64_t registers = masks ? 28 : 12;
-  if (masks && n.isKnown() && n.known > width &&
-      !(m.isKnown() && m.known <= registers / 2)) {
-    auto covered = [&](int64_t vectors) {
-      return int64_t(llvm::alignTo(n.known, vectors * width));
-    };
-    for (int64_t vectors : {3, 5})
-      if (10 * covered(vectors) <= 9 * covered(tiling.vectors)) {
-        tiling.vectors = vectors;
-        tiling.mr = registers / vectors;
-      }
-  }
-  if (m.isKnown()) {
-    // Panels without a remainder, if some number of rows near that divides m:
-    // two vectors of 14 rows leave registers for the operands.
-    int64_t most =
-        tiling.vectors == 1 || !masks ? tiling.mr : registers / tiling.vectors;
-    if (m.known <= most) {
-      tiling.mr = std::max<int64_t>(m.known, 1);
-      // Few rows leave registers for more columns.
-      while (tiling.vectors > 1 &&
-             2 * tiling.vectors * tiling.mr <= registers &&
-             tiling.vectors < 8 && n.isKnown() && n.known > tiling.nr())
-        tiling.vectors *= 2;
-    } else {
-      for (int64_t mr = most; mr > most / 2; --mr)
-        if (m.known % mr == 0) {
-          tiling.mr = mr;
-          break;
-        }
-    }
+  int64_t most = tiling.vectors == 1 ? tiling.mr : registers / 2;
+  if (m.isKnown() && m.known <= most) {
+    tiling.mr = std::max<int64_t>(m.known, 1);
+    // Few rows leave registers for more columns.
+    while (tiling.vectors > 1 && 2 * tiling.vectors * tiling.mr <= registers &&
+           tiling.vectors < 8 && n.isKnown() && n.known > tiling.nr())
+      tiling.vectors *= 2;
+  } else {
+    chooseRegisters(registers);
   }
   tiling.wholeRows = m.isKnown() && m.known % tiling.mr == 0;
   int64_t tile = 2048 / e.bytesOf(element);
   tiling.mTile = tile / (2 * tiling.mr) * (2 * tiling.mr);
-  tiling.nTile =
-      std::max<int64_t>(tile / (2 * tiling.nr()), 1) * 2 * tiling.nr();
+  tiling.nTile = llvm::divideCeil(tile, 2 * tiling.nr()) * 2 * tiling.nr();
   // An element that is used by one panel only is not worth a copy. Nor are rows
-  // that lie along K.
+  // that lie along K, or what is small.
   bool known = m.isKnown() && n.isKnown() && !tiling.inParts;
-  tiling.directA = (known && n.known <= tiling.nr()) || mayReadRows();
-  tiling.directB = known && m.known <= tiling.mr && b.rowStride.is(1) &&
-                   (masks || n.known % tiling.lanes == 0);
+  tiling.directA = (known && n.known <= tiling.nr()) || mayReadRows() ||
+                   (tiling.wholeRows && isSmall(a, m));
+  tiling.directB = (known && m.known <= tiling.mr && b.rowStride.is(1) &&
+                    (masks || n.known % tiling.lanes == 0)) ||
+                   (known && n.known % tiling.nr() == 0 && isSmall(b, n));
   // Few rows use each element of columns that lie along K.
   if (masks && known && m.known <= kRowsAlong && n.known > tiling.lanes &&
       b.depthStride.is(1) && b.rowStride.isKnown() && !b.rowStride.is(1)) {
-    tiling.alongB = tiling.directB = true;
+    tiling.alongB = tiling.directA = tiling.directB = true;
     tiling.vectors = 1;
   }
   tiling.unrolledEnd =
@@ -338,7 +359,31 @@ void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
   };
   tileA = corner(a, m0);
   tileB = corner(b, n0);
-  e.loop(0, e.max(extents.k, 1), kGemmBlock, [&](Ix from) {
+  auto columnsFrom = [&](Ix j) {
+    bool whole = extents.n.isKnown() && extents.n.known % nr == 0;
+    return whole ? Ix(nr) : e.min(nr, e.sub(nLength, j));
+  };
+  auto rowsFrom = [&](Ix i) {
+    return tiling.wholeRows ? Ix(mr) : e.min(mr, e.sub(mLength, i));
+  };
+  auto block = [&](Ix from, Ix depth, Ix i, Ix j) {
+    Ix rows = rowsFrom(i), columns = columnsFrom(j);
+    Value sums = placeTile(batch, m0, i, n0, j, rows);
+    SmallVector<Value> registers = registerTile(i, j, depth, from);
+    endTile(sums, registers, from, batch, e.add(m0, i), e.add(n0, j), rows,
+            columns);
+  };
+  Ix end = e.max(extents.k, 1);
+  // Nothing to pack for all columns: each is read from its start to its end.
+  if (tiling.alongB) {
+    e.loop(0, nLength, nr, [&](Ix j) {
+      e.loop(0, end, kGemmBlock, [&](Ix from) {
+        block(from, e.min(kGemmBlock, e.sub(extents.k, from)), 0, j);
+      });
+    });
+    return;
+  }
+  e.loop(0, end, kGemmBlock, [&](Ix from) {
     Ix depth = e.min(kGemmBlock, e.sub(extents.k, from));
     if (!tiling.directB)
       pack(tileB, packedB, nLength, extents.n, nr, nr, from, depth);
@@ -347,16 +392,7 @@ void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
            depth);
     // The rows stay in the nearest cache while all columns pass by.
     e.loop(0, mLength, mr, [&](Ix i) {
-      Ix rows = tiling.wholeRows ? Ix(mr) : e.min(mr, e.sub(mLength, i));
-      e.loop(0, nLength, nr, [&](Ix j) {
-        Ix columns = extents.n.isKnown() && extents.n.known % nr == 0
-                         ? Ix(nr)
-                         : e.min(nr, e.sub(nLength, j));
-        Value sums = placeTile(batch, m0, i, n0, j, rows);
-        SmallVector<Value> registers = registerTile(i, j, depth, from);
-        endTile(sums, registers, from, batch, e.add(m0, i), e.add(n0, j), rows,
-                columns);
-      });
+      e.loop(0, nLength, nr, [&](Ix j) { block(from, depth, i, j); });
     });
   });
 }

@@ -32,6 +32,8 @@ private:
                 int64_t width, int64_t paddedWidth, Ix depth, Ix pitch);
   void enterRow(Ix batch, Ix row);
   void chooseTiling();
+  void chooseRegisters(int64_t registers);
+  bool isSmall(const Matrix &matrix, Ix rows);
   void emitUnits();
   void emitTile(Ix batch, Ix m0, Ix n0);
   llvm::SmallVector<mlir::Value> registerTile(Ix i, Ix j, Ix depth, Ix from);

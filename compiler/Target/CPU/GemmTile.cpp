@@ -113,7 +113,6 @@ SmallVector<Value> Gemm::tileAlong(const Left &left, Ix j, Ix depth, Ix from) {
       // Behind the last column: that one again. Nobody looks at it.
       Value place = column(whole ? Ix(n) : e.min(n, last), step);
       v.push_back(e.load(place, 1, element, Lanes{lanes, {}}));
-      e.prefetch(column(n + lanes, step), /*write=*/false, /*nearest=*/false);
     }
     transposeVectors(e, v, lanes);
     for (int64_t s = 0; s < lanes; ++s)

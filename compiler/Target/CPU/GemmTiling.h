@@ -41,7 +41,7 @@ struct Tiling {
   int64_t lanes = 1, vectors = 1, mr = 1;
   int64_t mTile = 1, nTile = 1;
   bool directA = false, directB = false; ///< read without packing
-  bool alongB = false; ///< …and transposed in registers
+  bool alongB = false;                   ///< …and transposed in registers
   bool unrolledEnd = false;              ///< the epilogue reads registers
   bool inParts = false;                  ///< K is
   bool wholeRows = false;                ///< no panel of rows is partial
@@ -66,8 +66,14 @@ struct Tiling {
       return e.select(e.compare(mlir::arith::CmpIPredicate::sge, count, 4),
                       full, full / 2);
     };
-    t.m = e.max(e.min(choose(mTile), e.roundUp(x.m, mr)), mr);
-    t.n = e.max(e.min(choose(nTile), e.roundUp(x.n, nr())), nr());
+    // No tile is much smaller than the others.
+    auto even = [&](Ix extent, Ix most, int64_t step) {
+      Ix count = e.max(e.div(e.add(extent, e.sub(most, 1)), most), 1);
+      Ix each = e.div(e.add(extent, e.sub(count, 1)), count);
+      return e.max(e.roundUp(each, step), step);
+    };
+    t.m = even(x.m, choose(mTile), mr);
+    t.n = even(x.n, choose(nTile), nr());
     t.mCount = e.div(e.add(x.m, e.sub(t.m, 1)), t.m);
     t.nCount = e.div(e.add(x.n, e.sub(t.n, 1)), t.n);
     t.depth = pitch(e, e.min(kGemmBlock, e.max(x.k, 1)));

@@ -5,8 +5,10 @@
 // RUN: etch-opt %s --etch-codegen-cpu="vector-bits=512 stop=loops" | FileCheck %s
 
 // CHECK-LABEL: llvm.func internal @k0(
+// CHECK: scf.for {{.*}} step %c16_i64 : i64 {
+// CHECK-NEXT: scf.for {{.*}} step %c256_i64 : i64 {
 // CHECK: scf.for {{.*}} step %c16_i64 iter_args
-// CHECK-COUNT-16: hint = 2 : i32, rw = 0
+// CHECK-NOT: llvm.intr.prefetch
 // CHECK-COUNT-64: llvm.shufflevector
 // CHECK-NOT: llvm.store
 // CHECK-COUNT-48: math.fma
