@@ -20,15 +20,12 @@
 using namespace etch;
 using namespace etch::detail;
 
+constinit thread_local PoolCache detail::pool_cache{};
+
 namespace {
 
-struct FreeBlock {
-  FreeBlock *next;
-};
-
 constexpr size_t small_limit = 64 << 10;
-/// 64, 128, … 2048, then four sizes per power of two up to small_limit.
-constexpr unsigned num_classes = 32 + 4 * 5;
+constexpr unsigned num_classes = PoolCache::num_classes;
 
 unsigned class_of(size_t bytes) {
   if (bytes <= 2048)
@@ -44,32 +41,23 @@ size_t bytes_of(unsigned c) {
   return (size_t(1) << log) + ((size_t((c - 32) % 4) + 1) << (log - 2));
 }
 
-/// Trivially destructible, so that it outlives every static Variable.
-struct ThreadCache {
-  FreeBlock *free[num_classes];
-  uint32_t count[num_classes];
-  int64_t cached;
-  bool closed, guarded;
-
-  void drain() {
-    for (unsigned c = 0; c < num_classes; ++c) {
-      while (FreeBlock *block = free[c]) {
-        free[c] = block->next;
-        std::free(block);
-      }
-      count[c] = 0;
+void drain(PoolCache &cache) {
+  for (unsigned c = 0; c < num_classes; ++c) {
+    while (PoolCache::Block *block = cache.free[c]) {
+      cache.free[c] = block->next;
+      std::free(block);
     }
-    cached = 0;
+    cache.count[c] = 0;
   }
-};
-constinit thread_local ThreadCache cache{};
+  cache.cached = 0;
+}
 
 struct CloseAtThreadExit {
   ~CloseAtThreadExit() {
-    cache.drain();
-    cache.closed = true;
+    drain(pool_cache);
+    pool_cache.closed = true;
   }
-  void arm() { cache.guarded = true; }
+  void arm() { pool_cache.guarded = true; }
 };
 thread_local CloseAtThreadExit closer;
 
@@ -156,7 +144,8 @@ void *detail::pool_allocate(size_t bytes) {
     return block ? block : fresh(size);
   }
   unsigned c = class_of(bytes);
-  if (FreeBlock *block = cache.free[c]) {
+  PoolCache &cache = pool_cache;
+  if (PoolCache::Block *block = cache.free[c]) {
     cache.free[c] = block->next;
     --cache.count[c];
     cache.cached -= int64_t(bytes_of(c));
@@ -170,21 +159,21 @@ void detail::pool_free(void *block, size_t bytes) noexcept {
     return large_cache().give(block, large_size(bytes));
   unsigned c = class_of(bytes);
   size_t size = bytes_of(c);
-  if (cache.closed || cache.count[c] * size > (size_t(4) << 20)) {
+  PoolCache &cache = pool_cache;
+  if (cache.closed ||
+      int64_t(cache.count[c] * size) > PoolCache::max_bytes) {
     std::free(block);
     return;
   }
   if (!cache.guarded)
     closer.arm();
-  auto *entry = static_cast<FreeBlock *>(block);
-  entry->next = cache.free[c];
-  cache.free[c] = entry;
+  cache.free[c] = new (block) PoolCache::Block{cache.free[c]};
   ++cache.count[c];
   cache.cached += int64_t(size);
 }
 
 void etch::release_cached_memory() {
-  cache.drain();
+  drain(pool_cache);
   large_cache().drain();
 }
 
@@ -192,6 +181,6 @@ namespace etch::detail {
 int64_t cached_bytes() {
   LargeCache &large = large_cache();
   std::lock_guard lock(large.mutex);
-  return cache.cached + int64_t(large.bytes);
+  return pool_cache.cached + int64_t(large.bytes);
 }
 } // namespace etch::detail

@@ -32,8 +32,9 @@ using namespace etch::detail;
 namespace {
 struct KeyHash {
   size_t operator()(const KernelKey &k) const {
-    return size_t((k.shape * 0x9e3779b97f4a7c15u) ^ (k.attribute >> 7) ^
-                  k.attribute * 31);
+    // The upper bits are the good ones.
+    return size_t((k.shape ^ k.attribute * 0xff51afd7ed558ccdu) *
+                  0x9e3779b97f4a7c15u);
   }
 };
 } // namespace
@@ -96,7 +97,7 @@ static const etch_module_t *find_kernel(const KernelKey &key,
   };
   static constexpr size_t size = 512;
   static constinit thread_local Slot recent[size]{};
-  Slot &slot = recent[KeyHash()(key) >> 9 & (size - 1)];
+  Slot &slot = recent[KeyHash()(key) >> 55 & (size - 1)];
   if (!slot.module || !(slot.key == key))
     slot = {key, compile_kernel(key, spec, "", where)};
   return slot.module;

@@ -16,7 +16,8 @@ Variable etch::softmax(Operand x, AxisOption option) {
   Variable v = floating(x);
   Reduce along = {option.axis, true};
   Variable y = exp(v - stop_gradient(max(v, along)));
-  return y / sum(y, along);
+  // One division for each sum, in the gradients too.
+  return y * (1.0 / sum(y, along));
 }
 
 Variable etch::log_softmax(Operand x, AxisOption option) {

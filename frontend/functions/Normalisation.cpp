@@ -19,7 +19,8 @@ Variable etch::layer_norm(Operand x, Operand gamma, Operand beta, double eps) {
   Reduce last = {-1, true};
   Variable centred = v - mean(v, last);
   Variable variance = mean(square(centred), last);
-  return centred / sqrt(variance + eps) * gamma + beta;
+  // One division for each row, in the gradients too.
+  return centred * (1.0 / sqrt(variance + eps)) * gamma + beta;
 }
 
 /// v has one number per channel of x.
