@@ -8,6 +8,7 @@
 
 #include "etch/host.h"
 #include "frontend/compile/Program.h"
+#include "frontend/core/Graphics.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -103,7 +104,7 @@ static void write_states(const ProgramText &program, const Variant &v,
     if (module->args[i].role != ETCH_STATE)
       continue;
     const Node *n = nodes.find(program.args[size_t(i)]);
-    const ValueRef &value = n->value;
+    const ValueRef &value = host_value(n->value, where);
     values.push_back(value->is_dense() ? value : dense_copy(*value));
     const Value &x = *values.back();
     states.push_back(
@@ -219,7 +220,7 @@ void Program::export_library(const std::string &path,
                           ? find(int32_t(i))
                           : nullptr;
       if (n && std::none_of(exits.updates.begin(), exits.updates.end(), same))
-        embedded[i] = n->value->is_dense() ? n->value : dense_copy(*n->value);
+        embedded[i] = dense_value(make_variable(host_value(n->value, where)));
     }
     text_options.embedded = &embedded;
   }
@@ -236,6 +237,11 @@ void Program::export_library(const std::string &path,
   driver::CompileOptions o = driver_options();
   o.name = files.name;
   o.mcpu = export_options.mcpu;
+  if (!export_options.architectures.empty()) {
+    o.device = export_options.architectures;
+    o.libraries = options.libraries && options.mode == Mode::fast;
+  } else if (!o.device.empty())
+    o.device = "sm_80,sm_90,compute_90";
   std::string library = files.add("lib" + files.name + ".so");
   std::string header = files.add(files.name + ".h");
   driver::ExportResult result =
@@ -264,8 +270,28 @@ struct Library::State {
   std::vector<ValueRef> states; ///< in the order of the module's
   StorageRef arena;
   std::mutex mutex;
+  int device = -1; ///< that it has run on
+  std::shared_ptr<etch_device_program_t> kernels;
 
-  ~State() { etch_library_release(library); }
+  ~State() {
+    kernels = nullptr;
+    etch_library_release(library);
+  }
+  /// The states go to a device, or come from there for a while.
+  void place(int on, const Location &where) {
+    for (ValueRef &s : states)
+      if (device_of(*s) != on)
+        s = copy_to(on, *s, where);
+  }
+  void enter_device(const Location &where) {
+    if (!module->num_images && !module->num_grids)
+      return;
+    if (device < 0) {
+      kernels = device_program(graphics(0, where), *module, where);
+      device = 0;
+    }
+    place(device, where);
+  }
   std::vector<etch_tensor_t> tensors() {
     std::vector<etch_tensor_t> list;
     for (const ValueRef &s : states)
@@ -323,6 +349,7 @@ Library etch::load_library(const std::string &path, SourceLocation l) {
 
 void Library::load(const std::string &path, SourceLocation l) {
   std::lock_guard lock(state->mutex);
+  state->place(-1, l);
   std::vector<etch_tensor_t> tensors = state->tensors();
   if (etch_status_t status = etch_state_load(
           state->module, tensors.data(), int32_t(tensors.size()), path.c_str()))
@@ -331,6 +358,7 @@ void Library::load(const std::string &path, SourceLocation l) {
 
 void Library::save(const std::string &path, SourceLocation l) const {
   std::lock_guard lock(state->mutex);
+  state->place(-1, l);
   std::vector<etch_tensor_t> tensors = state->tensors();
   if (etch_status_t status = etch_state_save(
           state->module, tensors.data(), int32_t(tensors.size()), path.c_str()))
@@ -352,7 +380,7 @@ Variable Library::get_state(const std::string &name, SourceLocation l) const {
     if (state->module->args[i].role != ETCH_STATE)
       continue;
     if (name == state->module->args[i].name)
-      return make_variable(dense_copy(*state->states[at]));
+      return make_variable(copy_to(-1, *state->states[at], l));
     ++at;
   }
   throw ValueError("state: '" + state->path + "' has no state '" + name + "'",
@@ -372,6 +400,8 @@ static int64_t extent_of(const etch_module_t &m,
 Variables Library::run(const Variables &inputs, SourceLocation l) {
   std::lock_guard lock(state->mutex);
   const etch_module_t &m = *state->module;
+  state->enter_device(l);
+  int device = state->device;
   std::vector<ValueRef> values;
   std::vector<etch_tensor_t> args, results;
   auto tensor = [](const Value &v) -> etch_tensor_t {
@@ -388,7 +418,9 @@ Variables Library::run(const Variables &inputs, SourceLocation l) {
       throw ValueError("run: input " + std::to_string(next_input) + " ('" +
                            m.args[i].name + "') is missing",
                        l);
-    ValueRef v = dense_value(inputs[next_input++]);
+    const Variable &input = inputs[next_input++];
+    ValueRef v = device < 0 ? dense_value(input)
+                            : copy_to(device, *input.node()->value, l);
     // Strides of axes of extent 1 mean nothing to us, but the check reads them.
     ValueRef plain = make_view(*v, v->shape, v->strides);
     dense_strides(v->shape, plain->strides);
@@ -405,7 +437,7 @@ Variables Library::run(const Variables &inputs, SourceLocation l) {
     for (int axis = 0; axis < shape.rank(); ++axis)
       if (shape[axis] < 0)
         shape[axis] = extent_of(m, args, shape[axis]);
-    ValueRef v = make_dense(DType(m.results[i].dtype), shape);
+    ValueRef v = make_dense_on(device, DType(m.results[i].dtype), shape, l);
     results.push_back(tensor(*v));
     ys.push_back(make_variable(v, Node::untracked));
   }
@@ -417,14 +449,22 @@ Variables Library::run(const Variables &inputs, SourceLocation l) {
   call.host = etch_default_host();
   uint64_t bytes = m.arena_bytes(&call);
   if (bytes && (!state->arena || state->arena->bytes < bytes))
-    state->arena = allocate(bytes);
+    state->arena = allocate_on(device, bytes, l);
   if (state->arena) {
     call.arena = state->arena->data;
     call.arena_bytes = state->arena->bytes;
   }
   if (etch_status_t status = etch_check_call(&m, &call))
     fail("run", status, l);
-  etch_status_t status = m.run(&call);
+  etch_status_t status;
+  if (device < 0) {
+    status = m.run(&call);
+  } else {
+    std::lock_guard held(graphics(device, l).mutex);
+    status = etch_device_program_run(state->kernels.get(), &call);
+  }
+  if (status == ETCH_ERROR_DEVICE)
+    throw_device_error(l);
   if (status == ETCH_ERROR_VALUE)
     throw ValueError("run: " + explain_value(call.error, call.error.op), l);
   if (status == ETCH_ERROR_INDEX)

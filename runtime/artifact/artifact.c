@@ -188,6 +188,11 @@ static etch_status_t run_held(etch_artifact_t *self,
   const etch_module_t *module = self->module;
   etch_message_t message = message_of(self);
   int32_t expected = module->num_args - etch_state_count(module);
+  if (module->num_images)
+    return etch_message_set(message, ETCH_ERROR_DEVICE,
+                            "the program is for a graphics processor: "
+                            "etch_device_program_run() of etch/device.h runs "
+                            "it");
   if (num_inputs != expected || (expected && !inputs))
     return etch_message_set(message, ETCH_ERROR_ARGUMENT,
                             "expected %d input%s, got %d", (int)expected,

@@ -189,6 +189,51 @@ def jax_system():
     def rand(*shape):
         return jax.random.uniform(jax.random.PRNGKey(1), shape) - 0.5
 
+    def labels(count, most):
+        return jnp.arange(count) * 7 % most
+
+    def squares(y, t):
+        return ((y - t) ** 2).mean()
+
+    def entropy(y, t):
+        return -jax.nn.log_softmax(y)[jnp.arange(t.shape[0]), t].mean()
+
+    def conv(x, w, stride, pad):
+        return jax.lax.conv_general_dilated(x, w, (stride, stride),
+                                            ((pad, pad), (pad, pad)))
+
+    def pool(x, size, stride, pad):
+        return jax.lax.reduce_window(
+            x, -jnp.inf, jax.lax.max, (1, 1, size, size),
+            (1, 1, stride, stride), ((0, 0), (0, 0), (pad, pad), (pad, pad)))
+
+    def training(params, predict, x, t, loss, adam):
+        zeros = jax.tree.map(jnp.zeros_like, params)
+        state = [params, zeros, zeros, jnp.float32(0)]
+        each = jax.tree.map
+
+        def step(params, m, v, count, x, t):
+            value, grads = jax.value_and_grad(
+                lambda p: loss(predict(p, x), t))(params)
+            count = count + 1
+            if not adam:
+                params = each(lambda w, g: w - 0.01 * g, params, grads)
+                return [params, m, v, count], value
+            m = each(lambda m, g: 0.9 * m + 0.1 * g, m, grads)
+            v = each(lambda v, g: 0.999 * v + 0.001 * g * g, v, grads)
+            rate = 0.001 * jnp.sqrt(1 - 0.999**count) / (1 - 0.9**count)
+            params = each(lambda w, m, v: w - rate * m / (jnp.sqrt(v) + 1e-8),
+                          params, m, v)
+            return [params, m, v, count], value
+        step = jax.jit(step, donate_argnums=(0, 1, 2))
+        state[1] = each(jnp.copy, zeros)  # what is donated is one's own
+
+        def run():
+            nonlocal state
+            state, value = step(*state, x, t)
+            return value
+        return run
+
     def prepare(op, options):
         jax.config.update("jax_default_matmul_precision", "highest")
         if op in ("copy", "elementwise", "sum", "softmax", "layer_norm"):
@@ -213,42 +258,101 @@ def jax_system():
             m = options.number("m")
             a, b, f = rand(m, m), rand(m, m), jax.jit(jnp.matmul)
             return lambda: f(a, b)
+        if op == "adam":
+            return training([rand(options.number("n"))],
+                            lambda p, x: p[0] * x, rand(options.number("n")),
+                            None, lambda y, t: y.sum(), True)
         if op.startswith("mlp"):
             sizes = [options.number("in")] + options.sizes
             params = [(rand(m, n), jnp.zeros(n))
                       for m, n in zip(sizes, sizes[1:])]
-            x, t = rand(100, sizes[0]), rand(100, sizes[-1])
-            adam = op == "mlp_adam"
-            zeros = jax.tree.map(jnp.zeros_like, params)
-            state = [params, zeros, zeros, jnp.float32(0)]
 
-            def loss(params, x, t):
+            def mlp(params, x):
                 for i, (w, b) in enumerate(params):
                     x = (jax.nn.relu(x) if i else x) @ w + b
-                return ((x - t) ** 2).mean()
+                return x
+            return training(params, mlp, rand(100, sizes[0]),
+                            rand(100, sizes[-1]), squares, op == "mlp_adam")
+        if op == "cnn":
+            n = options.number("batch")
+            params = [(rand(32, 1, 3, 3), jnp.zeros((32, 1, 1))),
+                      (rand(64, 32, 3, 3), jnp.zeros((64, 1, 1))),
+                      (rand(9216, 128), jnp.zeros(128)),
+                      (rand(128, 10), jnp.zeros(10))]
 
-            @jax.jit
-            def step(params, m, v, count, x, t):
-                value, grads = jax.value_and_grad(loss)(params, x, t)
-                count = count + 1
-                if adam:
-                    each = jax.tree.map
-                    m = each(lambda m, g: 0.9 * m + 0.1 * g, m, grads)
-                    v = each(lambda v, g: 0.999 * v + 0.001 * g * g, v, grads)
-                    rate = 0.001 * jnp.sqrt(1 - 0.999**count) / (1 - 0.9**count)
-                    params = each(
-                        lambda w, m, v: w - rate * m / (jnp.sqrt(v) + 1e-8),
-                        params, m, v)
-                else:
-                    params = jax.tree.map(lambda w, g: w - 0.01 * g, params,
-                                          grads)
-                return [params, m, v, count], value
+            def cnn(params, x):
+                for w, b in params[:2]:
+                    x = jax.nn.relu(conv(x, w, 1, 0) + b)
+                x = pool(x, 2, 2, 0).reshape(n, -1)
+                (w, b), (v, c) = params[2:]
+                return jax.nn.relu(x @ w + b) @ v + c
+            return training(params, cnn, rand(n, 1, 28, 28), labels(n, 10),
+                            entropy, True)
+        if op == "resnet50":
+            n = options.number("batch")
+            params, widths = [], []
 
-            def run():
-                nonlocal state
-                state, value = step(*state, x, t)
-                return value
-            return run
+            def layer(inside, out, kernel, stride):
+                params.append((0.1 * rand(out, inside, kernel, kernel),
+                               jnp.ones((out, 1, 1)), jnp.zeros((out, 1, 1))))
+                widths.append(stride)
+            layer(3, 64, 7, 2)
+            inside = 64
+            for stage, blocks in enumerate((3, 4, 6, 3)):
+                for block in range(blocks):
+                    stride = 2 if stage and not block else 1
+                    middle = 64 << stage
+                    layer(inside, middle, 1, 1)
+                    layer(middle, middle, 3, stride)
+                    layer(middle, 4 * middle, 1, 1)
+                    if not block:
+                        layer(inside, 4 * middle, 1, stride)
+                    inside = 4 * middle
+            params.append((0.1 * rand(2048, 1000), jnp.zeros(1000)))
+
+            def resnet(params, x):
+                steps = iter(zip(params, widths))
+
+                def step(x):
+                    (w, gamma, beta), stride = next(steps)
+                    x = conv(x, w, stride, w.shape[2] // 2)
+                    mean = x.mean((0, 2, 3), keepdims=True)
+                    variance = x.var((0, 2, 3), keepdims=True)
+                    return ((x - mean) * jax.lax.rsqrt(variance + 1e-5) * gamma
+                            + beta)
+                x = pool(jax.nn.relu(step(x)), 3, 2, 1)
+                for blocks in (3, 4, 6, 3):
+                    for block in range(blocks):
+                        y = jax.nn.relu(step(x))
+                        y = step(jax.nn.relu(step(y)))
+                        x = jax.nn.relu(y + (x if block else step(x)))
+                w, b = params[-1]
+                return x.mean((2, 3)) @ w + b
+            return training(params, resnet, rand(n, 3, 224, 224),
+                            labels(n, 1000), entropy, False)
+        if op == "lstm":
+            inside, hidden = options.number("in"), options.number("hidden")
+            batch = options.number("batch")
+            params = [0.1 * rand(inside, 4 * hidden),
+                      0.1 * rand(hidden, 4 * hidden), jnp.zeros(4 * hidden),
+                      0.1 * rand(hidden, 64), jnp.zeros(64)]
+
+            def lstm(params, x):
+                w, wh, b, v, c = params
+
+                def step(carry, gates):
+                    h, cell = carry
+                    i, f, u, o = jnp.split(gates + h @ wh, 4, axis=1)
+                    sigmoid = jax.nn.sigmoid
+                    cell = sigmoid(f) * cell + sigmoid(i) * jnp.tanh(u)
+                    h = sigmoid(o) * jnp.tanh(cell)
+                    return (h, cell), None
+                start = jnp.zeros((batch, hidden))
+                (h, _), _ = jax.lax.scan(step, (start, start), x @ w + b)
+                return h @ v + c
+            return training(params, lstm,
+                            rand(options.number("steps"), batch, inside),
+                            rand(batch, 64), squares, True)
         raise NotImplementedError
 
     return prepare, jax.block_until_ready

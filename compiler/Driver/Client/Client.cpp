@@ -107,10 +107,8 @@ private:
     CompileResult result;
   };
 
-  CompileResult make(std::string_view text, const CompileOptions &options,
+  CompileResult make(std::string_view text, CompileOptions options,
                      const Key &program);
-  CompileResult makeFromBundle(std::string_view text, CompileOptions options,
-                               const Key &program);
   std::shared_ptr<LoadedModule> loadFile(const std::string &path,
                                          std::string &why);
   std::shared_ptr<LoadedModule> loadPrivately(const void *bytes, size_t count,
@@ -164,21 +162,24 @@ CompileResult Client::compile(std::string_view text,
   return result;
 }
 
-CompileResult Client::make(std::string_view text, const CompileOptions &options,
+CompileResult Client::make(std::string_view text, CompileOptions options,
                            const Key &program) {
   CompileResult result;
   std::string why;
-  Key code = codeKey(program, options);
-  if (bundle.isThere())
-    return makeFromBundle(text, options, program);
-  bool compilerWanted = wantsCompiler();
-  if (!compilerWanted)
-    if (std::string path = cache.find(code); !path.empty()) {
+  bool general = bundle.isThere();
+  if (general)
+    Bundle::generalise(options);
+  Cache &files = general ? bundle.files : cache;
+  Key code = general ? programKey(text, options) : codeKey(program, options);
+  bool stored = general || !wantsCompiler();
+  if (stored)
+    if (std::string path = files.find(code); !path.empty()) {
       result.module = loadFile(path, why);
       result.origin = Origin::disk;
       if (result.module)
         return result;
-      cache.discard(code);
+      if (!general)
+        files.discard(code);
     }
   CompilerOutput output(text, options, program.low);
   result.origin = Origin::compiled;
@@ -186,8 +187,8 @@ CompileResult Client::make(std::string_view text, const CompileOptions &options,
   result.phases = output.phases();
   if (!output.ok())
     return result;
-  if (!compilerWanted)
-    if (std::string path = cache.store(code, output.bytes(), output.size());
+  if (stored)
+    if (std::string path = files.store(code, output.bytes(), output.size());
         !path.empty())
       result.module = loadFile(path, why);
   if (!result.module) {
@@ -196,33 +197,6 @@ CompileResult Client::make(std::string_view text, const CompileOptions &options,
     std::lock_guard lock(mutex);
     ++counters.fallbacks;
   }
-  if (!result.module)
-    result.diagnostics.push_back(
-        {Severity::error, -1, "cannot load the compiled program: " + why});
-  return result;
-}
-
-CompileResult Client::makeFromBundle(std::string_view text,
-                                     CompileOptions options,
-                                     const Key &program) {
-  CompileResult result;
-  std::string why;
-  Bundle::generalise(options);
-  Key key = programKey(text, options);
-  if (std::string path = bundle.files.find(key); !path.empty()) {
-    result.module = loadFile(path, why);
-    result.origin = Origin::disk;
-    if (result.module)
-      return result;
-  }
-  CompilerOutput output(text, options, program.low);
-  result.origin = Origin::compiled;
-  result.diagnostics = output.diagnostics();
-  result.phases = output.phases();
-  if (!output.ok())
-    return result;
-  bundle.files.store(key, output.bytes(), output.size());
-  result.module = loadPrivately(output.bytes(), output.size(), why);
   if (!result.module)
     result.diagnostics.push_back(
         {Severity::error, -1, "cannot load the compiled program: " + why});

@@ -19,6 +19,11 @@ namespace etch {
 struct ExportOptions {
   bool embed_weights = false;  ///< states that never change: into the library
   std::string mcpu = "native"; ///< or a processor's name as LLVM has it
+  /// The library is for graphics processors of these architectures, with commas
+  /// between them ("sm_80,sm_90"; "compute_90": for all that come later). None
+  /// need be here. "": what the function is compiled for; for cuda() that is
+  /// "sm_80,sm_90,compute_90".
+  std::string architectures;
 };
 
 namespace detail {

@@ -27,11 +27,12 @@ void export_library(Compiled<F> &f, const std::string &path,
 }
 
 /// An exported library with its states. Copies share it. Calls of one library
-/// take turns.
+/// take turns. One for graphics processors runs on cuda(0): its states and
+/// results are there, its inputs may be anywhere.
 class Library {
 public:
   /// Runs the program once; updates the states. ValueError for inputs that do
-  /// not fit.
+  /// not fit, DeviceError where there is no device that it has code for.
   Variables run(const Variables &inputs,
                 SourceLocation l = SourceLocation::current());
   /// Writes, or reads, all states. IOError.

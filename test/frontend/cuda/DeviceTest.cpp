@@ -329,6 +329,28 @@ TEST_F(OnDevice, C149_CopiesOfAStepAreBatchAndLoss) {
   EXPECT_EQ(after.copies_out, before.copies_out);
 }
 
+TEST_F(OnDevice, BatchesAreMadeThereAheadOfTime) {
+  Variable data = sines({12, 3}), labels = arange(0, 12);
+  Dataset dataset(data, labels);
+  for (int64_t prefetch : {0, 2}) {
+    DataLoader loader(
+        dataset, 5,
+        {.shuffle = false, .prefetch = prefetch, .device = cuda(0)});
+    uint64_t staged = cuda::statistics().staged_bytes;
+    int64_t at = 0;
+    for (auto &[x, t] : loader) {
+      EXPECT_EQ(x.device(), cuda(0));
+      EXPECT_EQ(t.device(), cuda(0));
+      int64_t n = std::min<int64_t>(5, 12 - at);
+      EXPECT_EQ(bits_of(x), bits_of(data[slice(at, at + n)]));
+      EXPECT_EQ(bits_of(t), bits_of(labels[slice(at, at + n)]));
+      at += n;
+    }
+    EXPECT_EQ(at, 12);
+    EXPECT_GE(cuda::statistics().staged_bytes - staged, 12u * 3 * 4);
+  }
+}
+
 TEST_F(OnDevice, NumbersOfTheHostAreCopiedWhenTheyChange) {
   double a = 2;
   auto f = compile([&](const Variable &x) { return x * a + 1.0; },
@@ -362,6 +384,14 @@ TEST_F(OnDevice, WhatADeviceHasNotIsSaid) {
   auto f = [](const Variable &x) { return x * 2.0; };
   EXPECT_THROW(compile(f, {.device = cuda(0), .check = Check::nan}), UserError);
   EXPECT_THROW(compile(f, {.device = cuda(0), .profile = true}), UserError);
+  try {
+    compile(f, {.device = cuda(0), .guard_pages = true});
+    FAIL();
+  } catch (const UserError &e) {
+    EXPECT_THAT(e.what(), HasSubstr("compile: .guard_pages is for cpu() only, "
+                                    "the device is cuda(0)"));
+    EXPECT_THAT(e.what(), HasSubstr("DeviceTest.cpp:"));
+  }
   Variable x = ones({2}).to(cuda(0));
   EXPECT_THROW(x.span<const double>(), DeviceError);
   EXPECT_THROW(cuda(63), DeviceError);

@@ -181,6 +181,46 @@ TEST_F(WithProducts, FailuresAreErrorsOfTheirLine) {
   expect_near(f(x, w), matmul(x, w) * 3.0, 1e-5);
 }
 
+TEST_F(WithProducts, ConvolutionsAndTheirGradients) {
+  if (!cuda::no_convolutions_reason().empty())
+    GTEST_SKIP() << "NO CUDNN: " << cuda::no_convolutions_reason();
+  auto f = [](const Variables &v) {
+    Variable x = v[0] * 1.0, w = v[1] * 1.0, b = v[2] * 1.0;
+    Variable y = relu(conv2d(x, w, b, {.pad = 1}));
+    Variable z = conv2d(y, v[3], {}, {.stride = 2});
+    Variables g = grad(sum(tanh(z) * z), {x, w, b});
+    return Variables{z, tanh(conv2d(x, w, b)), g[0], g[1], g[2]};
+  };
+  Variables xs = {waves({2, 3, 7, 8}), waves({4, 3, 3, 3}), waves({4}),
+                  waves({5, 4, 3, 3})};
+  for (Variable &x : xs)
+    x.set_requires_grad(true);
+  Variables expected = f(xs);
+  auto compiled = compile(f, fast);
+  for (int i = 0; i < 3; ++i) {
+    uint64_t before = library_calls();
+    Variables ys = compiled(xs);
+    if (i == 0) { // forward three times, and the gradients of two
+      EXPECT_GE(library_calls(), before + 6);
+    }
+    for (size_t k = 0; k < ys.size(); ++k)
+      expect_near(ys[k], expected[k], 1e-4);
+  }
+  // Where the library has no engine, our kernels are there.
+  void *driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
+  if (auto fail = reinterpret_cast<void (*)(const char *, int, int)>(
+          dlsym(driver, "etch_fake_fail"))) {
+    auto g = compile(
+        [](const Variables &v) {
+          return Variables{relu(conv2d(v[0], v[1], v[2], {.stride = 3}))};
+        },
+        fast);
+    fail("cudnnPlan", 3000, 0);
+    expect_near(g(xs)[0], relu(conv2d(xs[0], xs[1], xs[2], {.stride = 3})),
+                1e-5);
+  }
+}
+
 TEST(Precisions, AreForFastProgramsOfDevices) {
   auto f = [](const Variable &x) { return x * 2.0; };
   try {
