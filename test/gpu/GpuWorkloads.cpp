@@ -277,7 +277,7 @@ void add_steps(std::vector<Workload> &all) {
                   {},
                   {"torch tf32", "torch.compile", "torch.compile tf32",
                    "torch.compile bf16", "jax"}};
-  for (const Choice &choice : {kFast, kTf32, kBf16})
+  for (const Choice &choice : {kTf32, kBf16})
     resnet.variants.push_back(training<ResNet50>(
         choice, [] { return ResNet50({.stride_in_3x3 = true}); },
         SGD({.lr = 0.01}), Shape{64, 3, 224, 224},
