@@ -5,7 +5,7 @@ claims SG, DG and M with the tests that show each: "Suite.Test" of GoogleTest,
 "lit: file", "ctest: name"; and_all: all tests whose suite begins so. All of
 them must exist, and none may have failed. What did not run is said to be so.
 "table": a table that belongs to the claim, from what etch-programs has written
-into programs*.json.
+into programs*.json. The errors of the elementary functions stand below those.
 """
 
 import argparse
@@ -120,15 +120,29 @@ def times_table():
                      for phase in phases), f"{times['total']:.1f}"]
 
 
-TABLES = {"memory": ("Memory of whole training steps", memory_table),
-          "times": ("Compile times, cold and cached", times_table)}
+def ulps_table():
+    """What EtchMathTests have recorded."""
+    yield ["function", "type", "arguments", "largest error (ULP)", "at", "ns each"]
+    for path in sorted(glob.glob(os.path.join(options.results, "*.gtest.json"))):
+        for suite in results.read(path).get("testsuites", []):
+            for test in suite.get("testsuite", []):
+                if "max_ulps" in test:
+                    yield [test[key] for key in ("function", "type", "arguments", "max_ulps",
+                                                 "worst_at", "nanoseconds")]
+
+
+PROGRAMS = ("As <code>etch-programs --cold --json programs.json</code> in the build folder has "
+            "found them; names of programs behind it choose some.")
+TABLES = {"memory": ("Memory of whole training steps", memory_table, PROGRAMS),
+          "times": ("Compile times, cold and cached", times_table, PROGRAMS),
+          "ulps": ("Errors of the elementary functions", ulps_table,
+                   "Against references of more digits, as <code>EtchMathTests</code> has found "
+                   "them in this build: samples of all f32, random f64; on one vector at a time.")}
 
 
 def table(identity):
-    title, rows = TABLES[identity]
-    yield (f'<h2 id="{identity}">{title}</h2><p>As <code>etch-programs --cold --json '
-           "programs.json</code> in the build folder has found them; names of programs "
-           "behind it choose some.</p><table>")
+    title, rows, source = TABLES[identity]
+    yield f'<h2 id="{identity}">{title}</h2><p>{source}</p><table>'
     for i, row in enumerate(rows()):
         yield "<tr>" + "".join(f"<{'td' if i else 'th'}>{html.escape(text)}" for text in row)
     yield "</table>"

@@ -214,6 +214,37 @@ void addNormalisations(std::vector<Workload> &workloads) {
     return {loss, grad(loss, {xs[0]})[0]};
   });
 }
+/// Updates of one large parameter, whose gradient is an input: what must move
+/// is each array that is read, and each that is written.
+template <class OptimizerT>
+void addUpdate(std::vector<Workload> &workloads, const char *name,
+               int arraysMoved) {
+  constexpr int64_t n = 4096; // 64 MB
+  Workload w;
+  w.name = std::string("update ") + name + " 64 MB";
+  w.inputs = {{{n, n}}};
+  w.bytes = arraysMoved * 4.0 * n * n;
+  w.systems = {{"etch", [input = w.inputs[0]] {
+                  struct Net : Model {
+                    Linear l{*this, "l", n, {.nobias = true, .in_size = n}};
+                  };
+                  auto net = std::make_shared<Net>();
+                  auto optimizer = std::make_shared<OptimizerT>();
+                  optimizer->setup(*net);
+                  Variable g = makeInput(input, 0).detach();
+                  auto f = [=](const Variable &g) {
+                    Variable weight = net->params()[0];
+                    weight.set_grad(g);
+                    optimizer->update();
+                    return sum(weight[0]);
+                  };
+                  auto step =
+                      std::make_shared<Compiled<decltype(f)>>(compile(f));
+                  return runnerOf([=] { return (*step)(g); });
+                }}};
+  workloads.push_back(std::move(w));
+}
+
 /// What an operation costs besides its work: a few numbers, eagerly.
 void addEager(std::vector<Workload> &workloads) {
   for (const char *name : {"add", "matmul", "tanh"}) {
@@ -254,6 +285,9 @@ void etch::bench::addOperators(std::vector<Workload> &workloads) {
     return {matmul(xs[0], xs[1])};
   });
   addEager(workloads);
+  addUpdate<SGD>(workloads, "SGD", 3);
+  addUpdate<MomentumSGD>(workloads, "momentum", 5);
+  addUpdate<Adam>(workloads, "Adam", 7);
   addNormalisations(workloads);
   addElementwise(workloads);
   addReductions(workloads);

@@ -169,10 +169,23 @@ template <class T, class Wide> struct Accuracy {
   }
 
   void report(const Function &f, double limit) const {
+    double nanoseconds = time(f.intervals[0]);
     std::printf("%-8s f%zu  %10zu arguments  max %.3f ulp (at %a)  %.2f ns\n",
                 f.name, 8 * sizeof(T), count, worst, double(worstAt),
-                time(f.intervals[0]));
+                nanoseconds);
     std::fflush(stdout);
+    // For the table on the page of claims.
+    auto record = [](const char *name, const char *format, auto value) {
+      char text[64];
+      std::snprintf(text, sizeof text, format, value);
+      testing::Test::RecordProperty(name, text);
+    };
+    record("function", "%s", f.name);
+    record("type", "f%zu", 8 * sizeof(T));
+    record("arguments", "%zu", count);
+    record("max_ulps", "%.3f", worst);
+    record("worst_at", "%.17g", double(worstAt));
+    record("nanoseconds", "%.2f", nanoseconds);
     EXPECT_EQ(different, 0u) << f.name << ": bits depend on the width";
     EXPECT_LE(worst, limit) << f.name << " at " << double(worstAt);
     for (const auto &kernel : kernels) {
