@@ -12,6 +12,9 @@
 #include "frontend/engine/Rules.h"
 #include "frontend/engine/Tape.h"
 
+#include <cmath>
+#include <cstring>
+
 using namespace etch;
 using namespace etch::detail;
 
@@ -230,6 +233,15 @@ ValueRef detail::execute(const OpInfo &op, std::span<const Variable> xs,
 
 static ValueRef place_there(const Value &x, const Attrs &attrs,
                             const TensorType &type, const Location &where) {
+  // Zeros among zeros stay a number: what is on no device fits any.
+  auto is_zero = [&](const void *bits) {
+    static const char none[8] = {};
+    return !std::memcmp(bits, none, size_t(size_of(x.dtype)));
+  };
+  double fill = std::get<double>(attrs[2]);
+  if (is_number(x) && x.shape.elements() && is_zero(x.data) && fill == 0 &&
+      !std::signbit(fill))
+    return make_splat(0, type.dtype, type.shape);
   if (!x.on_device())
     return place(x, attrs, type);
   ValueRef here = copy_to(-1, x, where);

@@ -147,9 +147,9 @@ product(const std::vector<std::vector<T>> &choices) {
 /// its record gives if that is anything.
 std::vector<Application> applications(const OpInfo &op) {
   std::vector<Application> all;
-  const Listed *listed = std::find_if(
-      std::begin(operators), std::end(operators),
-      [&](const Listed &row) { return row.id == op.id; });
+  const Listed *listed =
+      std::find_if(std::begin(operators), std::end(operators),
+                   [&](const Listed &row) { return row.id == op.id; });
   for (const Given &given : listed->given) {
     Application a{&op, {}, given.attrs, {}};
     for (const Shape &shape : given.operands)

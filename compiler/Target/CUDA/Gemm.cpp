@@ -6,7 +6,8 @@
 // both operands into shared memory; a thread keeps a few rows by a few columns
 // in registers. An element is a chain of multiply-adds for each 256 steps of K,
 // and the chains add in order: the definition that the CPU's kernels follow,
-// too.
+// too. Where extents allow, all that moves are vectors of four, and the next
+// slice is on its way from memory while this one is used.
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Target/CUDA/Kernel.h"
@@ -26,16 +27,24 @@ struct Matrix {
   Ix batchStride, rowStride, depthStride;
 };
 
-/// 16 x 16 threads, each with rows x columns elements, 16 apart.
+/// 16 x 16 threads, each with rows x columns elements: 16 apart, or four
+/// neighbours every 64.
 struct Tile {
   int64_t rows = 4, columns = 4, depth = 16;
+  bool vectors = false;
 
   static constexpr int64_t side = 16;
   int64_t m() const { return side * rows; }
   int64_t n() const { return side * columns; }
-  /// Of a slice in shared memory: one more, so that columns of it are in
+  /// Of a slice in shared memory: a bit more, so that columns of it are in
   /// different banks.
-  int64_t pitch(int64_t extent) const { return extent + 1; }
+  int64_t pitch(int64_t extent) const { return extent + (vectors ? 4 : 1); }
+  /// The place in the tile of element r of the thread at `thread` of a side.
+  Ix place(Emit &e, Ix thread, int64_t r) const {
+    if (!vectors)
+      return e.add(thread, r * side);
+    return e.add(e.mul(thread, 4), r / 4 * 64 + r % 4);
+  }
 };
 
 class Gemm {
@@ -53,6 +62,13 @@ private:
   void fetch(const Matrix &matrix, Value slice, Ix first, Ix extent, Ix batch,
              Ix from, int64_t size);
   SmallVector<Value> block(Ix from, Ix to);
+  bool movesVectors();
+  Value fetchVector(const Matrix &matrix, Ix first, Ix extent, Ix from,
+                    int64_t size);
+  void keepVector(const Matrix &matrix, Value vector, Value slice, Ix buffer,
+                  int64_t size);
+  void fetchVectors(Ix from, Ix buffer);
+  SmallVector<Value> blockOfVectors(Ix from, Ix to);
   void finish(Ix batch, Ix m, Ix n, Value result);
   Value multiplyAdd(Value a, Value b, Value c);
   /// Whether the product is one element: 0 no, 1 yes, -1 known at the launch.
@@ -68,7 +84,7 @@ private:
   Ix batches, m, n, depth;
   Matrix a, b;
   std::optional<Evaluator> after;
-  Value sliceA, sliceB;
+  Value sliceA, sliceB, aligned;
   Ix batch, m0, n0, thread, row, column;
 };
 
@@ -174,6 +190,12 @@ void Gemm::fetch(const Matrix &matrix, Value slice, Ix first, Ix extent,
   }
 }
 
+/// Steps that are known are written out by the device's compiler.
+static void unrolled(Emit &e, ArrayRef<Value> sums, Ix steps) {
+  if (auto loop = sums[0].getDefiningOp<scf::ForOp>(); loop && steps.isKnown())
+    loop->setAttr("etch.unroll", e.getI64IntegerAttr(steps.known));
+}
+
 /// The chains of this thread over [from, to), at most 256 steps.
 SmallVector<Value> Gemm::block(Ix from, Ix to) {
   SmallVector<Value> zeros(size_t(tile.rows * tile.columns),
@@ -201,6 +223,7 @@ SmallVector<Value> Gemm::block(Ix from, Ix to) {
       return next;
     };
     SmallVector<Value> sums = e.loop(0, steps, 1, before, step);
+    unrolled(e, sums, steps);
     k.barrier();
     return sums;
   };
@@ -220,18 +243,170 @@ SmallVector<Value> Gemm::block(Ix from, Ix to) {
   });
 }
 
+//===----------------------------------------------------------------------===//
+// Tiles that move as vectors
+//===----------------------------------------------------------------------===//
+
+/// Whether both operands consist of whole vectors of four, and K of whole
+/// slices.
+bool Gemm::movesVectors() {
+  auto isWhole = [](Ix extent, int64_t by) {
+    return extent.isKnown() && extent.known % by == 0;
+  };
+  auto fits = [&](const Matrix &matrix, Ix extent) {
+    if (!isWhole(matrix.batchStride, 4))
+      return false;
+    if (matrix.depthStride.is(1))
+      return isWhole(matrix.rowStride, 4);
+    return matrix.rowStride.is(1) && isWhole(matrix.depthStride, 4) &&
+           isWhole(extent, 4);
+  };
+  return element.isF32() && depth.isKnown() && depth.known > 0 &&
+         isWhole(depth, tile.depth) && fits(a, m) && fits(b, n);
+}
+
+/// Where a thread's vector of a slice lies: its row and step of K.
+static std::pair<Ix, Ix> vectorPlace(Emit &e, Ix thread, bool alongRows,
+                                     int64_t size, int64_t depth) {
+  int64_t perLine = (alongRows ? size : depth) / 4;
+  Ix along = e.mul(e.rem(thread, perLine), 4), line = e.div(thread, perLine);
+  return alongRows ? std::pair(along, line) : std::pair(line, along);
+}
+
+/// One vector for each thread makes the slice at `from`; zeros where there are
+/// no rows.
+Value Gemm::fetchVector(const Matrix &matrix, Ix first, Ix extent, Ix from,
+                        int64_t size) {
+  bool alongRows = !matrix.depthStride.is(1);
+  auto [r, step] = vectorPlace(e, thread, alongRows, size, tile.depth);
+  Ix at = e.add(first, r);
+  Ix offset = e.add(e.mul(batch, matrix.batchStride),
+                    e.add(e.mul(at, matrix.rowStride),
+                          e.mul(e.add(from, step), matrix.depthStride)));
+  Value address = e.at(matrix.pointer, offset, element);
+  Type type = e.vectorOf(element, 4);
+  auto either = [&](Value condition, auto then, auto otherwise) -> Value {
+    auto branch = e.make<scf::IfOp>(TypeRange{type}, condition, true);
+    auto fill = [&](Block *block, auto part) {
+      OpBuilder::InsertionGuard guard(e);
+      e.setInsertionPointToStart(block);
+      e.make<scf::YieldOp>(ValueRange{part()});
+    };
+    fill(branch.thenBlock(), then);
+    fill(branch.elseBlock(), otherwise);
+    return branch.getResult(0);
+  };
+  // Memory nearly always begins at a multiple of 16 bytes.
+  auto load = [&] {
+    return either(
+        aligned, [&] { return e.load(address, 1, element, {4, {}, true}); },
+        [&] { return e.load(address, 1, element, {4, {}, false}); });
+  };
+  if (extent.isKnown() && extent.known % size == 0)
+    return load();
+  return either(e.compare(arith::CmpIPredicate::ult, at, extent), load,
+                [&] { return e.constant(element, 0, 4); });
+}
+
+/// Into slice[step][row] of one of two buffers.
+void Gemm::keepVector(const Matrix &matrix, Value vector, Value slice,
+                      Ix buffer, int64_t size) {
+  bool alongRows = !matrix.depthStride.is(1);
+  auto [r, step] = vectorPlace(e, thread, alongRows, size, tile.depth);
+  int64_t pitch = tile.pitch(size);
+  Ix place =
+      e.add(e.mul(buffer, pitch * tile.depth), e.add(e.mul(step, pitch), r));
+  if (alongRows)
+    return e.store(vector, e.at(slice, place, element), {4, {}, true});
+  for (int64_t i = 0; i < 4; ++i)
+    k.store(e.extract(vector, i), slice, e.add(place, i * pitch));
+}
+
+void Gemm::fetchVectors(Ix from, Ix buffer) {
+  keepVector(a, fetchVector(a, m0, m, from, tile.m()), sliceA, buffer,
+             tile.m());
+  keepVector(b, fetchVector(b, n0, n, from, tile.n()), sliceB, buffer,
+             tile.n());
+}
+
+/// The same as block(). One barrier for each slice: while all read one buffer,
+/// the other one is filled.
+SmallVector<Value> Gemm::blockOfVectors(Ix from, Ix to) {
+  SmallVector<Value> zeros(size_t(tile.rows * tile.columns),
+                           e.constant(element, 0, 1));
+  auto slice = [&](Ix at, ValueRange before) {
+    Ix buffer = e.rem(e.div(at, tile.depth), 2);
+    Ix next = e.add(at, tile.depth);
+    // The last slice has no next one: any other will do.
+    next = e.min(next, e.sub(depth, tile.depth));
+    Value nextA = fetchVector(a, m0, m, next, tile.m()),
+          nextB = fetchVector(b, n0, n, next, tile.n());
+    auto read = [&](Value slice, int64_t size, Ix s, Ix thread, int64_t count) {
+      int64_t pitch = tile.pitch(size);
+      Ix line = e.add(e.mul(buffer, pitch * tile.depth), e.mul(s, pitch));
+      SmallVector<Value> values;
+      for (int64_t r = 0; r < count; r += 4) {
+        Ix place = e.add(line, tile.place(e, thread, r));
+        Value four =
+            e.load(e.at(slice, place, element), 1, element, {4, {}, true});
+        for (int64_t i = 0; i < 4; ++i)
+          values.push_back(e.extract(four, i));
+      }
+      return values;
+    };
+    SmallVector<Value> sums =
+        e.loop(0, tile.depth, 1, before, [&](Ix s, ValueRange sums) {
+          SmallVector<Value> left = read(sliceA, tile.m(), s, row, tile.rows),
+                             right = read(sliceB, tile.n(), s, column,
+                                          tile.columns),
+                             next;
+          for (int64_t r = 0; r < tile.rows; ++r)
+            for (int64_t c = 0; c < tile.columns; ++c)
+              next.push_back(multiplyAdd(left[size_t(r)], right[size_t(c)],
+                                         sums[size_t(r * tile.columns + c)]));
+          return next;
+        });
+    unrolled(e, sums, tile.depth);
+    Ix other = e.sub(1, buffer);
+    keepVector(a, nextA, sliceA, other, tile.m());
+    keepVector(b, nextB, sliceB, other, tile.n());
+    k.barrier();
+    return sums;
+  };
+  return e.loop(from, to, tile.depth, zeros, slice);
+}
+
 void Gemm::emitTile() {
   thread = k.thread();
-  row = e.div(thread, Tile::side);
-  column = e.rem(thread, Tile::side);
+  tile.vectors = movesVectors();
+  if (tile.vectors) {
+    // A warp has 4 x 8 threads of the 16 x 16.
+    Ix warp = e.div(thread, 32), lane = e.rem(thread, 32);
+    row = e.add(e.mul(e.div(warp, 2), 4), e.div(lane, 8));
+    column = e.add(e.mul(e.rem(warp, 2), 8), e.rem(lane, 8));
+  } else {
+    row = e.div(thread, Tile::side);
+    column = e.rem(thread, Tile::side);
+  }
   Ix mCount = e.ceilDiv(m, tile.m()), nCount = e.ceilDiv(n, tile.n());
   Ix unit = k.block();
   n0 = e.mul(e.rem(unit, nCount), tile.n());
   unit = e.div(unit, nCount);
   m0 = e.mul(e.rem(unit, mCount), tile.m());
   batch = e.div(unit, mCount);
-  sliceA = k.shared(element, tile.pitch(tile.m()) * tile.depth);
-  sliceB = k.shared(element, tile.pitch(tile.n()) * tile.depth);
+  int64_t buffers = tile.vectors ? 2 : 1;
+  sliceA = k.shared(element, buffers * tile.pitch(tile.m()) * tile.depth);
+  sliceB = k.shared(element, buffers * tile.pitch(tile.n()) * tile.depth);
+  if (tile.vectors) {
+    aligned = e.make<LLVM::CallOp>(TypeRange{e.getI1Type()}, "etch_aligned",
+                                   ValueRange{a.pointer, b.pointer})
+                  .getResult();
+    fetchVectors(0, 0);
+    k.barrier();
+  }
+  auto block = [&](Ix from, Ix to) {
+    return tile.vectors ? blockOfVectors(from, to) : this->block(from, to);
+  };
 
   SmallVector<Value> sums;
   if (depth.isKnown() && depth.known <= kGemmBlock) {
@@ -252,8 +427,8 @@ void Gemm::emitTile() {
   }
   for (int64_t r = 0; r < tile.rows; ++r)
     for (int64_t c = 0; c < tile.columns; ++c) {
-      Ix mAt = e.add(m0, e.add(row, r * Tile::side));
-      Ix nAt = e.add(n0, e.add(column, c * Tile::side));
+      Ix mAt = e.add(m0, tile.place(e, row, r));
+      Ix nAt = e.add(n0, tile.place(e, column, c));
       Value inside =
           e.make<arith::AndIOp>(e.compare(arith::CmpIPredicate::ult, mAt, m),
                                 e.compare(arith::CmpIPredicate::ult, nAt, n));

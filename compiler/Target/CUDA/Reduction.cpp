@@ -11,6 +11,8 @@
 // Groups take different sums where an axis is one block, otherwise different
 // blocks of one sum. Few long sums go over many blocks of threads: a first
 // stage leaves the chains in scratch memory, a second one adds them in order.
+// Of extents that the launch gives, it also chooses: neighbours of a warp lie
+// along the axis where `inner` is 1, and long sums go over two stages.
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Target/CUDA/Kernel.h"
@@ -29,21 +31,66 @@ static constexpr int64_t kLanes = kReductionLanes;
 
 namespace {
 
-/// How sums are spread over threads.
+/// How sums are spread over threads. What extents of the launch decide is
+/// decided there, and again in the kernel.
 struct Layout {
-  int64_t width = 1, groups = 1;
-  bool oneBlock = false; ///< of 4096
-  bool twoStages = false;
+  int64_t columns = 1;           ///< width x groups
+  int64_t mostWidth = 1;         ///< powers of two, both
+  int oneBlock = 0;              ///< of 4096; -1: known at the launch
+  int twoStages = 0;             ///< the same
   std::array<ExtentRef, 3> refs; ///< outer, extent, inner
 
-  int64_t threads() const { return width * kLanes * groups; }
-  Ix strips(Emit &e, Ix inner) const { return e.ceilDiv(inner, width); }
+  int64_t threads() const { return columns * kLanes; }
+  template <class Operands> Ix width(Emit &e, Operands x) const {
+    Ix inner = refs[2].in(x);
+    if (inner.isKnown())
+      return mostWidth;
+    return e.select(e.compare(arith::CmpIPredicate::eq, inner, 1), 1,
+                    mostWidth);
+  }
+  template <class Operands> Ix groups(Emit &e, Operands x) const {
+    return e.div(columns, width(e, x));
+  }
   template <class Operands> Ix units(Emit &e, Operands x) const {
-    return e.mul(refs[0].in(x), strips(e, refs[2].in(x)));
+    return e.mul(refs[0].in(x), roundsOf(e, refs[2].in(x), width(e, x)));
   }
   template <class Operands> Ix numBlocks(Emit &e, Operands x) const {
     return e.ceilDiv(refs[1].in(x), kBlock);
   }
+  template <class Operands> Value isOneBlock(Emit &e, Operands x) const {
+    return e.compare(arith::CmpIPredicate::ule, refs[1].in(x), kBlock);
+  }
+  static Ix roundsOf(Emit &e, Ix count, Ix each) {
+    return e.div(e.add(count, e.sub(each, 1)), each);
+  }
+  /// Blocks of threads where groups take different sums.
+  template <class Operands> Ix shared(Emit &e, Operands x) const {
+    return roundsOf(e, units(e, x), groups(e, x));
+  }
+  /// Of the stage that does everything.
+  template <class Operands> Ix blocks(Emit &e, Operands x) const {
+    if (oneBlock == 1)
+      return shared(e, x);
+    Ix own = units(e, x);
+    return oneBlock == 0 ? own : e.select(isOneBlock(e, x), shared(e, x), own);
+  }
+  /// Of the first one of two.
+  template <class Operands> Ix chunks(Emit &e, Operands x) const {
+    return e.mul(units(e, x), roundsOf(e, numBlocks(e, x), groups(e, x)));
+  }
+  /// `count` if the launch goes over two stages, or if not; otherwise 0.
+  template <class Operands>
+  Ix when(Emit &e, Operands x, bool two, Ix count) const {
+    if (twoStages >= 0)
+      return count;
+    Value few = e.compare(arith::CmpIPredicate::ult, units(e, x), kFewSums);
+    Value many =
+        e.compare(arith::CmpIPredicate::ugt, numBlocks(e, x), groups(e, x));
+    Value both = e.make<arith::AndIOp>(few, many);
+    return two ? e.select(both, count, 0) : e.select(both, 0, count);
+  }
+  /// Fewer blocks of threads leave a device without work.
+  static constexpr int64_t kFewSums = 128;
 };
 
 /// The code of one stage.
@@ -53,8 +100,15 @@ public:
       : k(k), e(k.e), layout(layout), outer(layout.refs[0].in(k.buffers)),
         extent(layout.refs[1].in(k.buffers)),
         inner(layout.refs[2].in(k.buffers)),
+        width(layout.width(e, ArrayRef<Buffer>(k.buffers))),
+        groups(layout.groups(e, ArrayRef<Buffer>(k.buffers))),
         along(k, {outer, extent, inner}, {0, 1, 2}),
-        after(k, {outer, extent, inner}, {0, 2}) {}
+        after(k, {outer, extent, inner}, {0, 2}) {
+    thread = k.thread();
+    column = e.rem(thread, width);
+    lane = e.rem(e.div(thread, width), kLanes);
+    group = e.div(thread, e.mul(width, kLanes));
+  }
 
   /// `first`: elements are read, `last`: sums are used.
   LogicalResult collect(bool first, bool last);
@@ -66,13 +120,14 @@ private:
   void locate(Ix unitIndex);
   SmallVector<Value> identities();
   SmallVector<Value> chains(Ix from);
-  void finish(SmallVector<Value> totals);
+  SmallVector<Value> exchanged(ValueRange before, ValueRange next);
+  void finish(SmallVector<Value> totals, Value writes);
   Value partial(Ix number, unsigned reduction);
 
   Kernel &k;
   Emit &e;
   const Layout &layout;
-  Ix outer, extent, inner;
+  Ix outer, extent, inner, width, groups;
   Evaluator along, after;
   SmallVector<Combiner> combiners;
   SmallVector<Operation *> reductions;
@@ -111,10 +166,10 @@ LogicalResult Sums::collect(bool first, bool last) {
 
 void Sums::locate(Ix unitIndex) {
   unit = unitIndex;
-  Ix strips = layout.strips(e, inner);
-  Ix units = layout.units(e, ArrayRef<Buffer>(k.buffers));
+  Ix strips = Layout::roundsOf(e, inner, width);
+  Ix units = e.mul(outer, strips);
   o = e.div(unit, strips);
-  i = e.add(e.mul(e.rem(unit, strips), layout.width), column);
+  i = e.add(e.mul(e.rem(unit, strips), width), column);
   active =
       e.make<arith::AndIOp>(e.compare(arith::CmpIPredicate::ult, unit, units),
                             e.compare(arith::CmpIPredicate::ult, i, inner));
@@ -149,32 +204,30 @@ SmallVector<Value> Sums::chains(Ix from) {
                 });
 }
 
-/// The lanes combine as halves; lane 0 goes on with the result.
-void Sums::finish(SmallVector<Value> totals) {
+/// The lanes combine as halves: those of a sum in one thread, which goes on
+/// with the result if it `writes`.
+void Sums::finish(SmallVector<Value> totals, Value writes) {
   for (auto [n, total] : llvm::enumerate(totals))
     k.store(total, memory[n], thread);
   k.barrier();
-  for (int64_t half = kLanes / 2; half >= 1; half /= 2) {
-    e.when(e.compare(arith::CmpIPredicate::ult, lane, half), [&] {
-      for (auto [n, c] : llvm::enumerate(combiners)) {
-        Value low = k.load(memory[n], thread, c.element);
-        Value high =
-            k.load(memory[n], e.add(thread, half * layout.width), c.element);
-        k.store(c.combine(e, low, high), memory[n], thread);
-      }
-    });
-    k.barrier();
-  }
   Value first = e.compare(arith::CmpIPredicate::eq, lane, 0);
-  if (!layout.oneBlock)
-    first = e.make<arith::AndIOp>(
-        first, e.compare(arith::CmpIPredicate::eq, group, 0));
-  e.when(e.make<arith::AndIOp>(first, active), [&] {
+  first = e.make<arith::AndIOp>(first, active);
+  if (writes)
+    first = e.make<arith::AndIOp>(first, writes);
+  e.when(first, [&] {
     after.enter({o, Ix(0), i}, -1);
     after.point(0, Lanes());
     for (auto [n, op] : llvm::enumerate(reductions)) {
-      Value sum = k.load(memory[n], thread, combiners[n].element);
-      after.give(op->getResult(0), combiners[n].orEmpty(e, extent, sum));
+      const Combiner &c = combiners[n];
+      SmallVector<Value> lanes;
+      for (int64_t l = 0; l < kLanes; ++l)
+        lanes.push_back(
+            k.load(memory[n], e.add(thread, e.mul(width, l)), c.element));
+      for (int64_t half = kLanes / 2; half >= 1; half /= 2)
+        for (int64_t l = 0; l < half; ++l)
+          lanes[size_t(l)] =
+              c.combine(e, lanes[size_t(l)], lanes[size_t(l + half)]);
+      after.give(op->getResult(0), c.orEmpty(e, extent, lanes[0]));
     }
     SmallVector<Value> stored;
     for (Value result : afterResults)
@@ -184,87 +237,117 @@ void Sums::finish(SmallVector<Value> totals) {
   });
 }
 
+/// The sums so far and those of the blocks that all groups have next.
+SmallVector<Value> Sums::exchanged(ValueRange before, ValueRange next) {
+  for (auto [n, value] : llvm::enumerate(next))
+    k.store(value, memory[n], thread);
+  k.barrier();
+  Ix perGroup = e.mul(width, kLanes), inGroup = e.rem(thread, perGroup);
+  auto add = [&](Ix g, ValueRange before) {
+    SmallVector<Value> sums;
+    for (auto [n, c] : llvm::enumerate(combiners))
+      sums.push_back(c.combine(
+          e, before[n],
+          k.load(memory[n], e.add(inGroup, e.mul(g, perGroup)), c.element)));
+    return sums;
+  };
+  SmallVector<Value> sums(before);
+  if (groups.isKnown())
+    for (int64_t g = 0; g < groups.known; ++g)
+      sums = add(g, sums);
+  else
+    sums = e.loop(0, groups, 1, sums, add);
+  k.barrier();
+  return sums;
+}
+
 /// One stage: chains, their sums, what follows.
 void Sums::whole() {
-  thread = k.thread();
-  column = e.rem(thread, layout.width);
-  lane = e.rem(e.div(thread, layout.width), kLanes);
-  group = e.div(thread, layout.width * kLanes);
-  if (layout.oneBlock) {
-    locate(e.add(e.mul(k.block(), layout.groups), group));
-    return finish(chains(0));
+  Ix several = e.add(e.mul(k.block(), groups), group);
+  if (layout.oneBlock == 1) {
+    locate(several);
+    return finish(chains(0), {});
   }
-  locate(k.block());
+  Value single;
+  Ix share = group, step = e.mul(groups, kBlock);
+  if (layout.oneBlock < 0) {
+    single = layout.isOneBlock(e, ArrayRef<Buffer>(k.buffers));
+    locate(e.select(single, several, k.block()));
+    share = e.select(single, 0, share);
+  } else {
+    locate(k.block());
+  }
+  auto plain = [&](ValueRange before, ValueRange next) {
+    SmallVector<Value> sums;
+    for (auto [n, c] : llvm::enumerate(combiners))
+      sums.push_back(c.combine(e, before[n], next[n]));
+    return sums;
+  };
   SmallVector<Value> totals = e.loop(
-      0, extent, kBlock * layout.groups, identities(),
-      [&](Ix base, ValueRange before) {
-        SmallVector<Value> next = chains(e.add(base, e.mul(group, kBlock)));
-        SmallVector<Value> sums(before);
-        if (layout.groups == 1) {
-          for (auto [n, c] : llvm::enumerate(combiners))
-            sums[n] = c.combine(e, sums[n], next[n]);
-          return sums;
-        }
-        for (auto [n, value] : llvm::enumerate(next))
-          k.store(value, memory[n], thread);
-        k.barrier();
-        Ix inGroup = e.rem(thread, layout.width * kLanes);
-        for (auto [n, c] : llvm::enumerate(combiners))
-          for (int64_t g = 0; g < layout.groups; ++g)
-            sums[n] = c.combine(
-                e, sums[n],
-                k.load(memory[n], e.add(inGroup, g * layout.width * kLanes),
-                       c.element));
-        k.barrier();
-        return sums;
+      0, Layout::roundsOf(e, extent, step), 1, identities(),
+      [&](Ix round, ValueRange before) {
+        Ix from = e.add(e.mul(round, step), e.mul(share, kBlock));
+        SmallVector<Value> next = chains(from);
+        if (groups.is(1))
+          return plain(before, next);
+        if (!single)
+          return exchanged(before, next);
+        auto branch =
+            e.make<scf::IfOp>(ValueRange(next).getTypes(), single, true);
+        auto fill = [&](Block *block, auto part) {
+          OpBuilder::InsertionGuard guard(e);
+          e.setInsertionPointToStart(block);
+          e.make<scf::YieldOp>(part());
+        };
+        fill(branch.thenBlock(), [&] { return plain(before, next); });
+        fill(branch.elseBlock(), [&] { return exchanged(before, next); });
+        return SmallVector<Value>(branch.getResults());
       });
-  finish(totals);
+  Value writes = e.compare(arith::CmpIPredicate::eq, share, 0);
+  finish(totals, groups.is(1) ? Value() : writes);
 }
 
 /// Where a lane of a block of 4096 waits for the second stage.
 Value Sums::partial(Ix number, unsigned reduction) {
   Ix numBlocks = layout.numBlocks(e, ArrayRef<Buffer>(k.buffers));
-  Ix perSum = kLanes * layout.width;
-  Ix inGroup = e.add(e.mul(lane, layout.width), column);
+  Ix perSum = e.mul(width, kLanes);
+  Ix inGroup = e.add(e.mul(lane, width), column);
   Ix place =
       e.add(e.mul(e.add(e.mul(unit, numBlocks), number), perSum), inGroup);
-  Ix all = e.mul(e.mul(layout.units(e, ArrayRef<Buffer>(k.buffers)), numBlocks),
-                 perSum);
+  Ix units = e.mul(outer, Layout::roundsOf(e, inner, width));
+  Ix all = e.mul(e.mul(units, numBlocks), perSum);
   return e.atByte(k.scratch(),
                   e.mul(e.add(e.mul(all, int64_t(reduction)), place), 8));
 }
 
 void Sums::firstStage() {
-  thread = k.thread();
-  column = e.rem(thread, layout.width);
-  lane = e.rem(e.div(thread, layout.width), kLanes);
-  group = e.div(thread, layout.width * kLanes);
   Ix numBlocks = layout.numBlocks(e, ArrayRef<Buffer>(k.buffers));
-  Ix rounds = e.ceilDiv(numBlocks, layout.groups);
+  Ix rounds = Layout::roundsOf(e, numBlocks, groups);
   locate(e.div(k.block(), rounds));
-  Ix number = e.add(e.mul(e.rem(k.block(), rounds), layout.groups), group);
+  Ix number = e.add(e.mul(e.rem(k.block(), rounds), groups), group);
   SmallVector<Value> next = chains(e.mul(number, kBlock));
-  e.when(e.compare(arith::CmpIPredicate::ult, number, numBlocks), [&] {
+  Value there = e.compare(arith::CmpIPredicate::ult, number, numBlocks);
+  e.when(there, [&] {
     for (auto [n, value] : llvm::enumerate(next))
       e.storeRaw(value, partial(number, unsigned(n)), 0);
   });
 }
 
+/// Groups take different sums.
 void Sums::lastStage() {
-  thread = k.thread();
-  column = e.rem(thread, layout.width);
-  lane = e.div(thread, layout.width);
-  group = 0;
-  locate(k.block());
-  finish(e.loop(0, layout.numBlocks(e, ArrayRef<Buffer>(k.buffers)), 1,
-                identities(), [&](Ix number, ValueRange before) {
+  locate(e.add(e.mul(k.block(), groups), group));
+  Ix end = layout.numBlocks(e, ArrayRef<Buffer>(k.buffers));
+  end = e.select(active, end, 0);
+  finish(e.loop(0, end, 1, identities(),
+                [&](Ix number, ValueRange before) {
                   SmallVector<Value> sums;
                   for (auto [n, c] : llvm::enumerate(combiners))
                     sums.push_back(c.combine(
                         e, before[n],
                         e.loadRaw(c.element, partial(number, unsigned(n)), 0)));
                   return sums;
-                }));
+                }),
+         {});
 }
 
 static Layout chooseLayout(Kernel &k, Operation *first, int64_t numReductions) {
@@ -276,22 +359,26 @@ static Layout chooseLayout(Kernel &k, Operation *first, int64_t numReductions) {
     return ref.operand < 0 ? ref.known : -1;
   };
   int64_t outer = known(0), extent = known(1), inner = known(2);
-  layout.width = inner < 0
-                     ? 16
-                     : std::min<int64_t>(
-                           32, llvm::PowerOf2Ceil(std::max<int64_t>(inner, 1)));
-  layout.oneBlock = extent >= 0 && extent <= kBlock;
+  int64_t width =
+      inner < 0 ? 16
+                : std::min<int64_t>(
+                      32, llvm::PowerOf2Ceil(std::max<int64_t>(inner, 1)));
+  layout.oneBlock = extent < 0 ? -1 : extent <= kBlock;
   int64_t threads = layout.oneBlock ? 256 : 512;
   // What all reductions keep in shared memory is 48 KB at most.
   while (numReductions * threads * 8 > 48 << 10 && threads > kLanes)
     threads /= 2;
-  layout.width = std::min(layout.width, std::max<int64_t>(threads / kLanes, 1));
-  layout.groups = std::max<int64_t>(1, threads / (kLanes * layout.width));
-  if (outer > 0 && inner > 0 && !layout.oneBlock && extent > 0) {
-    int64_t units = outer * llvm::divideCeil(inner, layout.width);
-    int64_t numBlocks = llvm::divideCeil(extent, kBlock);
-    layout.twoStages = units < 128 && numBlocks > layout.groups;
-  }
+  layout.columns = std::max<int64_t>(threads / kLanes, 1);
+  layout.mostWidth = std::min(width, layout.columns);
+  if (layout.oneBlock == 1)
+    return layout;
+  int64_t groups = layout.columns / layout.mostWidth;
+  layout.twoStages = -1;
+  if (outer >= 0 && inner >= 0 && extent >= 0)
+    layout.twoStages =
+        outer > 0 && inner > 0 && extent > 0 &&
+        outer * llvm::divideCeil(inner, layout.mostWidth) < Layout::kFewSums &&
+        int64_t(llvm::divideCeil(extent, kBlock)) > groups;
   return layout;
 }
 
@@ -306,10 +393,6 @@ LogicalResult etch::cuda::emitReduction(Kernel &k) {
   if (type.getRank() != 3 || axes.asArrayRef() != ArrayRef<int64_t>{1})
     return first->emitError("a reduction in a kernel is over axis 1 of 3");
   Layout layout = chooseLayout(k, first, int64_t(reductions.size()));
-  auto units = [layout](Emit &e, ArrayRef<Extents> shapes) {
-    Ix count = layout.units(e, shapes);
-    return layout.oneBlock ? e.ceilDiv(count, layout.groups) : count;
-  };
   auto write = [&](bool firstPart, bool lastPart, auto body) {
     return [&k, &layout, firstPart, lastPart, body] {
       Sums sums(k, layout);
@@ -318,27 +401,33 @@ LogicalResult etch::cuda::emitReduction(Kernel &k) {
       (sums.*body)();
     };
   };
-  if (!layout.twoStages) {
-    k.stage(layout.threads(), units, write(true, true, &Sums::whole));
+  using Shapes = ArrayRef<Extents>;
+  if (layout.twoStages < 1)
+    k.stage(
+        layout.threads(),
+        [layout](Emit &e, Shapes x) {
+          return layout.when(e, x, false, layout.blocks(e, x));
+        },
+        write(true, true, &Sums::whole));
+  if (layout.twoStages == 0)
     return success();
-  }
-  auto chunks = [layout](Emit &e, ArrayRef<Extents> shapes) {
-    return e.mul(layout.units(e, shapes),
-                 e.ceilDiv(layout.numBlocks(e, shapes), layout.groups));
-  };
-  k.stage(layout.threads(), chunks, write(true, false, &Sums::firstStage));
-  Layout last = layout;
-  last.groups = 1;
-  k.stage(last.threads(), units, [&] {
-    Sums sums(k, last);
-    if (failed(sums.collect(false, true)))
-      return k.fail();
-    sums.lastStage();
-  });
+  k.stage(
+      layout.threads(),
+      [layout](Emit &e, Shapes x) {
+        return layout.when(e, x, true, layout.chunks(e, x));
+      },
+      write(true, false, &Sums::firstStage));
+  k.stage(
+      layout.threads(),
+      [layout](Emit &e, Shapes x) {
+        return layout.when(e, x, true, layout.shared(e, x));
+      },
+      write(false, true, &Sums::lastStage));
   int64_t count = int64_t(reductions.size());
-  k.scratchBytes = [layout, count](Emit &e, ArrayRef<Extents> shapes) {
-    Ix chains = e.mul(layout.units(e, shapes), layout.numBlocks(e, shapes));
-    return e.mul(chains, 8 * kLanes * layout.width * count);
+  k.scratchBytes = [layout, count](Emit &e, Shapes x) {
+    Ix chains = e.mul(layout.units(e, x), layout.numBlocks(e, x));
+    Ix bytes = e.mul(e.mul(chains, layout.width(e, x)), 8 * kLanes * count);
+    return layout.when(e, x, true, bytes);
   };
   return success();
 }

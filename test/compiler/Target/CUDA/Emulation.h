@@ -27,7 +27,8 @@ struct Program {
   llvm::SmallVector<char> cpu, open;
   /// Its host code reads or writes arrays between launches.
   bool readsOnHost = false;
-  bool usesScratch = false; ///< some kernel does
+  bool usesScratch = false;           ///< some kernel does
+  std::vector<std::string> operators; ///< in kernels
 
   /// Null with the reason in `problem`.
   static std::unique_ptr<Program> compile(llvm::StringRef text,
@@ -50,6 +51,8 @@ struct EmulationOptions {
   /// The barrier of each kernel that is left out, counted from 1; 0: none. What
   /// the emulator is worth: it must see that.
   int missingBarrier = 0;
+  /// The same for vectors that move where they are not aligned.
+  bool ignoreAlignment = false;
 };
 
 /// Compiles the kernels of all programs behind the emulator and runs each
