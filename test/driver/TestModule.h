@@ -27,7 +27,7 @@ inline std::string testModule(const std::string &factor = "1.0") {
   %param { ptr @W, ptr @four, i32 4, i32 1, i32 2, i32 1 }]
 @results = internal constant [1 x %param] [
   %param { ptr @y, ptr @four, i32 4, i32 1, i32 3, i32 -1 }]
-@hand = internal constant %module { i32 3, i32 120, ptr @name, ptr @name, i64 42,
+@hand = internal constant %module { i32 4, i32 120, ptr @name, ptr @name, i64 42,
   ptr @args, ptr @results, i32 2, i32 1, i32 1, i32 1, i64 0, ptr @arena, ptr @run,
   ptr null, ptr null, i32 0, i32 0, i32 0, i32 0 }
 
@@ -69,7 +69,7 @@ fail:
   ret i32 4
 }
 define ptr @etch_query(i32 %version) {
-  %same = icmp eq i32 %version, 3
+  %same = icmp eq i32 %version, 4
   %r = select i1 %same, ptr @hand, ptr null
   ret ptr %r
 }
