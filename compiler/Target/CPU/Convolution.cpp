@@ -10,12 +10,17 @@
 // without regard to where output rows end; what is computed in between is not
 // stored.
 //
+// Where that would be too much, or where filters are larger than the caches, a
+// unit takes some images at once and packs the places that a few vectors of
+// outputs need for a block of K: a panel that lives as long as the filters pass
+// by.
+//
 // The gradient in the images of stride s consists of s * s correlations of
 // stride 1, one for each residue of the places; each has its own taps. A unit
 // does those of a row, if vectors can be made of their results.
 //===----------------------------------------------------------------------===//
 
-#include "compiler/Target/CPU/Convolution.h"
+#include "compiler/Target/CPU/ConvolutionCut.h"
 
 #include "compiler/Target/Kernel/Evaluator.h"
 
@@ -24,46 +29,15 @@
 using namespace mlir;
 using namespace etch;
 using namespace etch::cpu;
+using namespace etch::cpu::correlation;
 
 namespace {
-
-/// Extents, inside the kernel or at its launch.
-struct Numbers {
-  Ix batch, rows, channels; ///< rows and channels of one group
-  Ix taps[2], source[2], result[2];
-};
 
 /// One axis of one unit.
 struct UnitAxis {
   Ix pad, count, taps;
   Ix firstTap, tapStep = 1; ///< of the filter
   Ix start;                 ///< result place of output 0
-};
-
-/// How the work is cut; the bits of the result do not depend on it.
-struct Cut {
-  WindowAxis axis[2]; ///< of all residues: the largest
-  Ix classes[2], pitch, tail, stagedRows, plane;
-  Ix stripRows, strips, columns, rowTile, rowTiles, residues, chain;
-  Ix sums; ///< elements of one residue
-  Ix units, tableBytes, stagedBytes, bytes;
-};
-
-/// What the op says and how its registers are used: known before the extents.
-struct Job {
-  bool transposed;
-  bool interleaved; ///< a unit does all residues along W
-  int64_t stride[2], pad[2], dilation[2], groups;
-  ExtentRef refs[9]; ///< batch, filters, channels, taps, source, result
-  RegisterTile tile;
-  int64_t bytes; ///< of an element
-
-  /// Taps of the filter whose numbers agree modulo this meet the same places.
-  int64_t period(int i) const {
-    return stride[i] / std::gcd(stride[i], dilation[i]);
-  }
-  template <class From> Numbers numbers(Emit &e, const From &from) const;
-  Cut cut(Emit &e, const Numbers &x) const;
 };
 
 class Correlation {
@@ -73,13 +47,19 @@ public:
 
 private:
   LogicalResult bind();
-  void chooseTile();
   void emitUnit(Ix unit);
   UnitAxis unitAxis(int i, Ix residue);
-  void stage(Ix image, Ix group, Ix firstRow);
+  void stage(Ix image, Ix images, Ix channel, Ix channels, Ix firstRow);
   void fillTables();
   void multiply(Value filters, Value into, Ix rows, Ix length);
-  void finish(Ix image, Ix channel, Ix rows, Ix firstRow, Ix outputRows);
+  void multiplyRows(const RegisterTile &tile, Value filters, Value into,
+                    Ix rows, Ix from, Ix block);
+  void multiplyPanels(Value filters, Value into, Ix rows, Ix image, Ix images,
+                      Ix firstChannel, Ix firstRow, Ix outputRows);
+  void packPanel(Ix column, Ix columns, Ix outputRows, Ix from, Ix block,
+                 Ix skipped);
+  void finish(Ix image, Ix images, Ix channel, Ix rows, Ix firstRow,
+              Ix outputRows);
   Value interleave(Value from, Ix w, Lanes covered);
 
   Kernel &k;
@@ -95,25 +75,11 @@ private:
   Ix rowStride, depthStrides[3]; ///< of the filters: depth, taps
   // Of the unit at hand:
   UnitAxis at[2];
-  Value sourceSteps, filterSteps, staged, sums;
+  Value sourceSteps, filterSteps, ahead, staged, panel, sums;
   Ix depth;
 };
 
 } // namespace
-
-template <class From> Numbers Job::numbers(Emit &e, const From &from) const {
-  Ix filters = e.div(refs[1].in(from), groups), channels = refs[2].in(from);
-  Numbers n;
-  n.batch = refs[0].in(from);
-  n.rows = transposed ? channels : filters;
-  n.channels = transposed ? filters : channels;
-  for (int i = 0; i < 2; ++i) {
-    n.taps[i] = refs[3 + i].in(from);
-    n.source[i] = refs[5 + i].in(from);
-    n.result[i] = refs[7 + i].in(from);
-  }
-  return n;
-}
 
 LogicalResult Correlation::bind() {
   source = k.argumentBuffer(op->getOperand(0));
@@ -124,6 +90,8 @@ LogicalResult Correlation::bind() {
   element = source->element;
   job.transposed = isa<Conv2dInputGradOp>(op);
   job.bytes = e.bytesOf(element);
+  job.tile.element = element;
+  job.tile.lanes = k.lanesOf(element);
   for (int i = 0; i < 2; ++i) {
     auto pair = [&](StringRef name) {
       return op->getAttrOfType<DenseI64ArrayAttr>(name).asArrayRef()[size_t(i)];
@@ -160,106 +128,6 @@ LogicalResult Correlation::bind() {
   depthStrides[1] = filter->strides[2];
   depthStrides[2] = filter->strides[3];
   return success();
-}
-
-/// Few rows leave registers for more columns.
-void Correlation::chooseTile() {
-  bool many = k.options.vectorBits >= 512; // registers
-  int64_t registers = many ? 28 : 12, most = many ? 14 : 6;
-  RegisterTile &tile = job.tile;
-  tile.element = element;
-  tile.lanes = k.lanesOf(element);
-  tile.rows = many ? 8 : 6;
-  tile.vectors = 2;
-  if (!x.rows.isKnown())
-    return;
-  int64_t rows = std::max<int64_t>(x.rows.known, 1);
-  tile.rows = std::min(rows, most);
-  for (int64_t r = most; r > most / 2 - 1 && rows % tile.rows; --r)
-    if (rows % r == 0)
-      tile.rows = r;
-  tile.vectors = std::min<int64_t>(registers / tile.rows, 8);
-  // Vectors side by side against a remainder behind the strip. A step takes as
-  // long as its multiply-adds, its loads (most of the source's are two) or one
-  // multiply-add after the other.
-  Ix places = e.mul(c.stripRows, c.pitch);
-  if (!places.isKnown())
-    return;
-  int64_t needed =
-      llvm::divideCeil(std::max<int64_t>(places.known, 1), tile.lanes);
-  auto cost = [&](int64_t vectors) {
-    return int64_t(llvm::divideCeil(needed, vectors)) *
-           std::max<int64_t>(
-               {tile.rows * vectors, 2 * vectors + tile.rows + 1, 8});
-  };
-  for (int64_t v = tile.vectors; v >= 1; --v)
-    if (cost(v) < cost(tile.vectors))
-      tile.vectors = v;
-}
-
-Cut Job::cut(Emit &e, const Numbers &x) const {
-  Cut c;
-  for (int i = 0; i < 2; ++i) {
-    WindowAxis &a = c.axis[i];
-    a.extent = x.source[i];
-    if (!transposed) {
-      a.count = x.result[i];
-      a.taps = x.taps[i];
-      a.pad = pad[i];
-      a.stride = stride[i];
-      a.dilation = dilation[i];
-    } else {
-      a.count = e.ceilDiv(x.result[i], stride[i]);
-      a.taps = e.ceilDiv(x.taps[i], period(i));
-      a.dilation = dilation[i] / std::gcd(stride[i], dilation[i]);
-      a.pad = e.sub(e.mul(e.sub(x.taps[i], 1), dilation[i]), pad[i]);
-    }
-    c.classes[i] = a.classes(e);
-  }
-  // A row's padding on the right may be that of the next row on the left.
-  const WindowAxis &w = c.axis[1];
-  Ix reach = e.add(w.count, w.largestShift(e));
-  c.pitch = reach;
-  if (stride[1] == 1) {
-    Ix left = e.max(w.pad, 0);
-    c.pitch = e.max(w.count, e.max(e.add(w.extent, left), e.sub(reach, left)));
-  }
-  c.tail = e.sub(reach, e.min(reach, c.pitch));
-  int64_t nr = tile.columns();
-  Ix rows = e.max(c.axis[0].count, 1);
-  Ix most = e.max(e.min(e.div(4096 / bytes, e.max(c.pitch, 1)), rows), 1);
-  c.strips = ceilDivBy(e, rows, most);
-  c.stripRows = ceilDivBy(e, rows, c.strips);
-  c.columns = e.roundUp(e.mul(c.stripRows, c.pitch), nr);
-  int64_t together = interleaved ? stride[1] : 1;
-  c.residues = transposed ? Ix(stride[0] * stride[1] / together) : Ix(1);
-  // Rows of a tile: their sums stay in the cache, and there is work for several
-  // threads.
-  Ix others = e.mul(e.mul(x.batch, groups), e.mul(c.residues, c.strips));
-  others = e.max(others, 1);
-  Ix wanted = ceilDivBy(e, 8, others);
-  Ix fitting = e.div(e.div((1 << 20) / bytes / together, e.max(c.columns, 1)),
-                     tile.rows);
-  c.rowTile = e.min(e.roundUp(ceilDivBy(e, x.rows, wanted), tile.rows),
-                    e.mul(fitting, tile.rows));
-  c.rowTile = e.max(c.rowTile, tile.rows);
-  c.rowTiles = ceilDivBy(e, x.rows, c.rowTile);
-  c.units = e.mul(e.mul(x.batch, groups),
-                  e.mul(c.residues, e.mul(c.strips, c.rowTiles)));
-  // An odd number of cache lines from channel to channel.
-  c.stagedRows = e.add(c.stripRows, c.axis[0].largestShift(e));
-  int64_t line = 64 / bytes;
-  c.plane =
-      e.mul(e.mul(c.classes[0], c.classes[1]), e.mul(c.stagedRows, c.pitch));
-  c.plane = e.add(e.roundUp(e.add(c.plane, c.tail), 2 * line), line);
-  c.chain = e.mul(x.channels, e.mul(c.axis[0].taps, c.axis[1].taps));
-  c.tableBytes = e.roundUp(e.mul(c.chain, 8), 64);
-  Ix staged = e.add(e.mul(x.channels, c.plane), e.add(c.columns, c.pitch));
-  c.stagedBytes = e.roundUp(e.mul(e.add(staged, 64), bytes), 64);
-  c.sums = e.mul(c.columns, c.rowTile);
-  c.bytes = e.add(e.add(e.mul(c.tableBytes, 2), c.stagedBytes),
-                  e.add(e.mul(c.sums, bytes * together), 64));
-  return c;
 }
 
 //===----------------------------------------------------------------------===//
@@ -325,7 +193,7 @@ void Correlation::fillTables() {
         // Staged memory is (channels, classes, classes, rows, places).
         Ix tap = tapOf(1, j);
         Ix offset =
-            e.add(e.mul(channel, c.plane),
+            e.add(e.mul(channel, c.channelPitch),
                   e.add(e.mul(e.add(row, e.mul(c.axis[1].classOf(e, tap),
                                                c.stagedRows)),
                               c.pitch),
@@ -346,20 +214,32 @@ void Correlation::fillTables() {
   });
 }
 
-/// The source's places that the strip from output row `firstRow` on reads.
-void Correlation::stage(Ix image, Ix group, Ix firstRow) {
+/// The source's places in some channels of some images that the strip from
+/// output row `firstRow` on reads.
+void Correlation::stage(Ix image, Ix images, Ix firstChannel, Ix channels,
+                        Ix firstRow) {
   int64_t lanes = k.lanesOf(element);
   WindowAxis axes[2] = {c.axis[0], c.axis[1]};
   for (int i = 0; i < 2; ++i)
     axes[i].pad = at[i].pad;
   const auto &strides = source->strides;
-  Value images = e.at(source->pointer,
-                      e.add(e.mul(image, strides[0]),
-                            e.mul(e.mul(group, x.channels), strides[1])),
-                      element);
-  e.loop(0, x.channels, 1, [&](Ix channel) {
-    Value from = e.at(images, e.mul(channel, strides[1]), element);
-    Value plane = e.at(staged, e.mul(channel, c.plane), element);
+  Value first =
+      e.at(source->pointer,
+           e.add(e.mul(image, strides[0]), e.mul(firstChannel, strides[1])),
+           element);
+  auto zero = [&](Value from, Ix count) {
+    e.loop(0, count, lanes, [&](Ix j) {
+      e.store(e.constant(element, 0, lanes), e.at(from, j, element),
+              Lanes{lanes, {}});
+    });
+  };
+  auto stagePlane = [&](Ix channel, Ix number) {
+    Value from = e.at(
+        first, e.add(e.mul(number, strides[0]), e.mul(channel, strides[1])),
+        element);
+    Value plane = e.at(
+        staged, e.add(e.mul(channel, c.channelPitch), e.mul(number, c.plane)),
+        element);
     e.loop(0, c.classes[0], 1, [&](Ix rowClass) {
       Ix origin =
           e.add(axes[0].origin(e, rowClass), e.mul(firstRow, axes[0].stride));
@@ -385,36 +265,135 @@ void Correlation::stage(Ix image, Ix group, Ix firstRow) {
     });
     Ix end =
         e.mul(e.mul(c.classes[0], c.classes[1]), e.mul(c.stagedRows, c.pitch));
-    e.loop(0, c.tail, lanes, [&](Ix j) {
-      e.store(e.constant(element, 0, lanes),
-              e.at(plane, e.add(end, j), element), Lanes{lanes, {}});
-    });
+    // Vectors may reach beyond the last place. Nobody looks at what becomes of
+    // garbage there, but multiply-adds of denormal numbers take long.
+    zero(e.at(plane, end, element), job.packed ? c.tail : e.sub(c.plane, end));
+  };
+  e.loop(0, channels, 1, [&](Ix channel) {
+    e.loop(0, images, 1, [&](Ix number) { stagePlane(channel, number); });
+  });
+  if (!job.packed)
+    zero(e.at(staged, e.mul(channels, c.plane), element),
+         job.tile.columns() + lanes);
+}
+
+/// A block of K of `rows` rows of the filters with the tile's columns.
+void Correlation::multiplyRows(const RegisterTile &tile, Value filters,
+                               Value into, Ix rows, Ix from, Ix block) {
+  bool whole = x.rows.isKnown() && x.rows.known % tile.rows == 0;
+  e.loop(0, rows, tile.rows, [&](Ix row) {
+    RegisterTile t = tile;
+    auto at = [&](Ix row) {
+      Value left = e.at(filters, e.mul(row, rowStride), element);
+      return filterSteps ? left : e.at(left, from, element);
+    };
+    t.left = at(row);
+    if (filterSteps)
+      t.leftSteps = e.at(filterSteps, from, e.getI64Type());
+    if (job.packed) {
+      t.nextLeft = at(e.add(row, tile.rows));
+      t.ahead = ahead;
+    }
+    // Behind the last row: that one again. Nobody looks at its sums.
+    for (int64_t r = 0; r < tile.rows; ++r)
+      t.rowOffsets.push_back(e.mul(
+          whole ? Ix(r) : e.min(r, e.sub(e.sub(rows, 1), row)), rowStride));
+    SmallVector<Value> products = t.emit(e, block);
+    t.addTo(e, e.at(into, e.mul(row, c.columns), element), c.columns, products,
+            from);
   });
 }
 
 /// The sums of `rows` rows of the filters for `length` staged places.
 void Correlation::multiply(Value filters, Value into, Ix rows, Ix length) {
-  bool whole = x.rows.isKnown() && x.rows.known % job.tile.rows == 0;
   e.loop(0, e.max(depth, 1), kGemmBlock, [&](Ix from) {
     Ix block = e.min(kGemmBlock, e.sub(depth, from));
     e.loop(0, length, job.tile.columns(), [&](Ix column) {
-      e.loop(0, rows, job.tile.rows, [&](Ix row) {
-        RegisterTile t = job.tile;
-        t.left = e.at(filters, e.mul(row, rowStride), element);
-        if (filterSteps)
-          t.leftSteps = e.at(filterSteps, from, e.getI64Type());
-        else
-          t.left = e.at(t.left, from, element);
-        t.right = e.at(staged, column, element);
-        t.rightSteps = e.at(sourceSteps, from, e.getI64Type());
-        // Behind the last row: that one again. Nobody looks at its sums.
-        for (int64_t r = 0; r < job.tile.rows; ++r)
-          t.rowOffsets.push_back(e.mul(
-              whole ? Ix(r) : e.min(r, e.sub(e.sub(rows, 1), row)), rowStride));
-        SmallVector<Value> products = t.emit(e, block);
-        t.addTo(e, e.at(into, e.add(e.mul(row, c.columns), column), element),
-                c.columns, products, from);
+      RegisterTile t = job.tile;
+      t.right = e.at(staged, column, element);
+      t.rightSteps = e.at(sourceSteps, from, e.getI64Type());
+      multiplyRows(t, filters, e.at(into, column, element), rows, from, block);
+    });
+  });
+}
+
+/// Output places `column`… of the unit, of which there are `columns`, for a
+/// block of K, next to each other. Staged memory begins with what K has
+/// `skipped`.
+void Correlation::packPanel(Ix column, Ix columns, Ix outputRows, Ix from,
+                            Ix block, Ix skipped) {
+  int64_t lanes = job.tile.lanes, nr = job.tile.columns();
+  Type i64 = e.getI64Type();
+  Ix end = e.min(e.add(column, nr), columns);
+  // No garbage behind the last place: multiply-adds of it may be slow.
+  e.when(e.compare(arith::CmpIPredicate::slt, end, e.add(column, nr)), [&] {
+    e.loop(0, e.mul(block, nr), lanes, [&](Ix i) {
+      e.store(e.constant(element, 0, lanes), e.at(panel, i, element),
+              Lanes{lanes, {}});
+    });
+  });
+  Value steps = e.at(sourceSteps, from, i64);
+  e.loop(e.div(column, c.width), ceilDivBy(e, end, c.width), 1, [&](Ix row) {
+    Ix begin = e.mul(row, c.width);
+    Ix first = e.sub(e.max(begin, column), column);
+    Ix last = e.sub(e.min(e.add(begin, c.width), end), column);
+    Ix place = e.add(e.mul(e.div(row, outputRows), c.plane),
+                     e.sub(e.mul(e.rem(row, outputRows), c.pitch), begin));
+    place = e.sub(e.add(place, column), skipped);
+    e.loop(e.div(first, lanes), e.ceilDiv(last, lanes), 1, [&](Ix v) {
+      Ix start = e.max(first, e.mul(v, lanes));
+      Ix count = e.sub(e.min(last, e.add(e.mul(v, lanes), lanes)), start);
+      Value mask = e.maskBelow(count, lanes);
+      Value source = e.at(staged, e.add(place, start), element);
+      Value target = e.at(panel, start, element);
+      e.loop(0, block, 1, [&](Ix step) {
+        Ix offset = e.loadRaw(i64, e.at(steps, step, i64), 8);
+        Value places =
+            e.load(e.at(source, offset, element), 1, element, Lanes{lanes, {}});
+        e.store(places, e.at(target, e.mul(step, nr), element),
+                Lanes{lanes, mask});
       });
+    });
+  });
+}
+
+/// The sums of `rows` rows of the filters for some images or rows of one, panel
+/// after panel.
+void Correlation::multiplyPanels(Value filters, Value into, Ix rows, Ix image,
+                                 Ix images, Ix firstChannel, Ix firstRow,
+                                 Ix outputRows) {
+  const RegisterTile &tile = job.tile;
+  int64_t nr = tile.columns();
+  Ix window = e.max(e.mul(at[0].taps, at[1].taps), 1);
+  Ix columns = e.mul(e.mul(images, outputRows), c.width);
+  e.loop(0, kGemmBlock, 1, [&](Ix i) {
+    e.storeRaw(e.value(e.mul(e.rem(i, tile.rows), rowStride)),
+               e.at(ahead, i, e.getI64Type()), 8);
+  });
+  e.loop(0, e.max(depth, 1), kGemmBlock, [&](Ix from) {
+    Ix block = e.min(kGemmBlock, e.sub(depth, from));
+    Ix first = e.div(from, window);
+    Ix last = ceilDivBy(e, e.add(from, block), window);
+    stage(image, images, e.add(firstChannel, first), e.sub(last, first),
+          firstRow);
+    Ix skipped = e.mul(first, c.channelPitch);
+    e.loop(0, columns, nr, [&](Ix column) {
+      packPanel(column, columns, outputRows, from, block, skipped);
+      Value sums = e.at(into, column, element);
+      auto multiplyBy = [&](int64_t vectors) {
+        RegisterTile t = tile;
+        t.vectors = vectors;
+        t.right = panel;
+        t.rightStride = nr;
+        multiplyRows(t, filters, sums, rows, from, block);
+      };
+      auto whole = [&] { multiplyBy(tile.vectors); };
+      if (columns.isKnown() &&
+          (columns.known + tile.lanes - 1) / tile.lanes % tile.vectors == 0)
+        return whole();
+      e.when(e.compare(arith::CmpIPredicate::sgt, e.sub(columns, column),
+                       nr - tile.lanes),
+             whole, [&] { multiplyBy(tile.vectors - 1); });
     });
   });
 }
@@ -447,7 +426,7 @@ Value Correlation::interleave(Value from, Ix w, Lanes covered) {
       unsigned(e.bytesOf(element)));
 }
 
-void Correlation::finish(Ix image, Ix channel, Ix rows, Ix firstRow,
+void Correlation::finish(Ix image, Ix images, Ix channel, Ix rows, Ix firstRow,
                          Ix outputRows) {
   bool peel = k.options.vectorBits < 512;
   int64_t step[2] = {1, 1};
@@ -458,10 +437,11 @@ void Correlation::finish(Ix image, Ix channel, Ix rows, Ix firstRow,
   Ix count = job.interleaved ? x.result[1] : at[1].count;
   e.loop(0, rows, 1, [&](Ix row) {
     Value ofRow = e.at(sums, e.mul(row, c.columns), element);
-    e.loop(0, outputRows, 1, [&](Ix r) {
-      Value from = e.at(ofRow, e.mul(r, c.pitch), element);
+    auto emitRow = [&](Ix number, Ix r) {
+      Ix place = e.mul(e.add(e.mul(number, outputRows), r), c.width);
+      Value from = e.at(ofRow, place, element);
       Ix h = e.add(at[0].start, e.mul(e.add(firstRow, r), step[0]));
-      after->enter({image, e.add(channel, row), h, Ix(0)}, 3);
+      after->enter({e.add(image, number), e.add(channel, row), h, Ix(0)}, 3);
       e.vectorLoop(0, count, lanes, peel, [&](Ix j, Lanes covered) {
         after->point(dense ? j : e.add(at[1].start, e.mul(j, step[1])),
                      covered);
@@ -475,6 +455,9 @@ void Correlation::finish(Ix image, Ix channel, Ix rows, Ix firstRow,
         for (auto [number, value] : llvm::enumerate(stored))
           after->put(unsigned(number), value);
       });
+    };
+    e.loop(0, images, 1, [&](Ix number) {
+      e.loop(0, outputRows, 1, [&](Ix r) { emitRow(number, r); });
     });
   });
 }
@@ -487,7 +470,9 @@ void Correlation::emitUnit(Ix unit) {
     return own;
   };
   Ix rowTile = next(c.rowTiles), strip = next(c.strips);
-  Ix residue = next(c.residues), group = next(job.groups), image = unit;
+  Ix residue = next(c.residues), group = next(job.groups);
+  Ix image = e.mul(unit, c.images);
+  Ix images = c.images.is(1) ? Ix(1) : e.min(c.images, e.sub(x.batch, image));
   int64_t along = job.interleaved ? 1 : job.stride[1];
   at[0] = unitAxis(0, job.transposed ? e.div(residue, along) : Ix(0));
   Ix firstRow = e.mul(strip, c.stripRows);
@@ -504,7 +489,11 @@ void Correlation::emitUnit(Ix unit) {
     depth = e.mul(x.channels, e.mul(at[0].taps, at[1].taps));
     auto sumUp = [&] {
       fillTables();
-      stage(image, group, firstRow);
+      Ix channel = e.mul(group, x.channels);
+      if (job.packed)
+        return multiplyPanels(filters, into, rows, image, images, channel,
+                              firstRow, outputRows);
+      stage(image, 1, channel, x.channels, firstRow);
       multiply(filters, into, rows, e.mul(outputRows, c.pitch));
     };
     if (depth.isKnown() || !job.transposed)
@@ -524,21 +513,23 @@ void Correlation::emitUnit(Ix unit) {
     });
   else
     correlate(job.transposed ? e.rem(residue, along) : Ix(0), sums);
-  finish(image, e.add(e.mul(group, x.rows), row), rows, firstRow, outputRows);
+  finish(image, images, e.add(e.mul(group, x.rows), row), rows, firstRow,
+         outputRows);
 }
 
 LogicalResult Correlation::emit() {
   if (failed(bind()))
     return failure();
-  c = job.cut(e, x);
-  chooseTile();
+  job.choose(e, x, k.options.vectorBits >= 512);
   c = job.cut(e, x);
   Value scratch = k.scratch();
   sourceSteps = scratch;
   // The chain of conv2d runs through dense filters as they lie.
   if (job.transposed || !filter->dense)
     filterSteps = e.atByte(scratch, c.tableBytes);
-  staged = e.atByte(scratch, e.mul(c.tableBytes, 2));
+  ahead = e.atByte(scratch, e.mul(c.tableBytes, 2));
+  panel = e.atByte(ahead, c.aheadBytes);
+  staged = e.atByte(panel, c.panelBytes);
   sums = e.atByte(staged, c.stagedBytes);
   e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix unit) { emitUnit(unit); });
 

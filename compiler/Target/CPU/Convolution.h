@@ -65,6 +65,9 @@ struct RegisterTile {
   /// Tables of i64; null: multiples of the stride.
   mlir::Value leftSteps, rightSteps;
   Ix leftStride = 1, rightStride = 1;
+  /// Rows that come after these, and how far from the place of step k in them
+  /// is what step k fetches of them; null: nothing.
+  mlir::Value nextLeft, ahead;
 
   int64_t columns() const { return vectors * lanes; }
   /// One block of K: chains from 0.

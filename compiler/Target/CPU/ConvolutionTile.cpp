@@ -59,7 +59,10 @@ SmallVector<Value> RegisterTile::emit(Emit &e, Ix depth) const {
     for (int64_t v = 0; v < vectors; ++v)
       columns.push_back(e.load(e.at(atRight, v * lanes, element), 1, element,
                                Lanes{lanes, {}}));
-    Value atLeft = e.at(left, stepOf(leftSteps, leftStride, k), element);
+    Ix leftStep = stepOf(leftSteps, leftStride, k);
+    Value atLeft = e.at(left, leftStep, element);
+    if (ahead)
+      e.prefetch(e.at(nextLeft, e.add(leftStep, stepOf(ahead, 0, k)), element));
     for (int64_t r = 0; r < rows; ++r) {
       Value number = e.load(e.at(atLeft, rowOffsets[size_t(r)], element), 0,
                             element, Lanes{lanes, {}});

@@ -1,0 +1,52 @@
+// When a convolution packs panels of the places that its outputs need.
+//
+// RUN: etch-opt %s --etch-codegen-cpu="vector-bits=512 stop=loops" | FileCheck %s
+
+// Large images: taps find their vectors in staged rows, through a table.
+// CHECK-LABEL: llvm.func internal @k0(
+// CHECK-NOT: llvm.intr.prefetch
+// CHECK: scf.for {{.*}} step %c8_i64
+// CHECK-NOT: llvm.intr.prefetch
+// CHECK-COUNT-16: math.fma
+// CHECK: llvm.return
+func.func private @k0(%x: tensor<32x64x56x56xf32>, %w: tensor<64x64x3x3xf32>)
+    -> tensor<32x64x56x56xf32> attributes {etch.kernel} {
+  %0 = etch.conv2d %x, %w {stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 32, 64, 56, 56>} : (tensor<32x64x56x56xf32>, tensor<64x64x3x3xf32>) -> tensor<32x64x56x56xf32>
+  return %0 : tensor<32x64x56x56xf32>
+}
+
+// Small ones would leave half of each vector to what nobody wants, and filters
+// would be read for each image: panels, while the next filters are fetched.
+// CHECK-LABEL: llvm.func internal @k1(
+// CHECK: scf.for {{.*}} step %c32_i64
+// CHECK: llvm.intr.masked.store
+// CHECK: scf.for {{.*}} step %c8_i64
+// CHECK: llvm.intr.prefetch
+// CHECK-COUNT-16: math.fma
+// CHECK: scf.yield
+// CHECK: llvm.return
+func.func private @k1(%x: tensor<32x512x4x4xf32>, %w: tensor<512x512x3x3xf32>)
+    -> tensor<32x512x4x4xf32> attributes {etch.kernel} {
+  %0 = etch.conv2d %x, %w {stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 32, 512, 4, 4>} : (tensor<32x512x4x4xf32>, tensor<512x512x3x3xf32>) -> tensor<32x512x4x4xf32>
+  return %0 : tensor<32x512x4x4xf32>
+}
+
+// Filters that no tile divides: nine at a time leave the fewest behind the last.
+// CHECK-LABEL: llvm.func internal @k2(
+// CHECK: scf.for {{.*}} step %c9_i64
+func.func private @k2(%x: tensor<31x67x53x53xf32>, %w: tensor<61x67x3x3xf32>)
+    -> tensor<31x61x53x53xf32> attributes {etch.kernel} {
+  %0 = etch.conv2d %x, %w {stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 31, 61, 53, 53>} : (tensor<31x67x53x53xf32>, tensor<61x67x3x3xf32>) -> tensor<31x61x53x53xf32>
+  return %0 : tensor<31x61x53x53xf32>
+}
+
+func.func @main(%x: memref<32x64x56x56xf32>, %w: memref<64x64x3x3xf32>,
+    %x1: memref<32x512x4x4xf32>, %w1: memref<512x512x3x3xf32>,
+    %x2: memref<31x67x53x53xf32>, %w2: memref<61x67x3x3xf32>,
+    %y: memref<32x64x56x56xf32> {etch.result = 0 : i64}, %y1: memref<32x512x4x4xf32> {etch.result = 1 : i64},
+    %y2: memref<31x61x53x53xf32> {etch.result = 2 : i64}, %arena: memref<?xi8> {etch.arena}) {
+  device.launch @k0 ins(%x, %w : memref<32x64x56x56xf32>, memref<64x64x3x3xf32>) outs(%y : memref<32x64x56x56xf32>)
+  device.launch @k1 ins(%x1, %w1 : memref<32x512x4x4xf32>, memref<512x512x3x3xf32>) outs(%y1 : memref<32x512x4x4xf32>)
+  device.launch @k2 ins(%x2, %w2 : memref<31x67x53x53xf32>, memref<61x67x3x3xf32>) outs(%y2 : memref<31x61x53x53xf32>)
+  return
+}
