@@ -28,6 +28,11 @@ static constexpr char usage[] =
     "  --name <name>          prefix of the library's symbols (default: from "
     "-o)\n"
     "  --mcpu <name>          processor (native)\n"
+    "  --device <names>       for graphics processors: sm_80,sm_90,compute_90\n"
+    "  --libraries            products and convolutions by cuBLASLt and cuDNN "
+    "where\n"
+    "                         the machine has them (with --fast)\n"
+    "  --precision <what>     full, tf32 or bf16 (with --fast)\n"
     "  --compile-to <phase>   stop after a phase and print the program\n"
     "  --from <phase>         the program is what comes before that phase\n"
     "  --memory-budget <n>    bytes that the arena may take\n"
@@ -43,6 +48,14 @@ struct Options {
   CompileOptions compile;
 };
 } // namespace
+
+/// "full", "tf32" or "bf16".
+static bool parsePrecision(StringRef name, Precision &precision) {
+  const StringRef names[] = {"full", "tf32", "bf16"};
+  auto found = llvm::find(names, name);
+  precision = Precision(found - names);
+  return found != std::end(names);
+}
 
 static int fail(const Twine &message) {
   errs() << "etch-compile: error: " << message << "\n";
@@ -112,6 +125,12 @@ int main(int argc, char **argv) {
       {"--mcpu", [&](const std::string &v) { options.compile.mcpu = v; }},
       {"--from", [&](const std::string &v) { options.from = v; }},
       {"--compile-to", [&](const std::string &v) { options.phase = v; }},
+      {"--device", [&](const std::string &v) { options.compile.device = v; }},
+      {"--precision",
+       [&](const std::string &v) {
+         if (!parsePrecision(v, options.compile.precision))
+           wrong = "unknown precision '" + v + "'; see --help";
+       }},
       {"--without", [&](const std::string &v) { options.compile.without = v; }},
       {"--check",
        [&](const std::string &v) {
@@ -126,6 +145,7 @@ int main(int argc, char **argv) {
   };
   arguments.flags = {
       {"--fast", [&] { options.compile.mode = Mode::fast; }},
+      {"--libraries", [&] { options.compile.libraries = true; }},
       {"--quick", [&] { options.compile.effort = Effort::quick; }},
       {"--help", [&] { help = true; }},
   };
@@ -140,6 +160,10 @@ int main(int argc, char **argv) {
     return fail(unknown.empty() ? wrong : unknown);
   if (options.input.empty())
     return fail("no program given; see --help");
+  if (options.compile.mode != Mode::fast &&
+      (options.compile.libraries ||
+       options.compile.precision != Precision::full))
+    return fail("--libraries and --precision are for --fast");
   auto file = MemoryBuffer::getFileOrSTDIN(options.input, /*IsText=*/true);
   if (!file)
     return fail("cannot read '" + options.input +

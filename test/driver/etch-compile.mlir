@@ -7,6 +7,9 @@
 // RUN: not etch-compile %s --compile-to=nothing 2>&1 | FileCheck %s --check-prefix=PHASE
 // RUN: not etch-compile %s --mcpu=z80 --name x -o %t.so 2>&1 | FileCheck %s --check-prefix=CPU
 // RUN: not etch-compile %s -o %t/no/libx.so 2>&1 | FileCheck %s --check-prefix=PATH
+// RUN: not etch-compile %s --device sm_90 --precision tf32 -o %t.so 2>&1 | FileCheck %s --check-prefix=STRICT
+// RUN: env LD_LIBRARY_PATH=%build_root/test/fake-cuda/Whole etch-compile %s --fast --device sm_80,compute_90 --libraries --precision tf32 --name step -o %t.so
+// RUN: grep -c sm_80 %t.so && grep -c compute_90 %t.so
 // RUN: rm -rf %t && mkdir %t && cp %S/Inputs/step.c %t
 // RUN: etch-compile %s -o %t/libstep.so --header %t/step.h --mcpu x86-64-v3
 // RUN: llvm-readelf -d %t/libstep.so | FileCheck %s --check-prefix=NEEDED
@@ -21,6 +24,7 @@
 // PHASE: unknown phase 'nothing'
 // CPU: unknown processor 'z80'
 // PATH: cannot write {{.*}}libx.so
+// STRICT: --libraries and --precision are for --fast
 // NEEDED: (NEEDED) Shared library: [libc.so.6]
 // NEEDED-NOT: (NEEDED)
 // HOST: y 1 4 9 16
