@@ -32,6 +32,18 @@ int64_t Kernel::commonLanes() {
   return options.vectorBits / 8 / std::max<int64_t>(bytes, 4);
 }
 
+int64_t Kernel::memoryLanes() {
+  int64_t bytes = 4;
+  auto visit = [&](Value v) {
+    auto tensor = dyn_cast<RankedTensorType>(v.getType());
+    if (tensor && !(tensor.hasStaticShape() && tensor.getNumElements() == 1))
+      bytes = std::max(bytes, e.bytesOf(tensor.getElementType()));
+  };
+  llvm::for_each(source.getArguments(), visit);
+  llvm::for_each(results(), visit);
+  return options.vectorBits / 8 / bytes;
+}
+
 bool Kernel::peels() {
   // With mask registers a partial vector is cheap; without, it is a branch for
   // each lane. Large bodies are not worth compiling twice.

@@ -75,6 +75,9 @@ public:
   }
   /// Lanes for a loop over all element types of the kernel.
   int64_t commonLanes();
+  /// The same for all that it reads and writes: what it computes in between may
+  /// take several registers.
+  int64_t memoryLanes();
   /// Whether partial vectors are worth a copy of the loop's body.
   bool peels();
   /// Waits until what went past the caches is seen by other cores.

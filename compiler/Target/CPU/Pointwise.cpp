@@ -15,18 +15,23 @@ using namespace etch::cpu;
 
 namespace {
 
+/// What a point is given rather than loads.
+using Given = ArrayRef<std::pair<Value, Value>>;
+
 /// Loops over all dimensions, the last one in vectors, the outermost over the
 /// units of the kernel. Where an operand is transposed, a block of its
 /// contiguous dimension is the innermost loop, so that its cache lines are used
-/// whole.
+/// whole: squares of it are turned in registers, the rest is gathered.
 class Nest {
 public:
-  static constexpr int64_t kRows = 16;
+  static constexpr int64_t kRows = 32;
 
   Nest(Kernel &k, Evaluator &values, int64_t lanes,
-       function_ref<void(Ix, Lanes)> point)
+       function_ref<void(Ix, Lanes, Given)> point)
       : k(k), values(values), lanes(lanes), point(point),
         blocked(values.transposedDim()), indices(size_t(values.rank()), Ix(0)) {
+    if (blocked >= 0)
+      turned = values.transposedReads(blocked);
   }
 
   void emit(int dim = 0) {
@@ -46,31 +51,100 @@ public:
     });
   }
 
+  /// Whether squares are turned in registers: the body is there for each row.
+  bool turns() {
+    return !turned.empty() && lanes == kSide && !k.options.quick &&
+           k.options.vectorBits == 512 && k.numPointwise() <= 4 &&
+           llvm::all_of(turned, [&](Value v) {
+             return k.e.bytesOf(getElementTypeOrSelf(v.getType())) == 4;
+           });
+  }
+
 private:
+  static constexpr int64_t kSide = 16;
+
   void vectors() {
     int last = values.rank() - 1;
     values.enter(indices, last);
-    k.e.vectorLoop(0, values.loopExtents()[last], lanes, k.peels(), point);
+    k.e.vectorLoop(0, values.loopExtents()[last], lanes, k.peels(),
+                   [&](Ix i, Lanes covered) { point(i, covered, {}); });
   }
   void block() {
     Emit &e = k.e;
     int last = values.rank() - 1;
     Ix from = indices[blocked], to = e.min(e.add(from, kRows), blockEnd);
-    e.vectorLoop(0, values.loopExtents()[last], lanes,
+    Ix columns = values.loopExtents()[last];
+    if (!turns())
+      return gathered(from, to, 0);
+    auto whole = [&](Ix n) { return e.mul(e.div(n, kSide), kSide); };
+    Ix middle = e.add(from, whole(e.sub(to, from)));
+    e.loop(0, whole(columns), kSide, [&](Ix i) {
+      e.loop(from, middle, kSide, [&](Ix row) { square(row, i); });
+    });
+    gathered(middle, to, 0);
+    if (!columns.isKnown() || columns.known % kSide != 0)
+      gathered(from, middle, whole(columns));
+  }
+  void gathered(Ix from, Ix to, Ix first) {
+    Emit &e = k.e;
+    int last = values.rank() - 1;
+    e.vectorLoop(first, values.loopExtents()[last], lanes,
                  k.options.vectorBits < 512, [&](Ix i, Lanes covered) {
                    e.loop(from, to, 1, [&](Ix row) {
                      indices[blocked] = row;
                      values.enter(indices, last);
-                     point(i, covered);
+                     point(i, covered, {});
                    });
                  });
+  }
+  /// Rows from `row` on, vectors at i: reads run along the rows' dimension.
+  void square(Ix row, Ix i) {
+    Emit &e = k.e;
+    int last = values.rank() - 1;
+    Lanes all{kSide, {}};
+    std::vector<SmallVector<Value>> squares(turned.size());
+    for (int64_t column = 0; column < kSide; ++column) {
+      indices[last] = e.add(i, column);
+      values.enter(indices, blocked);
+      values.point(row, all);
+      for (auto [read, square] : llvm::zip_equal(turned, squares))
+        square.push_back(values.get(read));
+    }
+    for (SmallVector<Value> &square : squares)
+      turn(square);
+    for (int64_t r = 0; r < kSide; ++r) {
+      indices[blocked] = e.add(row, r);
+      values.enter(indices, last);
+      SmallVector<std::pair<Value, Value>> given;
+      for (auto [read, square] : llvm::zip_equal(turned, squares))
+        given.push_back({read, square[size_t(r)]});
+      point(i, all, given);
+    }
+  }
+  /// Exchanges rows and lanes: in blocks of half the side, of a quarter…
+  void turn(SmallVector<Value> &rows) {
+    for (int64_t size = kSide / 2; size >= 1; size /= 2) {
+      SmallVector<int32_t> upper, lower;
+      for (int64_t lane = 0; lane < kSide; ++lane) {
+        bool isSecond = lane & size;
+        upper.push_back(int32_t(isSecond ? kSide + lane - size : lane));
+        lower.push_back(int32_t(isSecond ? kSide + lane : lane + size));
+      }
+      for (int64_t r = 0; r < kSide; ++r)
+        if (!(r & size)) {
+          Value a = rows[size_t(r)], b = rows[size_t(r + size)];
+          rows[size_t(r)] = k.e.shuffle(a, b, upper);
+          rows[size_t(r + size)] = k.e.shuffle(a, b, lower);
+        }
+    }
   }
 
   Kernel &k;
   Evaluator &values;
   int64_t lanes;
-  function_ref<void(Ix, Lanes)> point;
+  function_ref<void(Ix, Lanes, Given)> point;
   int blocked;
+  SmallVector<Value> turned;
   SmallVector<Ix> indices;
   Ix blockEnd;
 };
@@ -90,8 +164,10 @@ void cpu::emitStreamed(Kernel &k, ArrayRef<unsigned> results, Ix n,
                        int64_t lanes, function_ref<void()> loops) {
   Emit &e = k.e;
   int64_t least = 0;
+  // Eager kernels shall compile quickly; long ones wait for no memory.
   bool may = k.options.vectorBits == 512 && !results.empty() &&
-             k.numPointwise() <= kStreamedOps;
+             k.numPointwise() <= kStreamedOps &&
+             !(k.options.quick && k.isLong());
   for (unsigned i : results) {
     int64_t bytes = e.bytesOf(k.buffers[k.resultBuffer(i)].element);
     may &= lanes * bytes % 64 == 0 && (!k.isStage() || k.isLast[i]);
@@ -117,23 +193,26 @@ void cpu::emitStreamed(Kernel &k, ArrayRef<unsigned> results, Ix n,
         demand(e.compare(arith::CmpIPredicate::ne, at, address(k.buffers[j])));
   }
   k.streams = true;
+  auto fetch = [&](int64_t ahead) {
+    for (unsigned i = 0; i < k.numInputs() && !k.isStage(); ++i)
+      k.buffers[i].ahead = ahead;
+  };
   e.when(
       streams,
       [&] {
         e.streams = true;
-        auto fetch = [&](int64_t ahead) {
-          for (unsigned i = 0; i < k.numInputs() && !k.isStage(); ++i)
-            k.buffers[i].ahead = ahead;
-        };
         fetch(kAhead);
         loops();
-        fetch(0);
         e.streams = false;
         // Other cores see all before they are told that the work is done.
         if (!k.isStage())
           k.emitFence();
       },
-      loops);
+      [&] {
+        fetch(n.isKnown() ? kAhead : 0);
+        loops();
+        fetch(0);
+      });
 }
 
 LogicalResult etch::cpu::emitPointwise(Kernel &k) {
@@ -154,7 +233,7 @@ LogicalResult etch::cpu::emitPointwise(Kernel &k) {
   ArrayRef<Ix> extents = values.loopExtents();
   // A long body is a chain of operations each of which waits for the one
   // before: vectors of two registers are two chains side by side.
-  int64_t lanes = k.commonLanes();
+  int64_t lanes = k.options.quick ? k.commonLanes() : k.memoryLanes();
   if (!k.options.quick && k.isLong())
     lanes *= 2;
   if (extents.empty())
@@ -163,8 +242,10 @@ LogicalResult etch::cpu::emitPointwise(Kernel &k) {
     lanes = std::min<int64_t>(
         lanes, llvm::PowerOf2Ceil(std::max<int64_t>(inner.known, 1)));
   bool flat = extents.size() <= 1;
-  auto point = [&](Ix i, Lanes covered) {
+  auto point = [&](Ix i, Lanes covered, Given given) {
     values.point(i, covered);
+    for (auto [read, value] : given)
+      values.give(read, value);
     // All reads of a point come before its writes: a result may stand in the
     // place of an argument.
     SmallVector<Value> emitted;
@@ -180,7 +261,7 @@ LogicalResult etch::cpu::emitPointwise(Kernel &k) {
   if (flat) {
     values.enter({Ix(0)}, extents.empty() ? -1 : 0);
     if (extents.empty()) {
-      point(0, Lanes());
+      point(0, Lanes(), {});
     } else {
       Ix n = extents[0];
       bool whole = n.isKnown() && n.known % lanes == 0;
@@ -188,7 +269,7 @@ LogicalResult etch::cpu::emitPointwise(Kernel &k) {
       if (whole) {
         emitStreamed(k, numbers, n, lanes, [&] {
           e.loop(lower, upper, lanes,
-                 [&](Ix i) { point(i, Lanes{lanes, {}}); });
+                 [&](Ix i) { point(i, Lanes{lanes, {}}, {}); });
         });
       } else {
         upper = e.min(upper, n);
@@ -197,7 +278,8 @@ LogicalResult etch::cpu::emitPointwise(Kernel &k) {
           upper = n;
         }
         emitStreamed(k, numbers, n, lanes, [&] {
-          e.vectorLoop(lower, upper, lanes, k.peels() || e.streams, point);
+          e.vectorLoop(lower, upper, lanes, k.peels() || e.streams,
+                       [&](Ix i, Lanes covered) { point(i, covered, {}); });
         });
       }
     }
@@ -205,10 +287,11 @@ LogicalResult etch::cpu::emitPointwise(Kernel &k) {
     Ix elements = 1;
     for (Ix extent : extents)
       elements = e.mul(elements, extent);
-    auto nest = [&] { Nest(k, values, lanes, point).emit(); };
+    Nest loops(k, values, lanes, point);
+    auto nest = [&] { loops.emit(); };
     // Where rows are whole vectors, each begins where the first does.
     if (extents.back().isKnown() && extents.back().known % lanes == 0 &&
-        values.transposedDim() < 0)
+        (values.transposedDim() < 0 || loops.turns()))
       emitStreamed(k, numbers, elements, lanes, nest);
     else
       nest();

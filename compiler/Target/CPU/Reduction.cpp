@@ -230,9 +230,7 @@ void Reduction::rowAccumulators(Ix o, Ix from, Ix to, Ix i0, Ix i1,
 
 void Reduction::emitColumns() {
   lanes = k.commonLanes();
-  // All accumulators together stay well within the nearest cache.
-  int64_t strip = std::max<int64_t>(2, 8 / int64_t(reductions.size())) * lanes,
-          rows = kLanes;
+  int64_t strip = 8 * lanes, rows = kLanes;
   if (inner.isKnown()) {
     int64_t columns = std::max<int64_t>(inner.known, 1);
     lanes = std::min<int64_t>(lanes, llvm::PowerOf2Ceil(columns));
@@ -241,6 +239,15 @@ void Reduction::emitColumns() {
   if (extent.isKnown())
     rows = std::min<int64_t>(
         rows, llvm::PowerOf2Ceil(std::max<int64_t>(extent.known, 1)));
+  // The next rows of a strip are a few lines each, far from one another: memory
+  // does not see them coming.
+  constexpr int64_t rowsAhead = 4;
+  for (unsigned i = 0; i < k.numInputs(); ++i) {
+    Buffer &x = k.buffers[i];
+    if (inner.isKnown() && x.pointer && x.dense && x.extents.size() == 3 &&
+        x.extents.back() == inner && !x.extents[1].is(1))
+      x.ahead = rowsAhead * inner.known * e.bytesOf(x.element);
+  }
   SmallVector<Type> types;
   SmallVector<Value> sums, totals;
   for (Operation *op : reductions) {
