@@ -138,7 +138,8 @@ std::string Program::report() const {
     DeviceStatistics d = cuda::statistics(options.device.index);
     s += to_string(options.device) + ", " + d.name + " (" + d.architecture +
          "), of all programs: " + std::to_string(d.launches) + " launches, " +
-         std::to_string(d.graph_launches) + " of whole graphs; copied in " +
+         std::to_string(d.graph_launches) + " of whole graphs, " +
+         std::to_string(d.library_calls) + " by libraries; copied in " +
          std::to_string(d.copies_in) + " times " + std::to_string(d.bytes_in) +
          " bytes in all, out " + std::to_string(d.copies_out) + " times " +
          std::to_string(d.bytes_out) + " bytes in all\n";

@@ -15,12 +15,15 @@
 namespace etch::test {
 
 /// The host, or a graphics processor with ETCH_TEST_DEVICE=cuda in the
-/// environment: expectations are the same.
+/// environment: expectations are the same. With cuda-fast libraries do products
+/// and convolutions.
 inline CompileOptions on_tested_device() {
   const char *name = std::getenv("ETCH_TEST_DEVICE");
   CompileOptions options;
-  if (name && std::string_view(name) == "cuda")
+  if (name && std::string_view(name).starts_with("cuda"))
     options.device = cuda(0);
+  if (name && std::string_view(name) == "cuda-fast")
+    options.mode = Mode::fast;
   return options;
 }
 
