@@ -45,14 +45,26 @@ struct Contender {
 struct Settings {
   double budget = 0.3; ///< seconds that each gets at least…
   int rounds = 15;     ///< …and turns
+  int threads = 1;     ///< of systems that use several
 };
 
-std::function<double(long)> timed(std::function<void(long)> run) {
-  return [run = std::move(run)](long count) {
-    double start = processorNow();
+std::function<double(long)> timed(std::function<void(long)> run,
+                                  double (*clock)() = processorNow) {
+  return [run = std::move(run), clock](long count) {
+    double start = clock();
     run(count);
-    return (processorNow() - start) / double(count);
+    return (clock() - start) / double(count);
   };
+}
+
+/// Runs it where its threads start on any core; this one goes back to its own.
+void onAllCores(const std::function<void()> &run) {
+  cpu_set_t one, all;
+  sched_getaffinity(0, sizeof one, &one);
+  memset(&all, 0xff, sizeof all);
+  sched_setaffinity(0, sizeof all, &all);
+  run();
+  sched_setaffinity(0, sizeof one, &one);
 }
 
 /// All in turns of about 5 ms, until each has had its time and turns; what
@@ -115,19 +127,24 @@ void measure(const Workload &w, std::vector<std::unique_ptr<Rival>> &rivals,
   std::vector<Contender> contenders;
   std::vector<double> ours;
   for (const Workload::System &system : w.systems) {
-    Row row = {w.name, system.name, 1, 0, w.flops, w.bytes, ""};
+    if (system.threads > settings.threads)
+      continue;
+    Row row = {w.name, system.name, system.threads, 0, w.flops, w.bytes, ""};
     Runner runner = system.make();
     if (!runner.run) {
       row.missing = "cannot compile it";
       rows.push_back(row);
       continue;
     }
-    std::vector<double> samples = runner.check();
+    std::vector<double> samples;
+    auto check = [&] { samples = runner.check(); };
+    system.threads > 1 ? onAllCores(check) : check();
     if (ours.empty())
       ours = samples;
     if (w.compare)
       row.missing = difference(ours, samples);
-    row.missing.empty() ? contenders.push_back({row, timed(runner.run)})
+    auto clock = system.threads > 1 ? now : processorNow;
+    row.missing.empty() ? contenders.push_back({row, timed(runner.run, clock)})
                         : rows.push_back(row);
   }
   for (auto &rival : rivals) {
@@ -158,6 +175,8 @@ void measure(const Workload &w, std::vector<std::unique_ptr<Rival>> &rivals,
   for (const Contender &c : contenders) {
     // A roof is the best that anything reached, the roof's own loop or a
     // kernel.
+    if (c.row.threads > 1)
+      continue;
     roofs.flops = std::max(roofs.flops, c.row.flops / c.row.seconds);
     roofs.bytes = std::max(roofs.bytes, c.row.bytes / c.row.seconds);
   }
@@ -177,7 +196,8 @@ int usage(const char *self) {
       "  --rivals A,B     just these of them\n"
       "  --training       of steps also what getting ready and memory cost\n"
       "  --rounds N       turns of each system at a workload, at least\n"
-      "  --budget SECONDS time of each system at a workload, at least\n",
+      "  --budget SECONDS time of each system at a workload, at least\n"
+          "  --threads N      also what uses up to so many, by the clock\n",
       self);
   return 2;
 }
@@ -212,6 +232,8 @@ int main(int argc, char **argv) {
       chosen = argv[++i];
     else if (is("--rounds"))
       settings.rounds = atoi(argv[++i]);
+    else if (is("--threads"))
+      settings.threads = atoi(argv[++i]);
     else if (is("--budget"))
       settings.budget = atof(argv[++i]);
     else

@@ -89,6 +89,7 @@ struct Workload {
   struct System {
     std::string name; ///< "etch", "etch eager", …
     std::function<Runner()> make;
+    int threads = 1; ///< more: only if asked for, and timed by the clock
   };
   std::vector<System> systems;
 };

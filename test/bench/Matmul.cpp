@@ -52,6 +52,13 @@ void etch::bench::addMatmuls(std::vector<Workload> &workloads) {
                         program(form, inputs[0], inputs[1], m, k, n), inputs,
                         {m, n});
                   }}};
+    w.systems.push_back({"etch 2 threads",
+                         [=, inputs = w.inputs] {
+                           return programRunner(
+                               program(form, inputs[0], inputs[1], m, k, n),
+                               inputs, {m, n}, 2);
+                         },
+                         2});
     workloads.push_back(std::move(w));
   };
   auto all = [&](int64_t m, int64_t k, int64_t n) {

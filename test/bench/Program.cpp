@@ -48,7 +48,7 @@ std::string etch::bench::typeOf(const Shape &shape) {
 
 Runner etch::bench::programRunner(const std::string &program,
                                   const std::vector<Input> &inputs,
-                                  const Shape &result) {
+                                  const Shape &result, int threads) {
   driver::CompileResult compiled = driver::compile(program);
   if (!compiled) {
     fprintf(stderr, "%s\n%s\n", program.c_str(),
@@ -78,7 +78,7 @@ Runner etch::bench::programRunner(const std::string &program,
   p->call.num_args = int32_t(inputs.size());
   p->call.results = &p->tensors.back();
   p->call.num_results = 1;
-  p->call.host = etch_serial_host();
+  p->call.host = threads > 1 ? etch_pool_host(threads) : etch_serial_host();
   p->call.arena_bytes = p->module->module().arena_bytes(&p->call);
   p->memory.push_back(std::make_unique<Aligned>(p->call.arena_bytes));
   p->call.arena = p->memory.back()->data;

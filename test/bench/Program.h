@@ -18,7 +18,7 @@ std::string typeOf(const std::vector<int64_t> &shape);
 /// `run` when it cannot be compiled.
 Runner programRunner(const std::string &program,
                      const std::vector<Input> &inputs,
-                     const std::vector<int64_t> &result);
+                     const std::vector<int64_t> &result, int threads = 1);
 
 } // namespace etch::bench
 

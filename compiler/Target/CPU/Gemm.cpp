@@ -191,11 +191,15 @@ bool Gemm::mayReadRows() {
 }
 
 /// Rows and vectors of a register tile: those that cover the result with the
-/// least of rows and columns that nobody wants. The rows of a panel leave the
-/// columns less room in the nearest cache; the fewer they are, the more often
-/// columns come from the one behind it.
+/// least of rows and columns that nobody wants. A larger tile reads less for
+/// each of its sums. Two vectors want panels that stay in the nearest cache;
+/// more of them are as good for long panels only. The figures are measured.
 void Gemm::chooseRegisters(int64_t registers) {
+  constexpr int64_t kNearest = 44 << 10;
   Ix m = extents.m, n = extents.n;
+  int64_t depth = kGemmBlock;
+  if (extents.k.isKnown())
+    depth = std::min(depth, extents.k.known);
   auto covered = [](Ix extent, int64_t step) {
     return double(extent.isKnown() ? llvm::alignTo(extent.known, step) : 1);
   };
@@ -207,8 +211,18 @@ void Gemm::chooseRegisters(int64_t registers) {
     int64_t most = single ? rows : registers / vectors;
     int64_t fixed = vectors == 2 && !m.isKnown() ? rows : most;
     for (int64_t mr = fixed; mr > (m.isKnown() ? most / 2 : fixed - 1); --mr) {
-      double cost = covered(m, mr) * covered(n, vectors * tiling.lanes) *
-                    (1 + 0.004 * double(mr) + 0.1 / double(mr));
+      int64_t nr = vectors * tiling.lanes;
+      // Partial panels are copied, and padded as all that are.
+      bool partial = m.isKnown() && m.known % mr != 0;
+      int64_t rowsInPanel = partial && mr > 8 ? llvm::PowerOf2Ceil(mr) : mr;
+      int64_t bytes = (rowsInPanel + nr) * depth * e.bytesOf(element);
+      bool isLong = bytes > kNearest;
+      double cost = 1 + 0.3 / double(mr * vectors) + (partial ? 0.01 : 0);
+      if (vectors > 2)
+        cost += isLong ? 0.015 : 0.08;
+      else if (isLong)
+        cost += 0.055;
+      cost *= covered(m, mr) * covered(n, nr);
       if (least && cost >= least)
         continue;
       least = cost;

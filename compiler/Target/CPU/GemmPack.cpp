@@ -91,6 +91,11 @@ static void packAlong(Emit &e, const Panel &p, int64_t lanes) {
       // Behind the last row: that one again. Nobody looks at the products.
       Ix from = full ? Ix(row) : e.min(row, e.sub(p.valid, 1));
       v.push_back(e.load(sourceAt(e, p, from, k), 1, p.element, covered));
+      // The next rows: runs of a block's length are too short for hardware to
+      // guess them.
+      if (p.rowStride.isKnown())
+        e.prefetch(sourceAt(e, p, row + std::min(rows, p.width), k),
+                   /*write=*/false, /*nearest=*/false);
     }
     transposeVectors(e, v, lanes);
     // Vector i now holds k = i * kPerVector… with `rows` rows each. Lanes

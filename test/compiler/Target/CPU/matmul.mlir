@@ -75,12 +75,12 @@ func.func private @k3(%x: tensor<?x?xf64> {etch.strided = [1]}, %w: tensor<?x?xf
 // CHECK-NOT: llvm.shufflevector
 // CHECK-COUNT-24: math.fma
 // CHECK: scf.yield
-// Three vectors of seven rows: 63 rows and 48 columns without a remainder. All
+// Three vectors of nine rows: 63 rows and 48 columns without a remainder. All
 // of w is small enough to be read where it is.
 // CHECK-LABEL: llvm.func internal @k6(
 // CHECK-NOT: llvm.intr.prefetch{{.*}} rw = 0
-// CHECK: scf.for {{.*}} step %c7_i64
-// CHECK-COUNT-21: math.fma
+// CHECK: scf.for {{.*}} step %c9_i64
+// CHECK-COUNT-27: math.fma
 // CHECK: scf.yield
 func.func private @k4(%x: tensor<512x1024xf32>, %w: tensor<1024x512xf32>)
     -> tensor<512x512xf32> attributes {etch.kernel} {
