@@ -4,6 +4,9 @@
 //
 // A thread for each element of the result: a chain of multiply-adds in the
 // order that the operators define, in blocks of 256 whose sums add in order.
+//
+// Where there are many channels it is a matrix product, channels by places, of
+// operands that exist in shared memory only, slice by slice (ConvolutionTile).
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Target/CUDA/Windows.h"
@@ -197,6 +200,8 @@ LogicalResult etch::cuda::emitConvolution(Kernel &k) {
       !isa<BlockArgument>(op->getOperand(1)))
     return k.source.emitError("operands of a convolution in a kernel are its "
                               "arguments");
+  if (succeeded(emitConvolutionTile(k, op)))
+    return success();
   // Extents that the result takes from others: those of the first result, which
   // is as large.
   unsigned result = k.resultBuffer(0);

@@ -29,6 +29,9 @@ Ix offsetOf(Emit &e, const Buffer &buffer, llvm::ArrayRef<Ix> place);
 /// An element, or 0 where `inside` does not hold.
 mlir::Value loadInside(Kernel &k, const Buffer &buffer,
                        llvm::ArrayRef<Ix> place, mlir::Value inside);
+/// A convolution as a product of matrices; fails, having emitted nothing, where
+/// a thread for each element is better.
+llvm::LogicalResult emitConvolutionTile(Kernel &k, mlir::Operation *op);
 /// The number of elements of an operand.
 OfShapes elementsOf(unsigned operand);
 

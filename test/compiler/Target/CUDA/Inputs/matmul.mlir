@@ -138,3 +138,60 @@ func.func @main(%x: tensor<?x?xf32>,
   %y = etch.matmul %x, %w : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
   return %y : tensor<?x?xf32>
 }
+
+// -----
+// Vectors; the last tiles are not full.
+func.func @main(%a: tensor<68x272xf32>,
+                %b: tensor<272x100xf32>,
+                %c: tensor<68x100xf32>)
+    -> tensor<68x100xf32> {
+  %y = etch.matmul %a, %b : (tensor<68x272xf32>, tensor<272x100xf32>) -> tensor<68x100xf32>
+  %z = etch.add %y, %c : (tensor<68x100xf32>, tensor<68x100xf32>) -> tensor<68x100xf32>
+  return %z : tensor<68x100xf32>
+}
+
+// -----
+// Vectors along the rows.
+func.func @main(%a: tensor<32x132xf32>,
+                %b: tensor<32x68xf32>,
+                %c: tensor<132x68xf32>)
+    -> tensor<132x68xf32> {
+  %at = etch.transpose %a {permutation = array<i64: 1, 0>} : (tensor<32x132xf32>) -> tensor<132x32xf32>
+  %y = etch.matmul %at, %b : (tensor<132x32xf32>, tensor<32x68xf32>) -> tensor<132x68xf32>
+  %z = etch.add %y, %c : (tensor<132x68xf32>, tensor<132x68xf32>) -> tensor<132x68xf32>
+  return %z : tensor<132x68xf32>
+}
+
+// -----
+// Vectors along K.
+func.func @main(%a: tensor<67x288xf32>,
+                %b: tensor<70x288xf32>,
+                %c: tensor<67x70xf32>)
+    -> tensor<67x70xf32> {
+  %bt = etch.transpose %b {permutation = array<i64: 1, 0>} : (tensor<70x288xf32>) -> tensor<288x70xf32>
+  %y = etch.matmul %a, %bt : (tensor<67x288xf32>, tensor<288x70xf32>) -> tensor<67x70xf32>
+  %z = etch.add %y, %c : (tensor<67x70xf32>, tensor<67x70xf32>) -> tensor<67x70xf32>
+  return %z : tensor<67x70xf32>
+}
+
+// -----
+// Vectors, batched.
+func.func @main(%a: tensor<3x20x16xf32>,
+                %b: tensor<3x16x24xf32>,
+                %c: tensor<3x20x24xf32>)
+    -> tensor<3x20x24xf32> {
+  %y = etch.matmul %a, %b : (tensor<3x20x16xf32>, tensor<3x16x24xf32>) -> tensor<3x20x24xf32>
+  %z = etch.add %y, %c : (tensor<3x20x24xf32>, tensor<3x20x24xf32>) -> tensor<3x20x24xf32>
+  return %z : tensor<3x20x24xf32>
+}
+
+// -----
+// Large tiles of vectors.
+func.func @main(%a: tensor<516x264xf32>,
+                %b: tensor<264x520xf32>,
+                %c: tensor<516x520xf32>)
+    -> tensor<516x520xf32> {
+  %y = etch.matmul %a, %b : (tensor<516x264xf32>, tensor<264x520xf32>) -> tensor<516x520xf32>
+  %z = etch.add %y, %c : (tensor<516x520xf32>, tensor<516x520xf32>) -> tensor<516x520xf32>
+  return %z : tensor<516x520xf32>
+}

@@ -146,3 +146,47 @@ func.func @main(%x: tensor<2x3x8x7xf32>)
   %y = etch.max_pool_index %x {kernel = array<i64: 3, 2>, stride = array<i64: 2, 2>, pad = array<i64: 1, 1>, shape = array<i64: 2, 3, 4, 4>} : (tensor<2x3x8x7xf32>) -> tensor<2x3x4x4xi64>
   return %y : tensor<2x3x4x4xi64>
 }
+
+// -----
+// Many channels: a product. Forward.
+func.func @main(%x: tensor<2x40x9x8xf32>,
+                %w: tensor<70x40x3x3xf32>,
+                %b: tensor<2x70x9x8xf32>)
+    -> tensor<2x70x9x8xf32> {
+  %y = etch.conv2d %x, %w {stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 2, 70, 9, 8>} : (tensor<2x40x9x8xf32>, tensor<70x40x3x3xf32>) -> tensor<2x70x9x8xf32>
+  %z = etch.add %y, %b : (tensor<2x70x9x8xf32>, tensor<2x70x9x8xf32>) -> tensor<2x70x9x8xf32>
+  return %z : tensor<2x70x9x8xf32>
+}
+
+// -----
+// Many channels, in groups. Forward.
+func.func @main(%x: tensor<2x10x9x8xf64>,
+                %w: tensor<60x5x3x3xf64>,
+                %b: tensor<2x60x7x6xf64>)
+    -> tensor<2x60x7x6xf64> {
+  %y = etch.conv2d %x, %w {stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 2, 2>, groups = 2 : i64, shape = array<i64: 2, 60, 7, 6>} : (tensor<2x10x9x8xf64>, tensor<60x5x3x3xf64>) -> tensor<2x60x7x6xf64>
+  %z = etch.add %y, %b : (tensor<2x60x7x6xf64>, tensor<2x60x7x6xf64>) -> tensor<2x60x7x6xf64>
+  return %z : tensor<2x60x7x6xf64>
+}
+
+// -----
+// Many channels. In the images.
+func.func @main(%x: tensor<2x70x9x8xf32>,
+                %w: tensor<70x40x3x3xf32>,
+                %b: tensor<2x40x9x8xf32>)
+    -> tensor<2x40x9x8xf32> {
+  %y = etch.conv2d_input_grad %x, %w {stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 2, 40, 9, 8>} : (tensor<2x70x9x8xf32>, tensor<70x40x3x3xf32>) -> tensor<2x40x9x8xf32>
+  %z = etch.add %y, %b : (tensor<2x40x9x8xf32>, tensor<2x40x9x8xf32>) -> tensor<2x40x9x8xf32>
+  return %z : tensor<2x40x9x8xf32>
+}
+
+// -----
+// Many channels, in groups. In the images.
+func.func @main(%x: tensor<2x6x9x8xf32>,
+                %w: tensor<6x30x3x3xf32>,
+                %b: tensor<2x60x9x8xf32>)
+    -> tensor<2x60x9x8xf32> {
+  %y = etch.conv2d_input_grad %x, %w {stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 2 : i64, shape = array<i64: 2, 60, 9, 8>} : (tensor<2x6x9x8xf32>, tensor<6x30x3x3xf32>) -> tensor<2x60x9x8xf32>
+  %z = etch.add %y, %b : (tensor<2x60x9x8xf32>, tensor<2x60x9x8xf32>) -> tensor<2x60x9x8xf32>
+  return %z : tensor<2x60x9x8xf32>
+}

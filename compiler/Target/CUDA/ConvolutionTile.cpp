@@ -1,0 +1,277 @@
+//===- ConvolutionTile.cpp - Convolutions as products ---------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Rows are channels of the result, columns its places (n, h, w), a step of K is
+// a channel and a tap of the other operand. A block of threads makes 64 x 64
+// elements; for 16 steps at a time it gathers both operands into shared memory.
+// Chains and their sums are those of a matrix product, padding included: what
+// the operators define.
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Target/CUDA/Windows.h"
+#include "compiler/Target/Kernel/Evaluator.h"
+
+#include "dialects/Etch/ScalarExpr.h"
+
+using namespace mlir;
+using namespace etch;
+using namespace etch::cuda;
+
+namespace {
+
+constexpr int64_t kSide = 64, kDepth = 16, kEach = 4, kThreadsAlong = 16;
+/// Of a slice in shared memory: neighbours move as a vector.
+constexpr int64_t kPitch = kSide + 4;
+/// Fewer channels leave most of a tile empty.
+constexpr int64_t kFewestRows = 24;
+
+class Tile {
+public:
+  Tile(Kernel &k, Operation *op)
+      : k(k), e(k.e), op(op), axes(axesOf(op)),
+        x(*k.argumentBuffer(op->getOperand(0))),
+        w(*k.argumentBuffer(op->getOperand(1))),
+        y(k.buffers[k.resultBuffer(0)]),
+        groups(op->getAttrOfType<IntegerAttr>("groups").getInt()),
+        element(x.element), forward(isa<Conv2dOp>(op)) {}
+  LogicalResult emit();
+
+  /// Channels of the result in a group.
+  static Ix rowsOf(Emit &e, const Extents &result, int64_t groups) {
+    return e.div(result[1], groups);
+  }
+  static Ix columnsOf(Emit &e, const Extents &result) {
+    return e.mul(result[0], e.mul(result[2], result[3]));
+  }
+
+private:
+  void locate();
+  Value filter(Ix row, Ix step);
+  Value image(Ix step);
+  void fetch(Ix from);
+  SmallVector<Value> four(Value slice, Ix step, Ix thread);
+  SmallVector<Value> block(Ix from, Ix to);
+  Ix tap(int axis, Ix at, Ix number);
+
+  Kernel &k;
+  Emit &e;
+  Operation *op;
+  std::array<WindowAxis, 2> axes;
+  const Buffer &x, &w, &y;
+  int64_t groups;
+  Type element;
+  bool forward; ///< otherwise the gradient of its input, with stride 1
+  Ix rows, columns, depth, row0, column0, group, thread;
+  /// The place whose values this thread fetches.
+  Ix column, n, h, v;
+  Value sliceW, sliceX;
+};
+
+} // namespace
+
+/// Where a tap meets x (forward) or the gradient of y.
+Ix Tile::tap(int axis, Ix at, Ix number) {
+  const WindowAxis &a = axes[size_t(axis)];
+  // Below 0 a place is far above, as unsigned numbers go.
+  return forward ? a.source(e, at, number)
+                 : e.sub(e.add(at, a.pad), e.mul(number, a.dilation));
+}
+
+void Tile::locate() {
+  thread = k.thread();
+  rows = rowsOf(e, y.extents, groups);
+  columns = columnsOf(e, y.extents);
+  // Of the filter (oc, c, kh, kw), one of the first two runs along K.
+  Ix perGroup = forward ? w.extents[1] : e.div(w.extents[0], groups);
+  depth = e.mul(perGroup, e.mul(w.extents[2], w.extents[3]));
+  Ix rowTiles = e.ceilDiv(rows, kSide), columnTiles = e.ceilDiv(columns, kSide);
+  Ix unit = k.block();
+  column0 = e.mul(e.rem(unit, columnTiles), kSide);
+  unit = e.div(unit, columnTiles);
+  row0 = e.mul(e.rem(unit, rowTiles), kSide);
+  group = e.div(unit, rowTiles);
+  column = e.add(column0, e.rem(thread, kSide));
+  Ix image = e.mul(y.extents[2], y.extents[3]);
+  n = e.div(column, image);
+  Ix rest = e.rem(column, image);
+  h = e.div(rest, y.extents[3]);
+  v = e.rem(rest, y.extents[3]);
+}
+
+/// The filter between a row and a step of K.
+Value Tile::filter(Ix row, Ix step) {
+  Ix taps = e.mul(w.extents[2], w.extents[3]);
+  Ix other = e.div(step, taps), rest = e.rem(step, taps);
+  Ix kh = e.div(rest, w.extents[3]), kw = e.rem(rest, w.extents[3]);
+  Value inside =
+      e.make<arith::AndIOp>(e.compare(arith::CmpIPredicate::ult, row, rows),
+                            e.compare(arith::CmpIPredicate::ult, step, depth));
+  SmallVector<Ix, 4> at{0, 0, kh, kw};
+  if (forward) {
+    at[0] = e.add(e.mul(group, rows), row);
+    at[1] = other;
+  } else {
+    at[0] = e.add(e.mul(group, e.div(w.extents[0], groups)), other);
+    at[1] = row;
+  }
+  return loadInside(k, w, at, inside);
+}
+
+/// What a step of K meets at this thread's place.
+Value Tile::image(Ix step) {
+  Ix taps = e.mul(w.extents[2], w.extents[3]);
+  Ix other = e.div(step, taps), rest = e.rem(step, taps);
+  Ix kh = e.div(rest, w.extents[3]), kw = e.rem(rest, w.extents[3]);
+  Ix perGroup = forward ? w.extents[1] : e.div(w.extents[0], groups);
+  Ix channel = e.add(e.mul(group, perGroup), other);
+  Ix hAt = tap(0, h, kh), vAt = tap(1, v, kw);
+  Value inside = e.compare(arith::CmpIPredicate::ult, hAt, x.extents[2]);
+  auto require = [&](Ix a, Ix b) {
+    inside = e.make<arith::AndIOp>(inside,
+                                   e.compare(arith::CmpIPredicate::ult, a, b));
+  };
+  require(vAt, x.extents[3]);
+  require(column, columns);
+  require(step, depth);
+  return loadInside(k, x, {n, channel, hAt, vAt}, inside);
+}
+
+/// Steps from.. of both operands into slice[step][row].
+void Tile::fetch(Ix from) {
+  for (int64_t done = 0; done < kSide * kDepth; done += kThreads) {
+    Ix at = e.add(thread, done);
+    // Neighbours read along the filter's memory, and along the image's.
+    Ix r = e.div(at, kDepth), step = e.rem(at, kDepth);
+    k.store(filter(e.add(row0, r), e.add(from, step)), sliceW,
+            e.add(e.mul(step, kPitch), r));
+    Ix own = e.add(e.div(thread, kSide), done / kSide);
+    k.store(image(e.add(from, own)), sliceX,
+            e.add(e.mul(own, kPitch), e.rem(thread, kSide)));
+  }
+}
+
+/// The elements of slice[step] that belong to a thread of a side.
+SmallVector<Value> Tile::four(Value slice, Ix step, Ix thread) {
+  Value address =
+      e.at(slice, e.add(e.mul(step, kPitch), e.mul(thread, kEach)), element);
+  SmallVector<Value> values;
+  bool moves = e.bytesOf(element) * kEach == 16;
+  Value all = moves ? e.load(address, 1, element, {kEach, {}, true}) : Value();
+  for (int64_t i = 0; i < kEach; ++i)
+    values.push_back(moves ? e.extract(all, i) : k.load(address, i, element));
+  return values;
+}
+
+/// The chains of this thread over [from, to), at most 256 steps.
+SmallVector<Value> Tile::block(Ix from, Ix to) {
+  Ix row = e.div(thread, kThreadsAlong), column = e.rem(thread, kThreadsAlong);
+  SmallVector<Value> zeros(size_t(kEach * kEach), e.constant(element, 0, 1));
+  auto slice = [&](Ix at, Ix steps, ValueRange before) {
+    fetch(at);
+    k.barrier();
+    SmallVector<Value> sums =
+        e.loop(0, steps, 1, before, [&](Ix s, ValueRange sums) {
+          SmallVector<Value> next, left = four(sliceW, s, row),
+                                   right = four(sliceX, s, column);
+          for (int64_t r = 0; r < kEach; ++r)
+            for (int64_t c = 0; c < kEach; ++c) {
+              ScalarExpr a(e, e.loc, left[size_t(r)]);
+              ScalarExpr b(e, e.loc, right[size_t(c)]);
+              ScalarExpr sum(e, e.loc, sums[size_t(r * kEach + c)]);
+              next.push_back(a.isFloat() ? fma(a, b, sum) : sum + a * b);
+            }
+          return next;
+        });
+    if (auto loop = sums[0].getDefiningOp<scf::ForOp>())
+      if (steps.isKnown())
+        loop->setAttr("etch.unroll", e.getI64IntegerAttr(steps.known));
+    k.barrier();
+    return sums;
+  };
+  // A chain has as many links as K has steps.
+  Ix whole = to;
+  if (!depth.isKnown() || depth.known % kDepth)
+    whole = e.add(from, e.mul(e.div(e.sub(to, from), kDepth), kDepth));
+  SmallVector<Value> sums =
+      e.loop(from, whole, kDepth, zeros,
+             [&](Ix at, ValueRange s) { return slice(at, kDepth, s); });
+  if (whole == to)
+    return sums;
+  return e.loop(whole, to, kDepth, sums, [&](Ix at, ValueRange s) {
+    return slice(at, e.sub(to, at), s);
+  });
+}
+
+LogicalResult Tile::emit() {
+  Evaluator after(k, y.extents, {0, 1, 2, 3});
+  after.declare(op->getResult(0));
+  for (auto [number, result] : llvm::enumerate(k.results())) {
+    if (failed(after.read(result)))
+      return failure();
+    after.write(k.resultBuffer(unsigned(number)));
+  }
+  locate();
+  sliceW = k.shared(element, kPitch * kDepth);
+  sliceX = k.shared(element, kPitch * kDepth);
+  // -0 and the first block are that block, exactly.
+  Combiner sum{Combiner::sum, element};
+  SmallVector<Value> none(size_t(kEach * kEach), sum.identity(e, 1));
+  SmallVector<Value> sums = e.loop(
+      0, e.max(depth, 1), kGemmBlock, none, [&](Ix from, ValueRange before) {
+        SmallVector<Value> next =
+            block(from, e.min(e.add(from, kGemmBlock), depth));
+        for (auto [number, value] : llvm::enumerate(next))
+          next[number] = sum.combine(e, before[number], value);
+        return next;
+      });
+  Ix image = e.mul(y.extents[2], y.extents[3]);
+  for (int64_t c = 0; c < kEach; ++c) {
+    Ix column =
+        e.add(column0, e.add(e.mul(e.rem(thread, kThreadsAlong), kEach), c));
+    Ix rest = e.rem(column, image);
+    SmallVector<Ix, 4> at{e.div(column, image), 0, e.div(rest, y.extents[3]),
+                          e.rem(rest, y.extents[3])};
+    for (int64_t r = 0; r < kEach; ++r) {
+      Ix row =
+          e.add(row0, e.add(e.mul(e.div(thread, kThreadsAlong), kEach), r));
+      Value inside = e.make<arith::AndIOp>(
+          e.compare(arith::CmpIPredicate::ult, row, rows),
+          e.compare(arith::CmpIPredicate::ult, column, columns));
+      e.when(inside, [&] {
+        at[1] = e.add(e.mul(group, rows), row);
+        after.enter(at, -1);
+        after.point(0, Lanes());
+        after.give(op->getResult(0), sums[size_t(r * kEach + c)]);
+        SmallVector<Value> stored;
+        for (Value v : k.results())
+          stored.push_back(after.get(v));
+        for (auto [number, value] : llvm::enumerate(stored))
+          after.put(unsigned(number), value);
+      });
+    }
+  }
+  return success();
+}
+
+LogicalResult etch::cuda::emitConvolutionTile(Kernel &k, Operation *op) {
+  auto isUnit = [](const WindowAxis &axis) { return axis.stride == 1; };
+  if (!isa<Conv2dOp>(op) &&
+      !(isa<Conv2dInputGradOp>(op) && llvm::all_of(axesOf(op), isUnit)))
+    return failure();
+  int64_t groups = op->getAttrOfType<IntegerAttr>("groups").getInt();
+  auto type = cast<RankedTensorType>(op->getResult(0).getType());
+  if (type.isDynamicDim(1) || type.getDimSize(1) / groups < kFewestRows)
+    return failure();
+  unsigned result = k.resultBuffer(0);
+  auto tiles = [result, groups](Emit &e, ArrayRef<Extents> shapes) {
+    const Extents &y = shapes[result];
+    return e.mul(groups, e.mul(e.ceilDiv(Tile::rowsOf(e, y, groups), kSide),
+                               e.ceilDiv(Tile::columnsOf(e, y), kSide)));
+  };
+  k.stage(kThreads, tiles, [&] {
+    if (failed(Tile(k, op).emit()))
+      k.fail();
+  });
+  return success();
+}
