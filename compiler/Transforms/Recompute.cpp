@@ -7,7 +7,8 @@
 // that it takes to compute its operands from what lies in memory anyway: the
 // arguments of the program, values that are kept because they are too dear or
 // are read by more than pointwise ops, and views of these. A number that many
-// elements of a view share is kept at next to no cost.
+// elements of a view share is kept at next to no cost. Where several values are
+// made of one that backward does not read, that one is kept in their place.
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Transforms/Outline.h"
@@ -16,6 +17,7 @@
 #include "compiler/Transforms/RecomputeLate.h"
 
 #include "dialects/Etch/EtchDialect.h"
+#include "dialects/Etch/Extents.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -38,15 +40,19 @@ static constexpr int64_t priceless = maxPrice + 1;
 namespace {
 class Recomputer {
 public:
+  /// Looks for sources before anything is visited.
+  void findSources(func::FuncOp program);
   void visit(Operation *op);
 
 private:
+  bool isCheapFrom(Operation *op, Value source);
   int64_t bodyPrice(PointwiseOpInterface op);
   int64_t priceOf(Value x);
   void computeAgain(Operation *op, Operation *reader);
 
   llvm::DenseMap<Value, int64_t> prices; // of forward pointwise values
   llvm::DenseSet<Value> kept;            // for backward
+  llvm::DenseSet<Value> sources;         // kept instead of larger ones
   llvm::DenseMap<std::pair<const void *, Attribute>, int64_t> bodies;
 };
 } // namespace
@@ -111,6 +117,48 @@ void Recomputer::computeAgain(Operation *op, Operation *reader) {
     use.set(map.lookupOrDefault(use.get()));
 }
 
+/// Whether this is kept for pointwise ops and takes little to compute if the
+/// source is kept.
+bool Recomputer::isCheapFrom(Operation *op, Value source) {
+  auto pointwise = llvm::dyn_cast<PointwiseOpInterface>(op);
+  if (!pointwise || op->hasAttr(kBackwardAttr))
+    return false;
+  bool isRead = false;
+  for (Operation *user : op->getUsers()) {
+    if (!user->hasAttr(kBackwardAttr))
+      continue;
+    isRead = true;
+    if (!llvm::isa<PointwiseOpInterface>(user))
+      return false;
+  }
+  return isRead && bodyPrice(pointwise) <= maxPrice &&
+         llvm::all_of(op->getOperands(),
+                      [&](Value x) { return x == source || priceOf(x) == 0; });
+}
+
+/// A value that backward does not read, of which more is made that it reads and
+/// that takes little: keeping the value is keeping less.
+void Recomputer::findSources(func::FuncOp program) {
+  ExtentGuess guess;
+  for (Operation &op : program.getBody().front()) {
+    if (!llvm::isa<DifferentiableOpInterface>(op) ||
+        op.hasAttr(kBackwardAttr) || isCloned(&op) ||
+        llvm::isa<ReshapeOp>(op) || op.getNumResults() != 1)
+      continue;
+    Value y = op.getResult(0);
+    int64_t bytes = 0;
+    bool isRead = false;
+    llvm::SmallPtrSet<Operation *, 4> seen;
+    for (Operation *user : y.getUsers()) {
+      isRead |= user->hasAttr(kBackwardAttr);
+      if (seen.insert(user).second && isCheapFrom(user, y))
+        bytes += guess.bytesOf(user->getResult(0));
+    }
+    if (!isRead && bytes > guess.bytesOf(y))
+      sources.insert(y);
+  }
+}
+
 void Recomputer::visit(Operation *op) {
   if (!llvm::isa<DifferentiableOpInterface>(op) || op->hasAttr(kBackwardAttr) ||
       isCloned(op) || llvm::isa<ReshapeOp>(op))
@@ -129,7 +177,7 @@ void Recomputer::visit(Operation *op) {
   bool isKept = price > maxPrice || llvm::any_of(readers, [](Operation *user) {
                   return !llvm::isa<PointwiseOpInterface>(user);
                 });
-  if (isKept && !readers.empty())
+  if ((isKept && !readers.empty()) || (price > maxPrice && sources.contains(y)))
     kept.insert(y);
   if (!isKept)
     for (Operation *reader : readers)
@@ -143,6 +191,7 @@ struct Recompute : etch::impl::RecomputeBase<Recompute> {
       if (!isProgram(program))
         continue;
       Recomputer recomputer;
+      recomputer.findSources(program);
       for (Operation &op : program.getBody().front())
         recomputer.visit(&op);
       recomputeLate(program);

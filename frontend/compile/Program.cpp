@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "frontend/compile/Program.h"
+#include "frontend/core/Pool.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -294,6 +295,8 @@ void Program::compile_variant(Variant &v) {
       return load(v, module);
   CompiledModule m = module_compiler(text_for_compiler(v), driver_options());
   ++compiles;
+  // What eager mode has kept: the program brings the memory that it needs.
+  release_large_blocks();
   milliseconds = m.milliseconds;
   phases = m.phases;
   origin = m.origin;

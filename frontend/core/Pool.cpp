@@ -61,6 +61,44 @@ struct CloseAtThreadExit {
 };
 thread_local CloseAtThreadExit closer;
 
+constexpr size_t huge_page = size_t(2) << 20;
+constexpr size_t mapped_limit = 2 * huge_page;
+
+size_t rounded(size_t bytes) {
+  return (bytes + huge_page - 1) / huge_page * huge_page;
+}
+
+/// What is large has pages of its own, huge ones where there are any: they go
+/// back to the system when they are given back, wherever they lie.
+void *fresh(size_t bytes) {
+  if (bytes < mapped_limit) {
+    void *block = std::aligned_alloc(64, bytes);
+    if (!block)
+      throw std::bad_alloc();
+    return block;
+  }
+  size_t whole = rounded(bytes);
+  void *map = mmap(nullptr, whole + huge_page, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (map == MAP_FAILED)
+    throw std::bad_alloc();
+  auto begin = reinterpret_cast<uintptr_t>(map), place = rounded(begin);
+  if (place != begin)
+    munmap(map, place - begin);
+  if (size_t behind = begin + huge_page - place)
+    munmap(reinterpret_cast<void *>(place + whole), behind);
+  auto *block = reinterpret_cast<void *>(place);
+  madvise(block, bytes, MADV_HUGEPAGE);
+  return block;
+}
+
+void release(void *block, size_t bytes) noexcept {
+  if (bytes < mapped_limit)
+    std::free(block);
+  else
+    munmap(block, rounded(bytes));
+}
+
 /// The blocks above small_limit that are free, for all threads.
 struct LargeCache {
   struct Block {
@@ -97,13 +135,13 @@ struct LargeCache {
       Block oldest = blocks.front();
       blocks.erase(blocks.begin());
       bytes -= oldest.bytes;
-      std::free(oldest.data);
+      release(oldest.data, oldest.bytes);
     }
   }
   void drain() {
     std::lock_guard lock(mutex);
     for (Block &block : blocks)
-      std::free(block.data);
+      release(block.data, block.bytes);
     blocks.clear();
     bytes = 0;
   }
@@ -118,19 +156,6 @@ LargeCache &large_cache() {
 size_t large_size(size_t bytes) {
   size_t step = std::max<size_t>(4096, std::bit_floor(bytes) / 8);
   return (bytes + step - 1) / step * step;
-}
-
-void *fresh(size_t bytes) {
-  constexpr size_t huge_page = size_t(2) << 20;
-  bool huge = bytes >= 2 * huge_page;
-  void *block = std::aligned_alloc(
-      huge ? huge_page : 64,
-      huge ? (bytes + huge_page - 1) / huge_page * huge_page : bytes);
-  if (!block)
-    throw std::bad_alloc();
-  if (huge)
-    madvise(block, bytes, MADV_HUGEPAGE);
-  return block;
 }
 
 } // namespace
@@ -160,8 +185,7 @@ void detail::pool_free(void *block, size_t bytes) noexcept {
   unsigned c = class_of(bytes);
   size_t size = bytes_of(c);
   PoolCache &cache = pool_cache;
-  if (cache.closed ||
-      int64_t(cache.count[c] * size) > PoolCache::max_bytes) {
+  if (cache.closed || int64_t(cache.count[c] * size) > PoolCache::max_bytes) {
     std::free(block);
     return;
   }
@@ -171,6 +195,8 @@ void detail::pool_free(void *block, size_t bytes) noexcept {
   ++cache.count[c];
   cache.cached += int64_t(size);
 }
+
+void detail::release_large_blocks() { large_cache().drain(); }
 
 void etch::release_cached_memory() {
   drain(pool_cache);

@@ -194,6 +194,7 @@ def warm_up():
     x = torch.ones(1, 1, 4, 4)
     w = torch.ones(1, 1, 3, 3, requires_grad=True)
     (F.conv2d(x, w).flatten(1) @ torch.ones(4, 4)).sum().backward()
+    torch.optim.SGD([w], lr=0.1).step()
 
 
 def prepare(op, o, inputs):

@@ -61,3 +61,26 @@ func.func @main(%x: tensor<8x64xf32>, %g: tensor<8x64xf32>) -> (tensor<8x64xf32>
   %4 = etch.mul %2, %g {etch.backward} : (tensor<8x64xf32>, tensor<8x64xf32>) -> tensor<8x64xf32>
   func.return %3, %4 : tensor<8x64xf32>, tensor<8x64xf32>
 }
+
+// -----
+
+// Of a product that backward does not read, two values are made that it reads:
+// the product is kept in their place. Not for one that it reads.
+// CHECK-LABEL: func @main
+// CHECK: %[[P:.*]] = etch.matmul %{{.*}}, %{{.*}} :
+// CHECK: %[[Q:.*]] = etch.matmul %{{.*}}, %{{.*}} :
+// CHECK: %[[ONE:.*]] = etch.neg %[[Q]] :
+// CHECK: etch.abs %[[P]] {etch.backward}
+// CHECK: etch.mul %[[P]], %[[P]] {etch.backward}
+// CHECK-NOT: etch.neg
+func.func @main(%a: tensor<4x4xf32>, %g: tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>) {
+  %p = etch.matmul %a, %a : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  %x = etch.abs %p : (tensor<4x4xf32>) -> tensor<4x4xf32>
+  %y = etch.mul %p, %p : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  %f = etch.add %x, %y : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  %q = etch.matmul %g, %a : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  %z = etch.neg %q : (tensor<4x4xf32>) -> tensor<4x4xf32>
+  %0 = etch.mul %x, %g {etch.backward} : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  %1 = etch.mul %y, %z {etch.backward} : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  func.return %f, %0, %1 : tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>
+}
