@@ -1,5 +1,4 @@
-//===- Clusters.cpp - which ops share a kernel
-//-----------------------------===//
+//===- Clusters.cpp - which ops share a kernel ----------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -21,6 +20,8 @@
 #include "compiler/Transforms/Clusters.h"
 
 #include "compiler/Transforms/Outline.h"
+
+#include <numeric>
 
 using namespace mlir;
 using namespace etch;
@@ -321,12 +322,11 @@ void Clusters::addReduction(Operation *op) {
     return cluster.kind == ClusterKind::pointwise &&
            fits(cluster, 0, space, cluster.pointwise[0]);
   };
-  int target = edge.cluster;
+  int target = edge.cluster, sibling = -1;
   bool joins = mayJoin();
-  int sibling = alone || (joins && clusters[size_t(target)].kind ==
-                                       ClusterKind::reduction)
-                    ? -1
-                    : siblingOf(op, edge, space);
+  if (!alone &&
+      !(joins && clusters[size_t(target)].kind == ClusterKind::reduction))
+    sibling = siblingOf(op, edge, space);
   if (sibling >= 0) {
     if (edge.direct && target > sibling)
       merge(target, sibling, 0);
@@ -345,24 +345,19 @@ void Clusters::addReduction(Operation *op) {
   noteReads(target);
 }
 
-/// Calls `visit` with the arrays outside that ops of a cluster read all
-/// elements of.
+/// Calls `visit` with the arrays outside of which ops of a cluster read all.
 void Clusters::eachArray(ArrayRef<Operation *> ops, int own, const Space &space,
                          function_ref<void(Value)> visit) {
-  auto total = [](const Space &space) {
-    Product all;
-    for (const Product &extent : space)
-      all *= extent;
-    return all;
+  auto elements = [](const Space &space) {
+    return std::accumulate(space.begin(), space.end(), Product(),
+                           [](Product a, const Product &e) { return a *= e; });
   };
-  Product elements = total(space);
   for (Operation *op : ops)
-    for (Value x : tensorOperands(op)) {
-      Edge edge = edgeTo(x);
-      if (edge.root && (edge.cluster < 0 || edge.cluster != own) &&
-          total(spaces.spaceOf(edge.root)) == elements)
+    for (Value x : tensorOperands(op))
+      if (Edge edge = edgeTo(x);
+          edge.root && (edge.cluster < 0 || edge.cluster != own) &&
+          elements(spaces.spaceOf(edge.root)) == elements(space))
         visit(edge.root);
-    }
 }
 
 void Clusters::noteReads(int target) {
@@ -373,8 +368,8 @@ void Clusters::noteReads(int target) {
 }
 
 /// An earlier cluster of reductions over the same elements that reads an array
-/// which op, or what is computed for it, reads as well: so both read it once.
-/// -1 if there is none, or not all that op needs is there so early.
+/// which op, or what is made for it, reads as well; -1 if there is none to
+/// join.
 int Clusters::siblingOf(Operation *op, const Edge &edge, const Space &space) {
   bool isMade = edge.direct && edge.cluster >= 0 &&
                 clusters[size_t(edge.cluster)].kind == ClusterKind::pointwise;
@@ -383,8 +378,8 @@ int Clusters::siblingOf(Operation *op, const Edge &edge, const Space &space) {
     llvm::append_range(ops, clusters[size_t(edge.cluster)].pointwise[0]);
   llvm::SmallSetVector<int, 4> candidates;
   eachArray(ops, isMade ? edge.cluster : -1, space, [&](Value x) {
-    if (auto it = reducedBy.find(x); it != reducedBy.end())
-      candidates.insert(it->second);
+    if (reducedBy.contains(x))
+      candidates.insert(reducedBy[x]);
   });
   for (int candidate : candidates) {
     const Cluster &early = clusters[size_t(candidate)];
@@ -393,13 +388,12 @@ int Clusters::siblingOf(Operation *op, const Edge &edge, const Space &space) {
         early.isBackward != op->hasAttr(kBackwardAttr) ||
         early.space[0] != space ||
         early.space[1] != spaces.spaceOf(op->getResult(0)) ||
-        edge.cluster == candidate ||
         early.size() + (late ? late->size() : 0) >= maxOps ||
         countInputs(early, late, op) > maxInputs)
       continue;
-    if (isMade ? edge.cluster > candidate &&
-                     mayMerge(edge.cluster, candidate, 0, op)
-               : edge.cluster < candidate)
+    bool isEarlier = edge.cluster < candidate;
+    if (isMade ? !isEarlier && mayMerge(edge.cluster, candidate, 0, op)
+               : isEarlier)
       return candidate;
   }
   return -1;
