@@ -408,34 +408,54 @@ void Gemm::emitTile() {
     return tile.vectors ? blockOfVectors(from, to) : this->block(from, to);
   };
 
-  SmallVector<Value> sums;
-  if (depth.isKnown() && depth.known <= kGemmBlock) {
-    sums = block(0, depth);
-  } else {
-    // -0 and the first block are that block, exactly.
-    Combiner sum{Combiner::sum, element};
-    SmallVector<Value> none(size_t(tile.rows * tile.columns),
-                            sum.identity(e, 1));
-    sums = e.loop(0, e.max(depth, 1), kGemmBlock, none,
-                  [&](Ix from, ValueRange before) {
-                    SmallVector<Value> next =
-                        block(from, e.min(e.add(from, kGemmBlock), depth));
-                    for (auto [number, value] : llvm::enumerate(next))
-                      next[number] = sum.combine(e, before[number], value);
-                    return next;
-                  });
-  }
-  for (int64_t r = 0; r < tile.rows; ++r)
-    for (int64_t c = 0; c < tile.columns; ++c) {
-      Ix mAt = e.add(m0, tile.place(e, row, r));
-      Ix nAt = e.add(n0, tile.place(e, column, c));
-      Value inside =
-          e.make<arith::AndIOp>(e.compare(arith::CmpIPredicate::ult, mAt, m),
-                                e.compare(arith::CmpIPredicate::ult, nAt, n));
-      e.when(inside, [&] {
-        finish(batch, mAt, nAt, sums[size_t(r * tile.columns + c)]);
+  // `use` gets each element of this thread that there is, and its value.
+  auto forEach = [&](ValueRange sums, auto use) {
+    for (int64_t r = 0; r < tile.rows; ++r)
+      for (int64_t c = 0; c < tile.columns; ++c) {
+        Ix mAt = e.add(m0, tile.place(e, row, r));
+        Ix nAt = e.add(n0, tile.place(e, column, c));
+        Value inside =
+            e.make<arith::AndIOp>(e.compare(arith::CmpIPredicate::ult, mAt, m),
+                                  e.compare(arith::CmpIPredicate::ult, nAt, n));
+        e.when(inside,
+               [&] { use(mAt, nAt, sums[size_t(r * tile.columns + c)]); });
+      }
+  };
+  auto write = [&](Ix m, Ix n, Value v) { finish(batch, m, n, v); };
+  if (depth.isKnown() && depth.known <= kGemmBlock)
+    return forEach(block(0, depth), write);
+  // -0 and the first block are that block, exactly.
+  Combiner sum{Combiner::sum, element};
+  auto end = [&](Ix from) { return e.min(e.add(from, kGemmBlock), depth); };
+  bool isResult = k.results().size() == 1 && k.results()[0] == op.getY();
+  if (tile.rows == 8 && isResult) {
+    // Sums wait in the result: registers hold the chains only.
+    e.loop(0, e.max(depth, 1), kGemmBlock, [&](Ix from) {
+      Value later = e.compare(arith::CmpIPredicate::ne, from, 0);
+      forEach(block(from, end(from)), [&](Ix m, Ix n, Value v) {
+        const Buffer &y = k.buffers[k.resultBuffer(0)];
+        Ix at = e.mul(batch, y.strides.size() == 3 ? y.strides[0] : Ix(0));
+        at = e.add(at, e.mul(m, y.strides[y.strides.size() - 2]));
+        at = e.add(at, e.mul(n, y.strides.back()));
+        Value address = e.at(y.pointer, at, element);
+        Value nothing = e.stack(element, 1);
+        Value before = e.loadRaw(
+            element, e.make<LLVM::SelectOp>(later, address, nothing), 0);
+        before = e.make<arith::SelectOp>(later, before, sum.identity(e, 1));
+        finish(batch, m, n, sum.combine(e, before, v));
       });
-    }
+    });
+    return;
+  }
+  SmallVector<Value> none(size_t(tile.rows * tile.columns), sum.identity(e, 1));
+  forEach(e.loop(0, e.max(depth, 1), kGemmBlock, none,
+                 [&](Ix from, ValueRange before) {
+                   SmallVector<Value> next = block(from, end(from));
+                   for (auto [number, value] : llvm::enumerate(next))
+                     next[number] = sum.combine(e, before[number], value);
+                   return next;
+                 }),
+          write);
 }
 
 //===----------------------------------------------------------------------===//

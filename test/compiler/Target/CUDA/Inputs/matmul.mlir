@@ -195,3 +195,10 @@ func.func @main(%a: tensor<516x264xf32>,
   %z = etch.add %y, %c : (tensor<516x520xf32>, tensor<516x520xf32>) -> tensor<516x520xf32>
   return %z : tensor<516x520xf32>
 }
+
+// -----
+// Sums of blocks wait in the result.
+func.func @main(%a: tensor<516x528xf32>, %b: tensor<528x520xf32>) -> tensor<516x520xf32> {
+  %y = etch.matmul %a, %b : (tensor<516x528xf32>, tensor<528x520xf32>) -> tensor<516x520xf32>
+  return %y : tensor<516x520xf32>
+}
