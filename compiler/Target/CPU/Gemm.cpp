@@ -222,7 +222,12 @@ void Gemm::chooseRegisters(int64_t registers) {
         cost += isLong ? 0.015 : 0.08;
       else if (isLong)
         cost += 0.055;
-      cost *= covered(m, mr) * covered(n, nr);
+      // A last panel of its own leaves less unused (narrowTail).
+      double columns = covered(n, nr), vectorsOnly = covered(n, tiling.lanes);
+      bool narrow = n.isKnown() && n.known > nr && vectors > 1 &&
+                    k.options.vectorBits >= 512 &&
+                    32 * (columns - vectorsOnly) >= double(n.known);
+      cost *= covered(m, mr) * (narrow ? (vectorsOnly + columns) / 2 : columns);
       if (least && cost >= least)
         continue;
       least = cost;
@@ -230,6 +235,17 @@ void Gemm::chooseRegisters(int64_t registers) {
       tiling.vectors = vectors;
     }
   }
+}
+
+/// Columns of the last panel, if a register tile of its own is worth it for
+/// them: it takes fewer vectors, and those are a good part of all.
+int64_t Gemm::narrowTail() {
+  if (!extents.n.isKnown() || tiling.alongB || extents.n.known < tiling.nr())
+    return 0;
+  int64_t tail = extents.n.known % tiling.nr();
+  int64_t unused = tiling.vectors - llvm::divideCeil(tail, tiling.lanes);
+  bool worth = 32 * unused * tiling.lanes >= extents.n.known;
+  return k.options.vectorBits >= 512 && tail && unused && worth ? tail : 0;
 }
 
 /// Whether a block of K of this matrix lies in one piece that the nearest cache
@@ -373,15 +389,17 @@ void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
   };
   tileA = corner(a, m0);
   tileB = corner(b, n0);
+  int64_t tail = narrowTail();
   auto columnsFrom = [&](Ix j) {
-    bool whole = extents.n.isKnown() && extents.n.known % nr == 0;
+    bool whole = tail || (extents.n.isKnown() && extents.n.known % nr == 0);
     return whole ? Ix(nr) : e.min(nr, e.sub(nLength, j));
   };
   auto rowsFrom = [&](Ix i) {
     return tiling.wholeRows ? Ix(mr) : e.min(mr, e.sub(mLength, i));
   };
-  auto block = [&](Ix from, Ix depth, Ix i, Ix j) {
-    Ix rows = rowsFrom(i), columns = columnsFrom(j);
+  used = tiling.vectors;
+  auto block = [&](Ix from, Ix depth, Ix i, Ix j, Ix columns) {
+    Ix rows = rowsFrom(i);
     Value sums = placeTile(batch, m0, i, n0, j, rows);
     SmallVector<Value> registers = registerTile(i, j, depth, from);
     endTile(sums, registers, from, batch, e.add(m0, i), e.add(n0, j), rows,
@@ -392,7 +410,8 @@ void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
   if (tiling.alongB) {
     e.loop(0, nLength, nr, [&](Ix j) {
       e.loop(0, end, kGemmBlock, [&](Ix from) {
-        block(from, e.min(kGemmBlock, e.sub(extents.k, from)), 0, j);
+        block(from, e.min(kGemmBlock, e.sub(extents.k, from)), 0, j,
+              columnsFrom(j));
       });
     });
     return;
@@ -406,7 +425,14 @@ void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
            depth);
     // The rows stay in the nearest cache while all columns pass by.
     e.loop(0, mLength, mr, [&](Ix i) {
-      e.loop(0, nLength, nr, [&](Ix j) { block(from, depth, i, j); });
+      Ix whole = tail ? e.mul(e.div(nLength, nr), nr) : nLength;
+      e.loop(0, whole, nr,
+             [&](Ix j) { block(from, depth, i, j, columnsFrom(j)); });
+      if (!tail)
+        return;
+      used = llvm::divideCeil(tail, tiling.lanes);
+      e.loop(whole, nLength, nr, [&](Ix j) { block(from, depth, i, j, tail); });
+      used = tiling.vectors;
     });
   });
 }

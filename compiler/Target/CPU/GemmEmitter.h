@@ -34,6 +34,7 @@ private:
   void chooseTiling();
   void chooseRegisters(int64_t registers);
   bool isSmall(const Matrix &matrix, Ix rows);
+  int64_t narrowTail();
   void emitUnits();
   void emitTile(Ix batch, Ix m0, Ix n0);
   llvm::SmallVector<mlir::Value> registerTile(Ix i, Ix j, Ix depth, Ix from);
@@ -80,7 +81,8 @@ private:
   mlir::Value packedA, packedB, sumsBase;
   Matrix tileA, tileB;
   Ix mLength, nLength;
-  Ix sumsRow; ///< from row to row of the register tile's sums
+  int64_t used = 0; ///< vectors of the register tile that hold columns
+  Ix sumsRow;       ///< from row to row of the register tile's sums
 };
 
 } // namespace etch::cpu

@@ -52,7 +52,7 @@ Gemm::Left Gemm::leftOf(Ix i, Ix depth, Ix from) {
 
 /// The products of rows i.. and columns j.. of the tile over one block of K.
 SmallVector<Value> Gemm::registerTile(Ix i, Ix j, Ix depth, Ix from) {
-  int64_t mr = tiling.mr, vectors = tiling.vectors, lanes = tiling.lanes;
+  int64_t mr = tiling.mr, vectors = used, lanes = tiling.lanes;
   Left left = leftOf(i, depth, from);
   if (tiling.alongB)
     return tileAlong(left, j, depth, from);
@@ -134,10 +134,8 @@ SmallVector<Value> Gemm::tileAlong(const Left &left, Ix j, Ix depth, Ix from) {
 std::pair<Value, Lanes> Gemm::placeOf(Value sums, size_t vector, Ix columns) {
   int64_t lanes = tiling.lanes, n = int64_t(vector);
   Lanes covered = {lanes, {}};
-  if (!tiling.sumsInResult)
-    return {e.at(sums, n * lanes, element), covered};
-  int64_t row = n / tiling.vectors, column = n % tiling.vectors * lanes;
-  if (!columns.is(tiling.nr()))
+  int64_t row = n / used, column = n % used * lanes;
+  if (tiling.sumsInResult && !columns.is(tiling.nr()))
     covered.mask = e.maskBelow(e.sub(columns, column), lanes);
   return {e.at(sums, e.add(e.mul(row, sumsRow), column), element), covered};
 }
@@ -165,7 +163,7 @@ Value Gemm::placeTile(Ix batch, Ix m0, Ix i, Ix n0, Ix j, Ix rows) {
                                     e.at(sumsBase, e.mul(j, mr), element));
   }
   for (int64_t r = 0; r < mr; ++r)
-    for (int64_t b = 0; b < nr * e.bytesOf(element); b += 64)
+    for (int64_t b = 0; b < used * tiling.lanes * e.bytesOf(element); b += 64)
       e.prefetch(e.atByte(e.at(place, e.mul(r, sumsRow), element), b),
                  /*write=*/true);
   return place;
@@ -229,7 +227,7 @@ void Gemm::finish(Value sums, Ix batch, Ix m, Ix n, Ix rows, Ix columns) {
 /// The same for all rows of a tile, of values in registers.
 void Gemm::finishRegisters(ValueRange values, Ix batch, Ix m, Ix n,
                            Ix columns) {
-  int64_t vectors = tiling.vectors, lanes = tiling.lanes;
+  int64_t vectors = used, lanes = tiling.lanes;
   SmallVector<Lanes> covered;
   for (int64_t v = 0; v < vectors; ++v)
     covered.push_back(
