@@ -509,6 +509,10 @@ void Program::finish_pure() {
   Variant &v = *groups.front()->variants.front();
   present = &v;
   ++hits;
+  pure_results.clear();
+  // The last call's gradients make room for this one's.
+  for (auto [leaf, slot] : v.gradients)
+    find(leaf)->grad = Variable();
   try {
     v.run(*this);
     ++runs;
@@ -516,7 +520,6 @@ void Program::finish_pure() {
     abort();
     throw;
   }
-  pure_results.clear();
   std::vector<Variable> made(v.trace->values.size());
   auto make = [&](int32_t slot) {
     Variable &y = made[size_t(slot)];
