@@ -46,7 +46,11 @@ FailureOr<std::string> etch::cuda::emitKernels(ModuleOp module, ModuleOp device,
       }
     }
     for (const Stage &stage : k.stages) {
-      std::string prefix = "ETCH_KERNEL(" + std::to_string(stage.threads) + ")";
+      std::string prefix = "ETCH_KERNEL(" + std::to_string(stage.threads);
+      if (auto blocks = stage.function->getAttrOfType<IntegerAttr>(
+              kBlocksPerProcessorAttr))
+        prefix += ", " + std::to_string(blocks.getInt());
+      prefix += ")";
       if (failed(printer.print(stage.function, prefix)))
         return failure();
       os << "\n";

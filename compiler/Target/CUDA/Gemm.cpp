@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Target/CUDA/Kernel.h"
+#include "compiler/Target/CUDA/Printer.h"
 #include "compiler/Target/Kernel/Evaluator.h"
 
 #include "dialects/Etch/ScalarExpr.h"
@@ -429,7 +430,10 @@ void Gemm::emitTile() {
   auto end = [&](Ix from) { return e.min(e.add(from, kGemmBlock), depth); };
   bool isResult = k.results().size() == 1 && k.results()[0] == op.getY();
   if (tile.rows == 8 && isResult) {
-    // Sums wait in the result: registers hold the chains only.
+    // Sums wait in the result: registers hold the chains only, and those of
+    // two blocks fit.
+    k.stages.back().function->setAttr(kBlocksPerProcessorAttr,
+                                      e.getI64IntegerAttr(2));
     e.loop(0, e.max(depth, 1), kGemmBlock, [&](Ix from) {
       Value later = e.compare(arith::CmpIPredicate::ne, from, 0);
       forEach(block(from, end(from)), [&](Ix m, Ix n, Value v) {

@@ -20,8 +20,9 @@ template <class T, int N> struct alignas(sizeof(T) * N) etch_vec { T v[N]; };
 
 #ifndef ETCH_EMULATOR
 #define ETCH_DEVICE static __device__ __forceinline__
-#define ETCH_KERNEL(threads) \
-  extern "C" __global__ void __launch_bounds__(threads)
+/// Threads of a block; blocks that a processor is to hold at least.
+#define ETCH_KERNEL(...) \
+  extern "C" __global__ void __launch_bounds__(__VA_ARGS__)
 
 ETCH_DEVICE float etch_fma(float a, float b, float c) {
   return __fmaf_rn(a, b, c);

@@ -20,6 +20,11 @@ namespace etch::cuda {
 /// Marks memory of a function's frame that the threads of a block share.
 inline constexpr llvm::StringLiteral kSharedAttr = "etch.shared";
 
+/// Of a function: how many of its blocks a processor is to hold at least, which
+/// bounds its registers.
+inline constexpr llvm::StringLiteral kBlocksPerProcessorAttr =
+    "etch.blocks_per_processor";
+
 class Printer {
 public:
   explicit Printer(llvm::raw_ostream &os) : os(os) {}

@@ -14,7 +14,7 @@
 
 #define ETCH_EMULATOR
 #define ETCH_DEVICE static inline
-#define ETCH_KERNEL(threads) static void
+#define ETCH_KERNEL(...) static void
 #define __device__
 #define __shared__ static
 

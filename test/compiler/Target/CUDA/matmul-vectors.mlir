@@ -9,7 +9,7 @@
 // RUN: etch-cuda-check --show %t/vectors.mlir | FileCheck %s
 // RUN: etch-cuda-check --show %t/odd.mlir | FileCheck %s --check-prefix=ODD
 
-// CHECK-LABEL: ETCH_KERNEL(256) k0(
+// CHECK-LABEL: ETCH_KERNEL(256, 2) k0(
 // CHECK: bool [[ALIGNED:v[0-9]+]] = etch_aligned(a0, a1);
 // Chains of 256 steps, then slices of them.
 // CHECK: for (u64 {{n[0-9]+}} = 0ull; {{.*}} i64(1024ull); {{n[0-9]+}} += 256ull
