@@ -197,7 +197,7 @@ int usage(const char *self) {
       "  --training       of steps also what getting ready and memory cost\n"
       "  --rounds N       turns of each system at a workload, at least\n"
       "  --budget SECONDS time of each system at a workload, at least\n"
-          "  --threads N      also what uses up to so many, by the clock\n",
+      "  --threads N      also what uses up to so many, by the clock\n",
       self);
   return 2;
 }

@@ -21,15 +21,16 @@ using namespace etch;
 using namespace etch::cpu;
 
 void etch::cpu::emitConstants(ModuleOp module) {
-  for (auto op : llvm::make_early_inc_range(module.getOps<memref::GlobalOp>())) {
+  for (auto op :
+       llvm::make_early_inc_range(module.getOps<memref::GlobalOp>())) {
     auto data = cast<DenseElementsAttr>(*op.getInitialValue());
     Emit e(module.getContext(), op.getLoc());
     e.setInsertionPointAfter(op);
     if (data.getElementType().isInteger(1))
       data = data.mapValues(e.getI8Type(),
                             [](const APInt &bit) { return bit.zext(8); });
-    data = data.reshape(RankedTensorType::get({data.getNumElements()},
-                                              data.getElementType()));
+    data = data.reshape(
+        RankedTensorType::get({data.getNumElements()}, data.getElementType()));
     std::string name = op.getSymName().str();
     op.erase();
     e.make<LLVM::GlobalOp>(
@@ -101,8 +102,7 @@ struct CodegenPass : PassWrapper<CodegenPass, OperationPass<ModuleOp>> {
     kernels.clear();
     for (func::FuncOp source : sources)
       source.erase();
-    for (NamedAttribute attr :
-         llvm::to_vector(module->getDiscardableAttrs()))
+    for (NamedAttribute attr : llvm::to_vector(module->getDiscardableAttrs()))
       module->removeAttr(attr.getName());
     if (stop != "loops" && failed(lowerToLLVM(module)))
       signalPassFailure();

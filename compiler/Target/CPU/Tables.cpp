@@ -86,8 +86,12 @@ private:
 
 void Tables::param(func::FuncOp main, unsigned i, int32_t role) {
   auto type = cast<MemRefType>(main.getArgumentTypes()[i]);
-  Param p = {0, int64_t(8 * extents.size()), dtypeOf(type.getElementType()),
-             int32_t(type.getRank()), role, ETCH_NO_UPDATE};
+  Param p = {0,
+             int64_t(8 * extents.size()),
+             dtypeOf(type.getElementType()),
+             int32_t(type.getRank()),
+             role,
+             ETCH_NO_UPDATE};
   auto numbers = main.getArgAttrOfType<DenseI64ArrayAttr>(i, kExtentsAttr);
   for (auto [axis, extent] : llvm::enumerate(type.getShape()))
     extents.push_back(!ShapedType::isDynamic(extent) ? extent
@@ -161,8 +165,8 @@ void Tables::grids(ArrayRef<EntryPoints::Grid> list, ArrayRef<int64_t> names) {
         });
 }
 
-void Tables::finish(func::FuncOp main, EntryPoints entry,
-                    size_t numKernels, const CodegenOptions &options) {
+void Tables::finish(func::FuncOp main, EntryPoints entry, size_t numKernels,
+                    const CodegenOptions &options) {
   int64_t name = string(options.name), target = string(options.target);
   SmallVector<int64_t> gridNames;
   for (const EntryPoints::Grid &grid : entry.grids)
@@ -184,32 +188,30 @@ void Tables::finish(func::FuncOp main, EntryPoints entry,
       "etch.saved_bytes");
   Type i32Type = e.getI32Type(), i64Type = e.getI64Type(), ptr = e.ptrType();
   auto type = LLVM::LLVMStructType::getLiteral(
-      e.getContext(),
-      {i32Type, i32Type, ptr,     ptr,     i64Type, ptr,     ptr,
-       i32Type, i32Type, i32Type, i32Type, i64Type, ptr,     ptr,
-       ptr,     ptr,     i32Type, i32Type, i32Type, i32Type});
+      e.getContext(), {i32Type, i32Type, ptr,     ptr,     i64Type, ptr,    ptr,
+                       i32Type, i32Type, i32Type, i32Type, i64Type, ptr,    ptr,
+                       ptr,     ptr,     i32Type, i32Type, i32Type, i32Type});
   global(type, "etch.module", [&](Value table) {
-    Value fields[] = {
-        i32(ETCH_ABI_VERSION),
-        i32(sizeof(etch_module_t)),
-        addressOf("etch.strings", name),
-        addressOf("etch.strings", target),
-        i64(int64_t(options.programHash)),
-        addressOf("etch.args"),
-        addressOf("etch.results"),
-        i32(int64_t(args.size())),
-        i32(int64_t(results.size())),
-        i32(int64_t(numKernels)),
-        i32(entry.numLaunches),
-        i64(saved ? saved.getInt() : 0),
-        addressOf(entry.arenaBytes.getSymName()),
-        addressOf(entry.run.getSymName()),
-        addressOf("etch.images"),
-        addressOf("etch.grids"),
-        i32(int64_t(options.images.size())),
-        i32(int64_t(entry.grids.size())),
-        i32(entry.flags),
-        i32(0)};
+    Value fields[] = {i32(ETCH_ABI_VERSION),
+                      i32(sizeof(etch_module_t)),
+                      addressOf("etch.strings", name),
+                      addressOf("etch.strings", target),
+                      i64(int64_t(options.programHash)),
+                      addressOf("etch.args"),
+                      addressOf("etch.results"),
+                      i32(int64_t(args.size())),
+                      i32(int64_t(results.size())),
+                      i32(int64_t(numKernels)),
+                      i32(entry.numLaunches),
+                      i64(saved ? saved.getInt() : 0),
+                      addressOf(entry.arenaBytes.getSymName()),
+                      addressOf(entry.run.getSymName()),
+                      addressOf("etch.images"),
+                      addressOf("etch.grids"),
+                      i32(int64_t(options.images.size())),
+                      i32(int64_t(entry.grids.size())),
+                      i32(entry.flags),
+                      i32(0)};
     for (auto [n, field] : llvm::enumerate(fields))
       table = e.make<LLVM::InsertValueOp>(table, field,
                                           ArrayRef<int64_t>{int64_t(n)});
@@ -220,9 +222,8 @@ void Tables::finish(func::FuncOp main, EntryPoints entry,
       options.query, LLVM::LLVMFunctionType::get(ptr, {i32Type}));
   query.setPassthroughAttr(e.getArrayAttr({e.getStringAttr("nounwind")}));
   e.setInsertionPointToStart(query.addEntryBlock(e));
-  Value known = e.make<LLVM::ICmpOp>(LLVM::ICmpPredicate::eq,
-                                     query.getArgument(0),
-                                     i32(ETCH_ABI_VERSION));
+  Value known = e.make<LLVM::ICmpOp>(
+      LLVM::ICmpPredicate::eq, query.getArgument(0), i32(ETCH_ABI_VERSION));
   Value module = addressOf("etch.module");
   Value null = e.make<LLVM::ZeroOp>(ptr);
   e.make<LLVM::ReturnOp>(

@@ -453,8 +453,8 @@ Value Evaluator::load(Access &a) {
   } else {
     Value address = e.at(a.address, e.mul(index, stride), a.buffer->element);
     if (a.buffer->ahead && stride.is(1) && !readable.mask)
-      for (int64_t line = 0;
-           line < lanes.count * e.bytesOf(a.buffer->element); line += 64)
+      for (int64_t line = 0; line < lanes.count * e.bytesOf(a.buffer->element);
+           line += 64)
         e.prefetch(e.atByte(address, a.buffer->ahead + line));
     result = e.load(address, stride, a.buffer->element, readable);
   }

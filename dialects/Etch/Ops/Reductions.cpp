@@ -4,8 +4,8 @@
 //
 // The canonical form, the only one that back ends see, reduces axis 1 of a
 // tensor (outer, extent, inner) and drops it. Adjacent axes reduce together, as
-// one axis in row-major order; groups that are not adjacent one after the other,
-// innermost first. This order is part of the meaning of `strict`.
+// one axis in row-major order; groups that are not adjacent one after the
+// other, innermost first. This order is part of the meaning of `strict`.
 //===----------------------------------------------------------------------===//
 
 #include "dialects/Etch/Ops/Rules.h"
@@ -116,8 +116,8 @@ static Expr countLike(Expr like, const RuleContext &c) {
   for (size_t i = 0; i < every.size(); ++i)
     every[i] = int64_t(i);
   Expr scalar = like.rank() ? sum(like, every, false) : like; // its type
-  Expr n = sum(broadcastTo(splatLike(1, scalar), open), all, false) *
-           double(count);
+  Expr n =
+      sum(broadcastTo(splatLike(1, scalar), open), all, false) * double(count);
   return like.rank() ? broadcastTo(n, extentsOf(like)) : n;
 }
 
@@ -129,8 +129,8 @@ std::vector<Expr> etch::vjpMean(const RuleContext &c) {
 static std::vector<Expr> vjpExtremum(const RuleContext &c) {
   const auto &axes = c.attr<std::vector<int64_t>>(0);
   Expr gy = spread(c.gy(), c.x(), axes);
-  return {select(equal(c.x(), spread(c.y(), c.x(), axes)), gy,
-                 splatLike(0, gy))};
+  return {
+      select(equal(c.x(), spread(c.y(), c.x(), axes)), gy, splatLike(0, gy))};
 }
 
 std::vector<Expr> etch::vjpMax(const RuleContext &c) { return vjpExtremum(c); }
@@ -243,6 +243,6 @@ Expr etch::expandCumsum(const RuleContext &c) {
   if (x.rank() == 3 && axis == 1)
     return {};
   std::vector<Extent> extents = extentsOf(x);
-  return reshape(
-      cumsum(around(x, extents, axis, axis + 1), 1, c.attr<bool>(1)), extents);
+  return reshape(cumsum(around(x, extents, axis, axis + 1), 1, c.attr<bool>(1)),
+                 extents);
 }

@@ -15,19 +15,20 @@ namespace {
 struct Sizes {
   int64_t m, k, n;
 };
-const Sizes all[] = {{1, 1, 1},     {1, 300, 1},    {1, 5000, 1}, {100, 1, 10},
-                     {100, 10, 1},  {7, 13, 5},     {8, 16, 32},  {9, 17, 33},
-                     {16, 256, 64}, {30, 257, 31},  {33, 600, 70}, {1, 100, 50},
-                     {50, 100, 1},  {3, 0, 4},      {100, 784, 10}, {64, 64, 64},
-                     {261, 300, 300}, {2, 3, 17},   {17, 1000, 16}, {0, 3, 4},
-                     {31, 300, 48}, {80, 1024, 48},
-                     {3, 300, 37}, {1, 530, 100}, {5, 40, 32}, {67, 290, 70},
-                     {97, 520, 33}};
+const Sizes all[] = {
+    {1, 1, 1},       {1, 300, 1},    {1, 5000, 1},   {100, 1, 10},
+    {100, 10, 1},    {7, 13, 5},     {8, 16, 32},    {9, 17, 33},
+    {16, 256, 64},   {30, 257, 31},  {33, 600, 70},  {1, 100, 50},
+    {50, 100, 1},    {3, 0, 4},      {100, 784, 10}, {64, 64, 64},
+    {261, 300, 300}, {2, 3, 17},     {17, 1000, 16}, {0, 3, 4},
+    {31, 300, 48},   {80, 1024, 48}, {3, 300, 37},   {1, 530, 100},
+    {5, 40, 32},     {67, 290, 70},  {97, 520, 33}};
 
 struct Form {
   bool left, right; ///< transposed
 };
-const Form forms[] = {{false, false}, {false, true}, {true, false}, {true, true}};
+const Form forms[] = {
+    {false, false}, {false, true}, {true, false}, {true, true}};
 
 template <class T>
 std::string program(const Sizes &s, Form form, bool dynamic, bool epilogue) {
@@ -52,8 +53,8 @@ std::string program(const Sizes &s, Form form, bool dynamic, bool epilogue) {
   if (form.right)
     text += transpose("%wt", "%w", wt, w);
   text += std::string("  %0 = etch.matmul ") + (form.left ? "%xt" : "%x") +
-          ", " + (form.right ? "%wt" : "%w") + " : (" + x + ", " + w +
-          ") -> " + y + "\n";
+          ", " + (form.right ? "%wt" : "%w") + " : (" + x + ", " + w + ") -> " +
+          y + "\n";
   if (!epilogue)
     return text + "  return %0 : " + y + "\n}\n";
   return text + "  %1 = etch.broadcast_to %b {shape = array<i64: " + shape +
@@ -74,13 +75,18 @@ template <class T> T multiplyAdd(T a, T b, T c) {
 template <class T>
 T element(const Array<T> &x, const Array<T> &w, const Sizes &s, Form form,
           int64_t i, int64_t j) {
-  auto left = [&](int64_t k) { return form.left ? x[k * s.m + i] : x[i * s.k + k]; };
-  auto right = [&](int64_t k) { return form.right ? w[j * s.k + k] : w[k * s.n + j]; };
+  auto left = [&](int64_t k) {
+    return form.left ? x[k * s.m + i] : x[i * s.k + k];
+  };
+  auto right = [&](int64_t k) {
+    return form.right ? w[j * s.k + k] : w[k * s.n + j];
+  };
   if (s.m == 1 && s.n == 1 && s.k != 0) {
     std::vector<T> products;
     for (int64_t k = 0; k < s.k; ++k)
       products.push_back(left(k) * right(k));
-    return strictReduction(products, std::is_floating_point_v<T> ? T(-0.0) : T(0),
+    return strictReduction(products,
+                           std::is_floating_point_v<T> ? T(-0.0) : T(0),
                            [](T a, T b) { return T(a + b); });
   }
   T total = 0;
@@ -96,7 +102,8 @@ T element(const Array<T> &x, const Array<T> &w, const Sizes &s, Form form,
 template <class T>
 void check(Program &compiled, const Sizes &s, Form form, bool epilogue) {
   auto x = randomArray<T>(form.left ? Extents{s.k, s.m} : Extents{s.m, s.k}, 1);
-  auto w = randomArray<T>(form.right ? Extents{s.n, s.k} : Extents{s.k, s.n}, 2);
+  auto w =
+      randomArray<T>(form.right ? Extents{s.n, s.k} : Extents{s.k, s.n}, 2);
   auto b = randomArray<T>({s.n}, 3);
   Array<T> expected({s.m, s.n});
   for (int64_t i = 0; i < s.m; ++i)
@@ -171,7 +178,8 @@ func.func @main(%x: tensor<3x20x300xf32>, %w: tensor<3x40x300xf32>) -> tensor<3x
   return %1 : tensor<3x20x40xf32>
 })");
   ASSERT_TRUE(compiled);
-  auto x = randomArray<float>({3, 20, 300}, 1), w = randomArray<float>({3, 40, 300}, 2);
+  auto x = randomArray<float>({3, 20, 300}, 1),
+       w = randomArray<float>({3, 40, 300}, 2);
   Array<float> y({3, 20, 40}), expected({3, 20, 40});
   for (int64_t b = 0; b < 3; ++b) {
     Array<float> xb({20, 300}), wb({40, 300});
