@@ -11,6 +11,9 @@
 #include <cstdint>
 #include <cstdlib>
 
+/// Not guarded: nothing is ever kept in it.
+constinit thread_local etch::detail::PoolCache etch::detail::pool_cache{};
+
 void *etch::detail::pool_allocate(size_t bytes) {
   void *block = nullptr;
   if (bytes > PTRDIFF_MAX || posix_memalign(&block, 64, bytes ? bytes : 1))
