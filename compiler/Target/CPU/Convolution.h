@@ -89,6 +89,9 @@ bool isProduct(mlir::Operation *op);
 llvm::LogicalResult emitProduct(Kernel &k, mlir::Operation *op);
 
 llvm::LogicalResult emitWeightGrad(Kernel &k, Conv2dWeightGradOp op);
+/// With filters of many small groups side by side in the lanes; false if that
+/// does not pay, or if extents are open.
+bool emitGroupedWeightGrad(Kernel &k, Conv2dWeightGradOp op);
 
 } // namespace etch::cpu
 

@@ -417,5 +417,7 @@ LogicalResult WeightGrad::emit() {
 }
 
 LogicalResult etch::cpu::emitWeightGrad(Kernel &k, Conv2dWeightGradOp op) {
+  if (emitGroupedWeightGrad(k, op))
+    return success();
   return WeightGrad(k, op).emit();
 }
