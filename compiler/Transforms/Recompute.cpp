@@ -34,8 +34,7 @@ namespace etch {
 #include "compiler/Transforms/Passes.h.inc"
 } // namespace etch
 
-static constexpr int64_t maxPrice = maxPriceAgain;
-static constexpr int64_t priceless = maxPrice + 1;
+static constexpr int64_t priceless = maxPriceFar + 1;
 
 namespace {
 class Recomputer {
@@ -46,10 +45,14 @@ public:
 
 private:
   bool isCheapFrom(Operation *op, Value source);
+  int64_t maxPriceOf(Value y) {
+    return guess.bytesOf(y) >= minBytesFar ? maxPriceFar : maxPriceAgain;
+  }
   int64_t bodyPrice(PointwiseOpInterface op);
   int64_t priceOf(Value x);
   void computeAgain(Operation *op, Operation *reader);
 
+  ExtentGuess guess;
   llvm::DenseMap<Value, int64_t> prices; // of forward pointwise values
   llvm::DenseSet<Value> kept;            // for backward
   llvm::DenseSet<Value> sources;         // kept instead of larger ones
@@ -99,7 +102,7 @@ int64_t Recomputer::priceOf(Value x) {
 
 /// Clones op and the forward ops that it needs in front of a reader.
 void Recomputer::computeAgain(Operation *op, Operation *reader) {
-  // At most maxPrice of them, each before its users.
+  // At most priceless of them, each before its users.
   llvm::SetVector<Operation *> ops;
   ops.insert(op);
   for (size_t i = 0; i < ops.size(); ++i)
@@ -131,7 +134,7 @@ bool Recomputer::isCheapFrom(Operation *op, Value source) {
     if (!llvm::isa<PointwiseOpInterface>(user))
       return false;
   }
-  return isRead && bodyPrice(pointwise) <= maxPrice &&
+  return isRead && bodyPrice(pointwise) <= maxPriceAgain &&
          llvm::all_of(op->getOperands(),
                       [&](Value x) { return x == source || priceOf(x) == 0; });
 }
@@ -139,7 +142,6 @@ bool Recomputer::isCheapFrom(Operation *op, Value source) {
 /// A value that backward does not read, of which more is made that it reads and
 /// that takes little: keeping the value is keeping less.
 void Recomputer::findSources(func::FuncOp program) {
-  ExtentGuess guess;
   for (Operation &op : program.getBody().front()) {
     if (!llvm::isa<DifferentiableOpInterface>(op) ||
         op.hasAttr(kBackwardAttr) || isCloned(&op) ||
@@ -168,12 +170,16 @@ void Recomputer::visit(Operation *op) {
   int64_t price = pointwise ? bodyPrice(pointwise) : priceless;
   for (Value x : op->getOperands())
     price += pointwise ? priceOf(x) : 0;
-  if (price <= maxPrice)
-    prices[y] = price;
   llvm::SetVector<Operation *> readers;
   for (Operation *user : y.getUsers())
     if (user->hasAttr(kBackwardAttr))
       readers.insert(user);
+  // Each computes it.
+  const int64_t maxPrice =
+      std::max(maxPriceAgain,
+               maxPriceOf(y) / std::max<int64_t>(1, int64_t(readers.size())));
+  if (price <= maxPrice)
+    prices[y] = price;
   bool isKept = price > maxPrice || llvm::any_of(readers, [](Operation *user) {
                   return !llvm::isa<PointwiseOpInterface>(user);
                 });

@@ -84,3 +84,17 @@ func.func @main(%a: tensor<4x4xf32>, %g: tensor<4x4xf32>) -> (tensor<4x4xf32>, t
   %1 = etch.mul %y, %z {etch.backward} : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
   func.return %f, %0, %1 : tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>
 }
+
+// -----
+
+// An array that is gone from the caches may take more instructions.
+// CHECK-LABEL: func @main
+// CHECK: %[[E:.*]] = etch.exp %[[X:.*]] : (tensor<512x512xf32>)
+// CHECK: %[[AGAIN:.*]] = etch.exp %[[X]] {etch.backward} : (tensor<512x512xf32>)
+// CHECK: etch.mul %[[AGAIN]], %{{.*}} {etch.backward}
+func.func @main(%x: tensor<512x512xf32>, %g: tensor<512x512xf32>) -> (tensor<512x512xf32>, tensor<512x512xf32>) {
+  %0 = etch.exp %x : (tensor<512x512xf32>) -> tensor<512x512xf32>
+  %1 = etch.sqrt %0 : (tensor<512x512xf32>) -> tensor<512x512xf32>
+  %2 = etch.mul %0, %g {etch.backward} : (tensor<512x512xf32>, tensor<512x512xf32>) -> tensor<512x512xf32>
+  func.return %1, %2 : tensor<512x512xf32>, tensor<512x512xf32>
+}
