@@ -23,9 +23,9 @@ struct Task {
 
   Variable step(const Variable &x, const Variable &t) {
     Variable l = loss(x, t);
-    network().clear_grads();
     l.backward();
     update();
+    network().clear_grads(); // nobody reads them: as with JAX
     return l;
   }
   /// Gives parameters the contents that the rivals start from.

@@ -181,9 +181,9 @@ def step(op, o, xs):
 
     def run():
         y = forward_and_loss()
-        optimizer.zero_grad()
         y.backward()
         optimizer.step()
+        optimizer.zero_grad()  # nobody reads them: as with JAX
         return y.detach()
 
     return run
