@@ -150,7 +150,7 @@ bool Compilation::parse() {
       uint32_t(request.options.check) & uint32_t(Check::bounds);
   pipeline.without = request.options.without;
   pipeline.guardPages = request.options.guard;
-  pipeline.rows = request.options.device.empty();
+  pipeline.rows = true;
   if (llvm::Error error = applyEtchFlags()) {
     diagnostics.error(std::move(error));
     return false;

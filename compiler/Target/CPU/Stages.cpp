@@ -10,11 +10,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Target/CPU/Kernel.h"
-
-#include "dialects/Etch/Stages.h"
+#include "compiler/Target/Kernel/StageParts.h"
 
 #include "llvm/ADT/MapVector.h"
-#include "llvm/ADT/SetVector.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -26,49 +24,29 @@ static constexpr int64_t kNear = 32 << 10;
 
 namespace {
 
-/// An extent of an operand of a stage.
-using ShapeRefs = SmallVector<ExtentRef, 4>;
-
-struct StageKernel {
-  func::FuncOp source;
+struct StageKernel : StagePart {
   std::unique_ptr<Kernel> kernel;
-  SmallVector<Value> operands; ///< values of the whole: arguments, then results
-  SmallVector<ShapeRefs> shapes; ///< of the operands
-  Location loc;
 };
 
 class Stages {
 public:
   explicit Stages(Kernel &k)
-      : k(k), e(k.e), rows(k.extentOf(k.results()[0], 0)) {}
+      : k(k), e(k.e), whole(k, k.function.getSymName()), rows(whole.rows) {}
   LogicalResult emit();
 
 private:
-  void outline(int64_t number, ArrayRef<Operation *> ops);
   void place();
   void fetchAhead();
-  ShapeRefs shapeOf(Value v);
-  /// What a value is under another shape.
-  Value rootOf(Value v) {
-    for (auto reshape = v.getDefiningOp<ReshapeOp>();
-         reshape && !reshape->hasAttr(kStageAttr);
-         reshape = v.getDefiningOp<ReshapeOp>())
-      v = reshape.getX();
-    return v;
-  }
-  static int64_t rowBytes(Emit &e, Value v);
-  /// Whether it has as many rows as there are.
-  bool isByRows(Value v) {
+  static Value rootOf(Value v) { return StageParts::rootOf(v); }
+  static int64_t rowBytes(Emit &e, Value v) {
     auto type = cast<RankedTensorType>(v.getType());
-    return type.getRank() > 1 &&
-           (type.isDynamicDim(0)
-                ? rows.operand >= 0
-                : rows.operand < 0 && type.getDimSize(0) == rows.known);
+    return e.bytesOf(type.getElementType()) * StageParts::rowElements(v);
   }
   void emitUnits();
 
   Kernel &k;
   Emit &e;
+  StageParts whole;
   ExtentRef rows; ///< how many there are
   std::vector<StageKernel> stages;
   /// Where a value lies: in an operand of the launch, or so far into scratch.
@@ -79,98 +57,6 @@ private:
 };
 
 } // namespace
-
-int64_t Stages::rowBytes(Emit &e, Value v) {
-  auto type = cast<RankedTensorType>(v.getType());
-  int64_t bytes = e.bytesOf(type.getElementType());
-  for (int64_t extent : type.getShape().drop_front())
-    bytes *= extent;
-  return bytes;
-}
-
-/// Axis 0 of what stages make is the rows; other extents are known, or given
-/// where the value gets another shape.
-ShapeRefs Stages::shapeOf(Value v) {
-  if (auto argument = dyn_cast<BlockArgument>(v))
-    if (!isa<RankedTensorType>(v.getType()))
-      return {ExtentRef{0, int(argument.getArgNumber()), 0}};
-  auto type = cast<RankedTensorType>(v.getType());
-  auto reshape = v.getDefiningOp<ReshapeOp>();
-  if (reshape && reshape->hasAttr(kStageAttr))
-    reshape = nullptr;
-  ShapeRefs shape;
-  unsigned given = 0;
-  for (unsigned axis = 0; axis < unsigned(type.getRank()); ++axis) {
-    if (!type.isDynamicDim(axis))
-      shape.push_back({type.getDimSize(axis), -1, 0});
-    else if (auto argument = dyn_cast<BlockArgument>(v))
-      shape.push_back({0, int(argument.getArgNumber()), axis});
-    else if (reshape)
-      shape.push_back({0,
-                       int(cast<BlockArgument>(reshape.getExtents()[given++])
-                               .getArgNumber()),
-                       0});
-    else
-      shape.push_back(rows);
-  }
-  return shape;
-}
-
-/// Describes a kernel of the ops of one stage.
-void Stages::outline(int64_t number, ArrayRef<Operation *> ops) {
-  llvm::SetVector<Value> arguments, results;
-  auto isInside = [&](Operation *op) { return llvm::is_contained(ops, op); };
-  for (bool indices : {false, true})
-    for (Operation *op : ops)
-      for (Value x : op->getOperands())
-        if (isa<IndexType>(x.getType()) == indices &&
-            !(x.getDefiningOp() && isInside(x.getDefiningOp())))
-          arguments.insert(x);
-  for (Operation *op : ops)
-    for (Value y : op->getResults())
-      if (llvm::any_of(y.getUsers(),
-                       [&](Operation *user) { return !isInside(user); }))
-        results.insert(y);
-  OpBuilder b(k.source);
-  auto types = [](ArrayRef<Value> values) {
-    return llvm::map_to_vector(values, [](Value x) { return x.getType(); });
-  };
-  StageKernel stage = {nullptr, nullptr, {}, {}, ops.back()->getLoc()};
-  auto source = func::FuncOp::create(
-      b, k.source.getLoc(),
-      k.function.getSymName().str() + "." + std::to_string(number),
-      b.getFunctionType(types(arguments.getArrayRef()),
-                        types(results.getArrayRef())));
-  source.setPrivate();
-  Block *body = source.addEntryBlock();
-  b.setInsertionPointToEnd(body);
-  IRMapping map;
-  for (auto [i, x] : llvm::enumerate(arguments)) {
-    map.map(x, body->getArgument(unsigned(i)));
-    if (auto argument = dyn_cast<BlockArgument>(x))
-      if (Attribute strided =
-              k.source.getArgAttr(argument.getArgNumber(), kStridedAttr))
-        source.setArgAttr(unsigned(i), kStridedAttr, strided);
-  }
-  for (Operation *op : ops)
-    b.clone(*op, map);
-  func::ReturnOp::create(
-      b, k.source.getLoc(),
-      llvm::map_to_vector(results, [&](Value y) { return map.lookup(y); }));
-  for (auto *values : {&arguments, &results})
-    for (Value v : *values) {
-      stage.operands.push_back(v);
-      stage.shapes.push_back(shapeOf(v));
-    }
-  stage.source = source;
-  stage.kernel = std::make_unique<Kernel>(source, k.options);
-  for (Value y : results)
-    stage.kernel->isLast.push_back(
-        llvm::all_of(y.getUsers(), [&](Operation *user) {
-          return isInside(user) || isa<func::ReturnOp>(user);
-        }));
-  stages.push_back(std::move(stage));
-}
 
 /// Decides where values lie, and how many rows fit into the nearest cache.
 void Stages::place() {
@@ -189,7 +75,7 @@ void Stages::place() {
         continue;
       if (!bufferOf.contains(root) && stagedAt.insert({root, 0}).second)
         bytes += rowBytes(e, root);
-      if (isa<BlockArgument>(root) && isByRows(root))
+      if (isa<BlockArgument>(root) && whole.isByRows(root))
         bytes += rowBytes(e, root);
     }
   together = std::max<int64_t>(1, kNear / std::max<int64_t>(bytes, 1));
@@ -212,7 +98,7 @@ void Stages::fetchAhead() {
       auto argument = dyn_cast<BlockArgument>(rootOf(stage.operands[i]));
       bool isArray = argument && isa<RankedTensorType>(argument.getType()) &&
                      argument.getParentBlock() == &k.source.getBody().front() &&
-                     isByRows(argument) && rowBytes(e, argument) >= 64;
+                     whole.isByRows(argument) && rowBytes(e, argument) >= 64;
       auto &ahead = stage.kernel->fetchAhead;
       ahead.push_back(isArray && fetched.insert(argument).second
                           ? together * rowBytes(e, argument)
@@ -297,14 +183,11 @@ void Stages::emitUnits() {
 }
 
 LogicalResult Stages::emit() {
-  std::vector<SmallVector<Operation *>> parts;
-  for (Operation &op : k.source.getBody().front().without_terminator())
-    if (auto stage = op.getAttrOfType<IntegerAttr>(kStageAttr)) {
-      parts.resize(std::max(parts.size(), size_t(stage.getInt()) + 1));
-      parts[size_t(stage.getInt())].push_back(&op);
-    }
-  for (auto [number, ops] : llvm::enumerate(parts))
-    outline(int64_t(number), ops);
+  for (StagePart &part : whole.parts) {
+    StageKernel stage{part, std::make_unique<Kernel>(part.source, k.options)};
+    stage.kernel->isLast.assign(part.isLast.begin(), part.isLast.end());
+    stages.push_back(std::move(stage));
+  }
   place();
   fetchAhead();
   for (StageKernel &stage : stages) {

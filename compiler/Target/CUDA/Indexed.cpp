@@ -5,7 +5,7 @@
 // What is added belongs to one thread: no order depends on luck.
 //===----------------------------------------------------------------------===//
 
-#include "compiler/Target/CUDA/Kernel.h"
+#include "compiler/Target/CUDA/Pointwise.h"
 
 #include "dialects/Etch/ScalarExpr.h"
 
@@ -38,7 +38,39 @@ static void whenAny(Emit &e, Ix extent, function_ref<void()> body) {
   e.when(e.compare(arith::CmpIPredicate::ne, extent, 0), body);
 }
 
-/// y[b, j, i] = x[b, index[b, j], i]: a thread for each element.
+/// y[b, j, i] = x[b, index[b, j], i].
+static void gatherAt(Kernel &k, GatherOp op, Ix b, Ix j, Ix i) {
+  Emit &e = k.e;
+  const Buffer &x = *k.argumentBuffer(op.getX());
+  const Buffer &index = *k.argumentBuffer(op.getIndex());
+  const Buffer &y = k.buffers[k.resultBuffer(0)];
+  Ix from = readIndex(k, index, b, j, x.extents[1]);
+  whenAny(e, x.extents[1], [&] {
+    Type memory = e.storageType(x.element); // copied as it is
+    k.store(k.load(x.pointer, offsetOf(e, x, b, from, i), memory), y.pointer,
+            offsetOf(e, y, b, j, i));
+  });
+}
+
+/// y[b, index[b, j], i] += x[b, j, i], in ascending j, for one (b, i).
+static void scatterAt(Kernel &k, ScatterAddOp op, Ix b, Ix i) {
+  Emit &e = k.e;
+  const Buffer &x = *k.argumentBuffer(op.getX());
+  const Buffer &index = *k.argumentBuffer(op.getIndex());
+  const Buffer &y = k.buffers[k.resultBuffer(0)];
+  e.loop(0, x.extents[1], 1, [&](Ix j) {
+    Ix to = readIndex(k, index, b, j, y.extents[1]);
+    whenAny(e, y.extents[1], [&] {
+      Ix place = offsetOf(e, y, b, to, i);
+      ScalarExpr sum(e, e.loc, k.load(y.pointer, place, y.element));
+      ScalarExpr v(e, e.loc,
+                   k.load(x.pointer, offsetOf(e, x, b, j, i), x.element));
+      k.store(sum + v, y.pointer, place);
+    });
+  });
+}
+
+/// A thread for each element.
 static LogicalResult emitGather(Kernel &k, GatherOp op) {
   Emit &e = k.e;
   unsigned result = k.resultBuffer(0);
@@ -47,58 +79,74 @@ static LogicalResult emitGather(Kernel &k, GatherOp op) {
     return e.mul(s[0], e.mul(s[1], s[2]));
   };
   k.forEach(count, [&](Ix unit) {
-    const Buffer &x = *k.argumentBuffer(op.getX());
-    const Buffer &index = *k.argumentBuffer(op.getIndex());
     const Buffer &y = k.buffers[result];
     Ix i = e.rem(unit, y.extents[2]), rest = e.div(unit, y.extents[2]);
-    Ix j = e.rem(rest, y.extents[1]), b = e.div(rest, y.extents[1]);
-    Ix from = readIndex(k, index, b, j, x.extents[1]);
-    whenAny(e, x.extents[1], [&] {
-      Type memory = e.storageType(x.element); // copied as it is
-      k.store(k.load(x.pointer, offsetOf(e, x, b, from, i), memory), y.pointer,
-              offsetOf(e, y, b, j, i));
-    });
+    gatherAt(k, op, e.div(rest, y.extents[1]), e.rem(rest, y.extents[1]), i);
   });
   return success();
 }
 
-/// y[b, index[b, j], i] += x[b, j, i], in ascending j: a thread owns (b, i).
+/// Zeros, a thread for each; then a thread owns (b, i).
 static LogicalResult emitScatterAdd(Kernel &k, ScatterAddOp op) {
   Emit &e = k.e;
   unsigned result = k.resultBuffer(0);
+  auto all = [result](Emit &e, ArrayRef<Extents> shapes) {
+    const Extents &s = shapes[result];
+    return e.mul(s[0], e.mul(s[1], s[2]));
+  };
+  k.forEach(all, [&](Ix unit) {
+    const Buffer &y = k.buffers[result];
+    k.store(e.constant(y.element, 0, 1), y.pointer, unit);
+  });
   auto count = [result](Emit &e, ArrayRef<Extents> shapes) {
     return e.mul(shapes[result][0], shapes[result][2]);
   };
   k.forEach(count, [&](Ix unit) {
-    const Buffer &x = *k.argumentBuffer(op.getX());
-    const Buffer &index = *k.argumentBuffer(op.getIndex());
     const Buffer &y = k.buffers[result];
-    Ix i = e.rem(unit, y.extents[2]), b = e.div(unit, y.extents[2]);
-    Value zero = e.constant(y.element, 0, 1);
-    e.loop(0, y.extents[1], 1,
-           [&](Ix a) { k.store(zero, y.pointer, offsetOf(e, y, b, a, i)); });
-    e.loop(0, x.extents[1], 1, [&](Ix j) {
-      Ix to = readIndex(k, index, b, j, y.extents[1]);
-      whenAny(e, y.extents[1], [&] {
-        Ix place = offsetOf(e, y, b, to, i);
-        ScalarExpr sum(e, e.loc, k.load(y.pointer, place, y.element));
-        ScalarExpr v(e, e.loc,
-                     k.load(x.pointer, offsetOf(e, x, b, j, i), x.element));
-        k.store(sum + v, y.pointer, place);
-      });
-    });
+    scatterAt(k, op, e.div(unit, y.extents[2]), e.rem(unit, y.extents[2]));
   });
   return success();
 }
 
-LogicalResult etch::cuda::emitIndexed(Kernel &k) {
+/// An operation that reads arguments alone; null: there is none.
+static Operation *indexedOp(Kernel &k) {
   Operation *op = k.results()[0].getDefiningOp();
   bool plain = op && op->getNumOperands() >= 2 &&
                isa<BlockArgument>(op->getOperand(0)) &&
                isa<BlockArgument>(op->getOperand(1));
-  if (auto gather = dyn_cast_or_null<GatherOp>(op); gather && plain)
+  return plain ? op : nullptr;
+}
+
+LogicalResult etch::cuda::emitIndexedRow(Kernel &k, Ix row, Ix local,
+                                         int64_t threads,
+                                         function_ref<void()> sync) {
+  Emit &e = k.e;
+  const Buffer &y = k.buffers[k.resultBuffer(0)];
+  Ix inner = y.extents[2], all = e.mul(y.extents[1], inner);
+  Operation *op = indexedOp(k);
+  if (auto gather = dyn_cast_or_null<GatherOp>(op)) {
+    e.loop(local, all, threads, [&](Ix unit) {
+      gatherAt(k, gather, row, e.div(unit, inner), e.rem(unit, inner));
+    });
+    return success();
+  }
+  if (auto scatter = dyn_cast_or_null<ScatterAddOp>(op)) {
+    e.loop(local, all, threads, [&](Ix unit) {
+      k.store(e.constant(y.element, 0, 1), y.pointer,
+              offsetOf(e, y, row, e.div(unit, inner), e.rem(unit, inner)));
+    });
+    sync();
+    e.loop(local, inner, threads, [&](Ix i) { scatterAt(k, scatter, row, i); });
+    return success();
+  }
+  return k.source.emitError("an indexed operation is alone in its stage");
+}
+
+LogicalResult etch::cuda::emitIndexed(Kernel &k) {
+  Operation *op = indexedOp(k);
+  if (auto gather = dyn_cast_or_null<GatherOp>(op))
     return emitGather(k, gather);
-  if (auto scatter = dyn_cast_or_null<ScatterAddOp>(op); scatter && plain)
+  if (auto scatter = dyn_cast_or_null<ScatterAddOp>(op))
     return emitScatterAdd(k, scatter);
   return k.source.emitError("an indexed operation is alone in its kernel");
 }

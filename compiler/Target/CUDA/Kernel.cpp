@@ -8,6 +8,8 @@
 
 #include "compiler/Target/CUDA/Printer.h"
 
+#include "dialects/Etch/Stages.h"
+
 #include "etch/runtime.h"
 
 using namespace mlir;
@@ -75,6 +77,26 @@ void Kernel::barrier() {
   e.make<LLVM::CallOp>(TypeRange(), "etch_barrier", ValueRange());
 }
 
+void Kernel::syncWarp(int64_t threads) {
+  e.make<LLVM::CallOp>(TypeRange(), "etch_sync" + std::to_string(threads),
+                       ValueRange());
+}
+
+Value Kernel::fromLaneBehind(Value v, int64_t distance) {
+  Value by = e.constant(e.getI32IntegerAttr(int32_t(distance)));
+  return e
+      .make<LLVM::CallOp>(TypeRange{v.getType()}, "etch_down16",
+                          ValueRange{v, by})
+      .getResult();
+}
+
+void Kernel::writeWithin(Kernel &outer) {
+  e.restoreInsertionPoint(outer.e.saveInsertionPoint());
+  scratchArgument = outer.scratchArgument;
+  errorArgument = outer.errorArgument;
+  siteArgument = outer.siteArgument;
+}
+
 Value Kernel::shared(Type element, int64_t count) {
   Value memory = e.stack(e.storageType(element), count, 16);
   memory.getDefiningOp()->setAttr(kSharedAttr, e.getUnitAttr());
@@ -130,5 +152,7 @@ LogicalResult Kernel::emit() {
       break;
     }
   }
+  if (source->hasAttr(kRowsAttr))
+    emitKind = emitRows;
   return success(succeeded(emitKind(*this)) && !failed);
 }

@@ -61,6 +61,10 @@ public:
   Ix thread() { return builtin("etch_thread"); }
   Ix block() { return builtin("etch_block"); }
   void barrier();
+  /// The same for the 16 or 32 threads around this one.
+  void syncWarp(int64_t threads);
+  /// The value of the thread so many further of its sixteen.
+  mlir::Value fromLaneBehind(mlir::Value v, int64_t distance);
   /// Memory that the threads of a block share.
   mlir::Value shared(mlir::Type element, int64_t count);
   mlir::Value scratch() { return scratchArgument; }
@@ -74,6 +78,9 @@ public:
     e.store(v, e.at(base, index, v.getType()), Lanes());
   }
   void fail() { failed = true; }
+  bool hasFailed() const { return failed; }
+  /// Its code is written where `outer` is, as a part of that one's last stage.
+  void writeWithin(Kernel &outer);
 
 private:
   Ix builtin(llvm::StringRef name);
@@ -94,6 +101,8 @@ llvm::LogicalResult emitConvolution(Kernel &k);
 llvm::LogicalResult emitWindow(Kernel &k);
 llvm::LogicalResult emitIndexed(Kernel &k);
 llvm::LogicalResult emitScan(Kernel &k);
+/// One of several stages (see Stages.h).
+llvm::LogicalResult emitRows(Kernel &k);
 
 } // namespace etch::cuda
 

@@ -8,8 +8,7 @@
 // memory.
 //===----------------------------------------------------------------------===//
 
-#include "compiler/Target/CUDA/Kernel.h"
-#include "compiler/Target/Kernel/Evaluator.h"
+#include "compiler/Target/CUDA/Pointwise.h"
 
 using namespace mlir;
 using namespace etch;
@@ -25,9 +24,7 @@ public:
 private:
   void plain(Evaluator &values);
   void tiled(Evaluator &values, int dim, ArrayRef<Value> reads);
-  void vectors(Evaluator &values, ArrayRef<Ix> indices, Ix i);
   void point(Evaluator &values, Ix i, Lanes covered);
-  int64_t chooseLanes(Ix inner);
 
   Kernel &k;
   Emit &e;
@@ -46,7 +43,8 @@ void Pointwise::point(Evaluator &values, Ix i, Lanes covered) {
     values.put(unsigned(n), value);
 }
 
-int64_t Pointwise::chooseLanes(Ix inner) {
+int64_t etch::cuda::chooseLanes(Kernel &k, Ix inner) {
+  Emit &e = k.e;
   int64_t bytes = 4;
   auto visit = [&](Type type) {
     if (auto tensor = dyn_cast<RankedTensorType>(type))
@@ -64,13 +62,15 @@ int64_t Pointwise::chooseLanes(Ix inner) {
   return lanes;
 }
 
-/// One vector that begins at place `i` of the last dimension.
-void Pointwise::vectors(Evaluator &values, ArrayRef<Ix> indices, Ix i) {
+void etch::cuda::emitVector(Kernel &k, Evaluator &values, int64_t lanes,
+                            ArrayRef<Ix> indices, Ix i,
+                            function_ref<void(Ix, Lanes)> point) {
+  Emit &e = k.e;
   int last = values.rank() - 1;
   Ix inner = values.loopExtents()[last];
   if (lanes == 1) {
     values.enter(indices, last);
-    return point(values, i, Lanes());
+    return point(i, Lanes());
   }
   // Vectors move whole where memory is aligned, as it nearly always is.
   SmallVector<Value> pointers = values.alignVectors(lanes);
@@ -86,7 +86,7 @@ void Pointwise::vectors(Evaluator &values, ArrayRef<Ix> indices, Ix i) {
     require(e.compare(arith::CmpIPredicate::ule, e.add(i, lanes), inner));
   auto vector = [&] {
     values.enter(indices, last);
-    point(values, i, Lanes{lanes, {}});
+    point(i, Lanes{lanes, {}});
   };
   if (!whole)
     return vector();
@@ -95,7 +95,7 @@ void Pointwise::vectors(Evaluator &values, ArrayRef<Ix> indices, Ix i) {
                  ? e.add(i, lanes)
                  : e.min(e.add(i, lanes), inner);
     values.enter(indices, last);
-    e.loop(i, end, 1, [&](Ix one) { point(values, one, Lanes()); });
+    e.loop(i, end, 1, [&](Ix one) { point(one, Lanes()); });
   });
 }
 
@@ -146,7 +146,7 @@ void Pointwise::plain(Evaluator &values) {
   size_t innerFrom = 0;
   if (!extents.empty()) {
     innerFrom = size_t(values.lastAxes());
-    lanes = chooseLanes(extents.back());
+    lanes = chooseLanes(k, extents.back());
   }
   Ix unit = e.add(e.mul(k.block(), kThreads), k.thread());
   Ix total = unitsOf(e, k.buffers[result].extents, innerFrom, lanes);
@@ -168,7 +168,8 @@ void Pointwise::plain(Evaluator &values) {
       if (dim)
         rest = e.div(rest, extents[dim]);
     }
-    vectors(values, indices, e.mul(i, lanes));
+    emitVector(k, values, lanes, indices, e.mul(i, lanes),
+               [&](Ix at, Lanes covered) { point(values, at, covered); });
   });
   k.stages.back().blocks = [=, lanes = lanes](Emit &e,
                                               ArrayRef<Extents> shapes) {

@@ -44,6 +44,13 @@ ETCH_DEVICE double etch_copysign(double x, double s) { return copysign(x, s); }
 ETCH_DEVICE u64 etch_thread() { return threadIdx.x; }
 ETCH_DEVICE u64 etch_block() { return blockIdx.x; }
 ETCH_DEVICE void etch_barrier() { __syncthreads(); }
+/// The sixteen threads of a warp that this one is of.
+ETCH_DEVICE u32 etch_half() { return 0xffffu << (threadIdx.x & 16u); }
+ETCH_DEVICE void etch_sync16() { __syncwarp(etch_half()); }
+ETCH_DEVICE void etch_sync32() { __syncwarp(); }
+template <class T> ETCH_DEVICE T etch_down16(T v, u32 by) {
+  return __shfl_down_sync(etch_half(), v, by, 16);
+}
 
 template <class T> ETCH_DEVICE T etch_load(const u8 *p) {
   return *(const T *)p;

@@ -218,11 +218,11 @@ void Evaluator::dropDim(int dim) {
     }
 }
 
-void Evaluator::collapse() {
-  for (int dim = rank() - 1; dim >= 0; --dim)
+void Evaluator::collapse(int keep) {
+  for (int dim = rank() - 1; dim >= keep; --dim)
     if (extents[dim].is(1))
       dropDim(dim);
-  for (int dim = rank() - 2; dim >= 0; --dim) {
+  for (int dim = rank() - 2; dim >= keep; --dim) {
     auto merges = [&](const Access &a) { return mergeable(a, dim); };
     if (!llvm::all_of(accesses, merges) || !llvm::all_of(writes, merges))
       continue;

@@ -33,7 +33,8 @@ public:
   void write(unsigned buffer);
 
   // 2. Merge dimensions that all accesses walk as one; drop those of extent 1.
-  void collapse();
+  // The first `keep` stay.
+  void collapse(int keep = 0);
   llvm::ArrayRef<Ix> loopExtents() const { return extents; }
   int rank() const { return int(extents.size()); }
   /// How many of the original dimensions the outermost loop is made of.

@@ -67,7 +67,9 @@ static void etch_run(u64 blocks, int threads, bool barriers,
     size_t count = parameters.empty() ? 0 : 1;
     for (char c : parameters)
       count += c == ',';
-    bool barriers = body.find("etch_barrier(") != std::string::npos;
+    bool barriers = false;
+    for (const char *name : {"etch_barrier(", "etch_sync", "etch_down"})
+      barriers |= body.find(name) != std::string::npos;
     out += "EXPORTED int etch_count_" + name + " asm(\"" + name +
            "_arguments\");\nint etch_count_" + name + " = " +
            std::to_string(count) + ";\nEXPORTED void etch_grid_" + name +

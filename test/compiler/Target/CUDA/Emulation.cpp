@@ -11,6 +11,7 @@
 #include "compiler/Driver/Object.h"
 #include "compiler/Pipelines/Pipelines.h"
 #include "compiler/Target/CPU/CodegenCPU.h"
+#include "compiler/Target/CPU/Kernel.h"
 #include "compiler/Target/CUDA/Prelude.h"
 
 #include "dialects/Device/DeviceDialect.h"
@@ -28,6 +29,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
+#include "llvm/Support/Regex.h"
 #include "llvm/Transforms/Utils/Cloning.h"
 
 #include <cmath>
@@ -81,7 +83,9 @@ std::unique_ptr<Program> Program::compile(StringRef text, std::string name,
   if (!module)
     return failed("cannot be parsed");
   PassManager passes(&context, ModuleOp::getOperationName());
-  buildPipeline(passes, PipelineOptions(), Phase::bufferize);
+  PipelineOptions pipeline;
+  pipeline.rows = true;
+  buildPipeline(passes, pipeline, Phase::bufferize);
   if (mlir::failed(passes.run(*module)))
     return failed("cannot be bufferized");
   module->walk([&](Operation *op) {
@@ -135,14 +139,29 @@ std::unique_ptr<Program> Program::compile(StringRef text, std::string name,
 /// The kernels of a program. For each, what the program calls: it launches the
 /// stages with the slots of the closure. For each stage, what the driver calls.
 static void printProgram(llvm::raw_ostream &os, const Program &program,
-                         int missingBarrier, bool ignoreAlignment) {
+                         const EmulationOptions &options) {
   std::string text = program.source.text;
   size_t at = 0;
-  for (int i = 0; i < missingBarrier && at != std::string::npos; ++i)
-    at = text.find("etch_barrier();", at + 1);
-  if (missingBarrier && at != std::string::npos)
-    text.replace(at, strlen("etch_barrier();"), ";");
-  if (ignoreAlignment)
+  auto find = [&](int number, const char *pattern) {
+    llvm::Regex regex(pattern);
+    SmallVector<StringRef> found;
+    StringRef rest = text;
+    for (int i = 0; i < number; ++i) {
+      if (!regex.match(rest, &found))
+        return false;
+      at = size_t(found[0].data() - text.data());
+      rest = StringRef(text).drop_front(at + found[0].size());
+    }
+    return number > 0;
+  };
+  if (find(options.missingBarrier, "etch_(barrier|sync16|sync32)\\(\\)"))
+    text.replace(at, text.find(';', at) - at, "");
+  if (find(options.missingShuffle, "etch_down16\\("))
+    text.replace(at, strlen("etch_down16("), "etch_own(");
+  if (find(options.partialShuffle, "etch_down16\\("))
+    text.replace(at, strlen("etch_down16("),
+                 "etch_thread() % 16 == 5 ? 0 : etch_down16(");
+  if (options.ignoreAlignment)
     for (at = 0; (at = text.find("= etch_aligned(", at)) != std::string::npos;)
       text.replace(at, 2, "= true | ");
   os << "namespace " << program.prefix << " {\n"
@@ -156,8 +175,8 @@ static void printProgram(llvm::raw_ostream &os, const Program &program,
       size_t from = program.source.text.find(" " + stage.function + "(");
       size_t to = program.source.text.find("\n}\n", from);
       bool barriers =
-          program.source.text.substr(from, to - from).find("etch_barrier(") !=
-          std::string::npos;
+          llvm::Regex("etch_(barrier|sync16|sync32|down16)\\(")
+              .match(StringRef(program.source.text).slice(from, to));
       std::string grid = program.prefix + stage.function + "_grid";
       os << exported << "int " << grid << "_arguments = " << count << ";\n"
          << exported << "void " << grid
@@ -170,11 +189,12 @@ static void printProgram(llvm::raw_ostream &os, const Program &program,
     os << exported << "void " << program.prefix << kernel.name
        << "(u64 *closure, i64, i64, i32) {\n"
        << "  using namespace " << program.prefix << ";\n"
-       << "  u64 *slots = closure + 5, all[" << count << "];\n"
+       << "  u64 *slots = closure + " << cpu::kFirstSlot << ", all[" << count
+       << "];\n"
        << "  for (int i = 0; i < " << kernel.numSlots
        << "; ++i) all[i] = slots[i];\n"
-       << "  all[" << count - 3 << "] = closure[2];\n"
-       << "  all[" << count - 2 << "] = closure[3];\n"
+       << "  all[" << count - 3 << "] = closure[" << cpu::kErrorSlot << "];\n"
+       << "  all[" << count - 2 << "] = closure[" << cpu::kSiteSlot << "];\n"
        << "  all[" << count - 1
        << "] = (u64)etch_emulator::etch_emulator_host->scratch(" << kernel.name
        << "_scratch((u8 *)slots));\n";
@@ -183,7 +203,10 @@ static void printProgram(llvm::raw_ostream &os, const Program &program,
       os << "  etch_emulator::etch_emulator_host->launch(\"" << grid << "\", &"
          << grid << ", " << kernel.name << "_blocks" << n << "((u8 *)slots), "
          << stage.threads << ", all, " << count << ", "
-         << (kernel.canFail ? "int(closure[3])" : "-1") << ");\n";
+         << (kernel.canFail
+                 ? "int(closure[" + std::to_string(cpu::kSiteSlot) + "])"
+                 : "-1")
+         << ");\n";
     }
     os << "}\n";
   }
@@ -554,7 +577,7 @@ etch::test::emulate(ArrayRef<std::unique_ptr<Program>> programs,
   llvm::raw_string_ostream os(text);
   os << cuda::preludeText();
   for (auto &program : programs)
-    printProgram(os, *program, options.missingBarrier, options.ignoreAlignment);
+    printProgram(os, *program, options);
   Scratch source("cpp"), object("so");
   source.write(text);
   std::vector<StringRef> arguments = {"clang++-22",

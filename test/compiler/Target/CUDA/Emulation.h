@@ -51,6 +51,9 @@ struct EmulationOptions {
   /// The barrier of each kernel that is left out, counted from 1; 0: none. What
   /// the emulator is worth: it must see that.
   int missingBarrier = 0;
+  /// The same for a value that a thread of a warp hands to another one: the
+  /// other takes its own instead, or a thread does not take part.
+  int missingShuffle = 0, partialShuffle = 0;
   /// The same for vectors that move where they are not aligned.
   bool ignoreAlignment = false;
 };

@@ -47,7 +47,23 @@ static inline unsigned long long etch_thread() {
 static inline unsigned long long etch_block() {
   return etch_emulator::machine.block;
 }
-static inline void etch_barrier() { etch_emulator::toScheduler(false); }
+static inline void etch_barrier() {
+  etch_emulator::wait(etch_emulator::kBlock);
+}
+static inline void etch_sync16() { etch_emulator::wait(16); }
+static inline void etch_sync32() { etch_emulator::wait(32); }
+template <class T> T etch_down16(T v, unsigned by) {
+  unsigned long long *all = etch_emulator::machine.exchanged;
+  size_t thread = etch_emulator::machine.thread, from = thread % 16 + by;
+  memcpy(&all[thread], &v, sizeof v);
+  etch_sync16();
+  if (from < 16)
+    memcpy(&v, &all[thread + by], sizeof v);
+  etch_sync16();
+  return v;
+}
+/// A fault: in the place of what another thread has.
+template <class T> T etch_own(T v, unsigned) { return v; }
 
 /// The device faults on what is not aligned.
 template <class T, size_t Bytes = sizeof(T)> T *etch_checked(const void *p) {

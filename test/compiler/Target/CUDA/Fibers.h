@@ -4,9 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // A block of an emulated grid runs on one thread of the machine; its threads
-// are fibers if the kernel has barriers. Each runs up to a barrier, in an order
-// that the schedule gives: what a missing barrier orders on a device by luck is
-// in the wrong order here.
+// are fibers if the kernel has barriers. Each runs up to a barrier, of the
+// block or of a part of a warp, in an order that the schedule gives: what a
+// missing barrier orders on a device by luck is in the wrong order here.
+// Threads hand values to others of their warp between two such barriers.
 //===----------------------------------------------------------------------===//
 #ifndef ETCH_TEST_COMPILER_TARGET_CUDA_FIBERS_H
 #define ETCH_TEST_COMPILER_TARGET_CUDA_FIBERS_H
@@ -56,7 +57,11 @@ struct Fiber {
   void *stack = nullptr; ///< its top of stack while it does not run
   char *memory = nullptr;
   bool done = false;
+  int waitsFor = 0; ///< all of so many threads around it
 };
+
+/// All threads of a block.
+constexpr int kBlock = 1 << 30;
 
 struct Machine {
   unsigned long long thread = 0, block = 0;
@@ -67,6 +72,8 @@ struct Machine {
   void *context = nullptr;
   const void *schedulerStack = nullptr;
   size_t schedulerSize = 0;
+  /// What threads hand to others of their warp.
+  unsigned long long exchanged[1024];
 };
 inline Machine machine;
 constexpr size_t kStackBytes = 64 << 10;
@@ -103,6 +110,14 @@ inline void toScheduler(bool last) {
 #ifdef ETCH_ASAN
   __sanitizer_finish_switch_fiber(fake, nullptr, nullptr);
 #endif
+}
+
+/// Waits until all of so many threads around this one wait as well.
+inline void wait(int threads) {
+  if (!machine.current) // of a kernel that has no barrier, as its text says
+    return report("a barrier in a kernel without one", nullptr);
+  machine.current->waitsFor = threads;
+  toScheduler(false);
 }
 
 inline void start() {
@@ -165,17 +180,37 @@ inline void runFibers(const std::vector<int> &order) {
       *--top = nullptr;
     fiber.stack = top;
     fiber.done = false;
+    fiber.waitsFor = 0;
   }
-  for (;;) {
-    size_t done = 0;
-    for (int i : order) {
-      machine.thread = (unsigned long long)i;
-      resume(fibers[(size_t)i]);
-      done += fibers[(size_t)i].done;
+  size_t count = order.size();
+  // Whether those around a thread all wait for each other.
+  auto meets = [&](size_t thread) {
+    size_t size = (size_t)fibers[thread].waitsFor, from = 0, to = count;
+    if (size < count) {
+      from = thread / size * size;
+      to = from + size < count ? from + size : count;
     }
-    if (done == order.size())
+    for (size_t i = from; i < to; ++i)
+      if (fibers[i].done || fibers[i].waitsFor != fibers[thread].waitsFor)
+        return false;
+    for (size_t i = from; i < to; ++i)
+      fibers[i].waitsFor = 0;
+    return true;
+  };
+  for (;;) {
+    size_t done = 0, ran = 0;
+    for (int i : order) {
+      Fiber &fiber = fibers[(size_t)i];
+      if (!fiber.done && (!fiber.waitsFor || meets((size_t)i))) {
+        machine.thread = (unsigned long long)i;
+        resume(fiber);
+        ++ran;
+      }
+      done += fiber.done;
+    }
+    if (done == count)
       return;
-    if (done)
+    if (!ran)
       return report("threads of a block wait at different barriers", nullptr);
   }
 }

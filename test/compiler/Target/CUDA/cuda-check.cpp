@@ -24,6 +24,8 @@
 //   --missing-barrier n      leaves out barrier n of each program: that some
 //                            result differs is success
 //
+//   --missing-shuffle n, --partial-shuffle n
+//                            spoils value n that threads of a warp exchange
 //   --ignore-alignment       moves vectors where they may not: the same
 //
 // Without NVRTC, or clang++, it says so and exits with 77.
@@ -69,8 +71,8 @@ struct Counts {
 
 } // namespace
 
-/// The text of a program's kernels, which are called k0, k1, ..., under other
-/// names.
+/// The text of a program's kernels, which are called k0, k1, ..., r0, ..., under
+/// other names.
 static std::string renamed(StringRef text, StringRef prefix) {
   std::string result;
   auto isWord = [](char c) { return isAlnum(c) || c == '_'; };
@@ -164,6 +166,10 @@ int main(int argc, char **argv) {
       options.emulation.sanitize = true;
     else if (word == "--missing-barrier" && i + 1 < argc)
       options.emulation.missingBarrier = atoi(argv[++i]);
+    else if (word == "--missing-shuffle" && i + 1 < argc)
+      options.emulation.missingShuffle = atoi(argv[++i]);
+    else if (word == "--partial-shuffle" && i + 1 < argc)
+      options.emulation.partialShuffle = atoi(argv[++i]);
     else if (word == "--ignore-alignment")
       options.emulation.ignoreAlignment = true;
     else if (word == "--device")
@@ -244,7 +250,9 @@ int main(int argc, char **argv) {
          << counts.mostRegisters << ", most shared memory " << counts.mostShared
          << "; emulated runs same " << counts.same << ", different "
          << counts.different << "\n";
-  if (options.emulation.missingBarrier || options.emulation.ignoreAlignment)
+  const EmulationOptions &faults = options.emulation;
+  if (faults.missingBarrier || faults.missingShuffle || faults.partialShuffle ||
+      faults.ignoreAlignment)
     return counts.different == 0;
   return counts.failed || counts.different || counts.spills;
 }
