@@ -39,7 +39,9 @@ constexpr size_t kMostRecordings = 8;
 struct etch_device_program {
   etch_device_t *device = nullptr;
   const etch_module_t *module = nullptr;
-  etch_device_module_t *code = nullptr;
+  /// As many as there are images for the device.
+  etch_device_module_t **code = nullptr;
+  int32_t numCode = 0;
   etch_device_function_t **functions = nullptr; ///< by grid
   Constant *constants = nullptr;
   etch_queue_t queue = {};
@@ -189,6 +191,35 @@ static etch_status_t noImage(const etch_module_t *module,
               architecture, all);
 }
 
+/// The code for an architecture is in several images, its grids in the order of
+/// these.
+static etch_status_t loadCode(etch_device_program &p,
+                              const char *architecture) {
+  const etch_module_t *module = p.module;
+  auto list = [](int32_t count) {
+    return calloc(size_t(count), sizeof(void *));
+  };
+  p.functions = static_cast<etch_device_function_t **>(list(module->num_grids));
+  p.code = static_cast<etch_device_module_t **>(list(module->num_images));
+  if (!p.functions || !p.code)
+    return fail(ETCH_ERROR_MEMORY, "no memory for a program");
+  for (int32_t i = 0; i < module->num_images; ++i) {
+    const etch_image_t &image = module->images[i];
+    if (strcmp(image.architecture, architecture))
+      continue;
+    if (etch_status_t status = etch_device_load(
+            p.device, image.code, image.bytes, &p.code[p.numCode]))
+      return status;
+    ++p.numCode;
+  }
+  for (int32_t i = 0, at = 0; i < module->num_grids; ++i)
+    while (etch_status_t status = etch_device_find(
+               p.code[at], module->grids[i].function, &p.functions[i]))
+      if (++at == p.numCode)
+        return status;
+  return ETCH_OK;
+}
+
 etch_status_t etch_device_program_load(etch_device_t *device,
                                        const etch_module_t *module,
                                        etch_device_program_t **out) {
@@ -209,17 +240,8 @@ etch_status_t etch_device_program_load(etch_device_t *device,
   program->queue = {program, launch,   copy,    clear,   read,
                     write,   constant, nullptr, product, convolution};
   etch_status_t status = ETCH_OK;
-  if (module->num_grids) {
-    program->functions = static_cast<etch_device_function_t **>(
-        calloc(size_t(module->num_grids), sizeof(void *)));
-    status = program->functions
-                 ? etch_device_load(device, image->code, image->bytes,
-                                    &program->code)
-                 : fail(ETCH_ERROR_MEMORY, "no memory for a program");
-  }
-  for (int32_t i = 0; i < module->num_grids && status == ETCH_OK; ++i)
-    status = etch_device_find(program->code, module->grids[i].function,
-                              &program->functions[i]);
+  if (module->num_grids)
+    status = loadCode(*program, image->architecture);
   if (status == ETCH_OK && module->flags & ETCH_MODULE_CAN_FAIL)
     status =
         etch_device_alloc(device, sizeof(etch_error_t), &program->queue.error);
@@ -248,7 +270,9 @@ void etch_device_program_unload(etch_device_program_t *program) {
     free(c);
   }
   etch_device_free(program->device, program->queue.error);
-  etch_device_unload(program->code);
+  for (int32_t i = 0; i < program->numCode; ++i)
+    etch_device_unload(program->code[i]);
+  free(program->code);
   free(program->functions);
   free(program);
 }

@@ -29,6 +29,10 @@ TEST(Cache, StoresAndFinds) {
   ASSERT_NE(path, "");
   EXPECT_EQ(cache.find(key), path);
   EXPECT_EQ(readBytes(path).substr(0, 4), "code");
+  std::string read;
+  EXPECT_TRUE(cache.read(key, read));
+  EXPECT_EQ(read, "code");
+  EXPECT_FALSE(cache.read(hashText("other"), read));
   EXPECT_EQ(cache.find(hashText("other")), "");
   EXPECT_EQ(cache.discarded(), 0u);
 }

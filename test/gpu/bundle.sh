@@ -42,12 +42,16 @@ export LD_LIBRARY_PATH=$build/test/fake-cuda/${ETCH_BUNDLE_DRIVER:-Hollow}
 if [[ -n $oracles ]]; then
   export ETCH_ORACLES=$oracles
 fi
+begin=$SECONDS
 "$build/test/bin/FrontendCudaTests" \
-  --gtest_filter="${ETCH_BUNDLE_DEVICE:-OnDevice.*:With*}" >/dev/null 2>&1 || true
+  --gtest_filter="${ETCH_BUNDLE_DEVICE:-OnDevice.*:With*}" >/dev/null 2>&1 &
 "$build/test/bin/ConformanceTests" \
-  --gtest_filter="${ETCH_BUNDLE_FILTER:-Oracle/*:Bptt.*:Trajectories.*}" >/dev/null 2>&1 || true
+  --gtest_filter="${ETCH_BUNDLE_FILTER:-Oracle/*:Bptt.*:Trajectories.*}" >/dev/null 2>&1 &
 "$build/bin/etch-gpu-bench" --only "${ETCH_BUNDLE_ONLY:-}" \
   --programs "$folder/results/compile.json"
+wait
+echo "gpu-bundle: programs made in $((SECONDS - begin)) s," \
+  "$(du -sm "$folder" | cut -f1) MiB unpacked"
 
 count=$(find "$folder/programs" -name '*.so' | wc -l)
 tar -C "$folder" -czf "$folder/programs.tar.gz" programs

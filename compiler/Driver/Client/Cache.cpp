@@ -103,27 +103,38 @@ std::string Cache::pathOf(const Key &key) const {
   return directory + "/" + key.text() + ".so";
 }
 
-std::string Cache::find(const Key &key) {
+bool Cache::readChecked(const Key &key, std::string &bytes) {
   if (directory.empty())
-    return {};
-  std::string path = pathOf(key);
-  Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
+    return false;
+  Descriptor file{open(pathOf(key).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
   struct stat status;
   if (file.value < 0 || fstat(file.value, &status))
-    return {};
+    return false;
   // Code is run from files of this user only.
   bool ours = S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
               uint64_t(status.st_size) <= limit;
-  std::string bytes(ours ? size_t(status.st_size) : 0, '\0');
+  bytes.assign(ours ? size_t(status.st_size) : 0, '\0');
   if (!ours || !readAll(file.value, bytes) || !isWhole(bytes, key)) {
     discard(key);
-    return {};
+    return false;
   }
   timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
   if (now.tv_sec - status.st_mtime > useGranularity)
     futimens(file.value, nullptr);
-  return path;
+  return true;
+}
+
+std::string Cache::find(const Key &key) {
+  std::string bytes;
+  return readChecked(key, bytes) ? pathOf(key) : std::string();
+}
+
+bool Cache::read(const Key &key, std::string &out) {
+  if (!readChecked(key, out))
+    return false;
+  out.resize(out.size() - sizeof(Footer));
+  return true;
 }
 
 void Cache::discard(const Key &key) {

@@ -34,6 +34,9 @@ public:
   /// Path of a checked file, "" when there is none.
   std::string find(const Key &key);
 
+  /// What was stored, if it is there and checks out.
+  bool read(const Key &key, std::string &out);
+
   /// Writes a program; its path, or "" when that was not possible.
   std::string store(const Key &key, const void *library, size_t bytes);
 
@@ -45,6 +48,7 @@ public:
 
 private:
   std::string pathOf(const Key &key) const;
+  bool readChecked(const Key &key, std::string &file);
   bool makeDirectory();
   void evict();
 

@@ -19,11 +19,9 @@ using namespace mlir;
 using namespace etch;
 using namespace etch::cuda;
 
-FailureOr<std::string> etch::cuda::emitKernels(ModuleOp module, ModuleOp device,
-                                               Kernels &kernels) {
-  std::string text;
-  llvm::raw_string_ostream os(text);
-  Printer printer(os);
+FailureOr<std::vector<std::string>>
+etch::cuda::emitKernels(ModuleOp module, ModuleOp device, Kernels &kernels) {
+  std::vector<std::string> texts;
   for (func::FuncOp function : module.getOps<func::FuncOp>()) {
     if (!function->hasAttr(kKernelAttr))
       continue;
@@ -45,6 +43,8 @@ FailureOr<std::string> etch::cuda::emitKernels(ModuleOp module, ModuleOp device,
         entry.rest = number + 1;
       }
     }
+    llvm::raw_string_ostream os(texts.emplace_back());
+    Printer printer(os);
     for (const Stage &stage : k.stages) {
       std::string prefix = "ETCH_KERNEL(" + std::to_string(stage.threads);
       if (auto blocks = stage.function->getAttrOfType<IntegerAttr>(
@@ -56,7 +56,7 @@ FailureOr<std::string> etch::cuda::emitKernels(ModuleOp module, ModuleOp device,
       os << "\n";
     }
   }
-  return text;
+  return texts;
 }
 
 //===----------------------------------------------------------------------===//
@@ -88,7 +88,7 @@ struct CodegenPass : PassWrapper<CodegenPass, OperationPass<ModuleOp>> {
   }
 
   LogicalResult run(ModuleOp module);
-  LogicalResult compileKernels(ModuleOp module, const std::string &text);
+  LogicalResult compileKernels(ModuleOp module, ArrayRef<std::string> texts);
 
   cpu::CodegenOptions options;
   std::vector<std::string> architectures;
@@ -98,22 +98,42 @@ struct CodegenPass : PassWrapper<CodegenPass, OperationPass<ModuleOp>> {
 
 } // namespace
 
+/// Kernels are compiled some at a time: each time has its price, and they are
+/// done in parallel and kept by their text.
+static std::vector<std::string> grouped(ArrayRef<std::string> texts) {
+  constexpr size_t enough = 32 << 10;
+  std::vector<std::string> groups;
+  for (const std::string &text : texts) {
+    if (groups.empty() || groups.back().size() >= enough)
+      groups.push_back(preludeText().str());
+    groups.back() += text;
+  }
+  return groups;
+}
+
 LogicalResult CodegenPass::compileKernels(ModuleOp module,
-                                          const std::string &text) {
+                                          ArrayRef<std::string> texts) {
+  if (texts.empty())
+    return success();
   if (llvm::Expected<std::string> version = nvrtcVersion(); !version)
     return mlir::emitError(module.getLoc())
            << "kernels for " << llvm::join(architectures, ", ")
            << " cannot be compiled: " << llvm::toString(version.takeError());
-  auto cubins = compileToCubins(preludeText().str() + text, architectures);
+  std::vector<std::string> groups = grouped(texts);
+  std::vector<CubinRequest> requests;
+  for (const std::string &architecture : architectures)
+    for (const std::string &group : groups)
+      requests.push_back({group, architecture});
   bool ok = true;
-  for (auto [architecture, cubin] : llvm::zip_equal(architectures, cubins)) {
-    if (cubin) {
-      options.images.push_back({architecture, std::move(cubin->bytes)});
+  for (auto [request, code] :
+       llvm::zip_equal(requests, compileToCode(requests))) {
+    if (code) {
+      options.images.push_back({request.architecture.str(), std::move(*code)});
       continue;
     }
     ok = false;
     mlir::emitError(module.getLoc())
-        << "internal error: " << llvm::toString(cubin.takeError());
+        << "internal error: " << llvm::toString(code.takeError());
   }
   return success(ok);
 }
@@ -123,9 +143,9 @@ LogicalResult CodegenPass::run(ModuleOp module) {
   Kernels kernels;
   kernels.libraries = libraries;
   kernels.precision = precision;
-  FailureOr<std::string> text = emitKernels(module, *device, kernels);
-  if (failed(text) ||
-      (!kernels.entries.empty() && failed(compileKernels(module, *text))))
+  FailureOr<std::vector<std::string>> texts =
+      emitKernels(module, *device, kernels);
+  if (failed(texts) || failed(compileKernels(module, *texts)))
     return failure();
   auto sources = llvm::to_vector(module.getOps<func::FuncOp>());
   auto main = module.lookupSymbol<func::FuncOp>("main");
@@ -193,11 +213,12 @@ FailureOr<Source> etch::cuda::emitSource(ModuleOp module) {
                        math::MathDialect, vector::VectorDialect>();
   OwningOpRef<ModuleOp> device = ModuleOp::create(module.getLoc());
   Kernels kernels;
-  FailureOr<std::string> text = emitKernels(module, *device, kernels);
-  if (failed(text))
+  FailureOr<std::vector<std::string>> texts =
+      emitKernels(module, *device, kernels);
+  if (failed(texts))
     return failure();
   Source source;
-  source.text = *text;
+  source.text = llvm::join(*texts, "");
   llvm::raw_string_ostream host(source.host);
   Printer functions(host);
   for (Kernels::Entry &entry : kernels.entries) {

@@ -31,8 +31,8 @@ struct Kernels {
   int32_t precision = 0;
 };
 
-/// Emits all kernels of `module` into `device` and prints them.
-llvm::FailureOr<std::string>
+/// Emits all kernels of `module` into `device` and prints each of them.
+llvm::FailureOr<std::vector<std::string>>
 emitKernels(mlir::ModuleOp module, mlir::ModuleOp device, Kernels &kernels);
 
 /// `run` and `arena_bytes` of etch_module_t, with grids and flags.

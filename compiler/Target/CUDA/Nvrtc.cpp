@@ -6,8 +6,10 @@
 
 #include "compiler/Target/CUDA/Nvrtc.h"
 
+#include "compiler/Driver/Client/Cache.h"
 #include "compiler/Driver/Client/NvrtcNames.h"
 
+#include <atomic>
 #include <dlfcn.h>
 #include <thread>
 
@@ -159,17 +161,40 @@ Expected<Cubin> etch::cuda::compileToCubin(StringRef text,
   return cubin;
 }
 
-std::vector<Expected<Cubin>>
-etch::cuda::compileToCubins(StringRef text,
-                            ArrayRef<std::string> architectures) {
-  std::vector<std::optional<Expected<Cubin>>> found(architectures.size());
+static Expected<std::string> codeOf(const CubinRequest &request) {
+  using namespace etch::driver;
+  static Cache &cache = *new Cache([] {
+    std::string folder = Cache::userDirectory();
+    return folder.empty() ? folder : folder + "/kernels";
+  }());
+  Key key = hashText((request.text + request.architecture).str() +
+                     cantFail(nvrtcVersion()));
+  std::string code;
+  if (cache.read(key, code))
+    return code;
+  Expected<Cubin> cubin = compileToCubin(request.text, request.architecture);
+  if (!cubin)
+    return cubin.takeError();
+  cache.store(key, cubin->bytes.data(), cubin->bytes.size());
+  return std::move(cubin->bytes);
+}
+
+std::vector<Expected<std::string>>
+etch::cuda::compileToCode(ArrayRef<CubinRequest> requests) {
+  std::vector<std::optional<Expected<std::string>>> found(requests.size());
+  std::atomic<size_t> next = 0;
+  auto work = [&] {
+    for (size_t i; (i = next++) < requests.size();)
+      found[i].emplace(codeOf(requests[i]));
+  };
   std::vector<std::thread> threads;
-  for (size_t i = 0; i < architectures.size(); ++i)
-    threads.emplace_back(
-        [&, i] { found[i].emplace(compileToCubin(text, architectures[i])); });
+  size_t most = std::max(std::thread::hardware_concurrency(), 1u);
+  while (threads.size() + 1 < std::min(most, requests.size()))
+    threads.emplace_back(work);
+  work();
   for (std::thread &thread : threads)
     thread.join();
-  std::vector<Expected<Cubin>> result;
+  std::vector<Expected<std::string>> result;
   for (auto &one : found)
     result.push_back(std::move(*one));
   return result;

@@ -33,16 +33,20 @@ struct Cubin {
 /// "13.0", or an error that says where NVRTC was looked for.
 llvm::Expected<std::string> nvrtcVersion();
 
-/// Compiles for one architecture ("sm_90"; "compute_90" gives PTX). Exact arithmetic: no contraction,
-/// no flush to zero. An error holds the compiler's log. May run in several
-/// threads.
+/// Compiles for one architecture ("sm_90"; "compute_90" gives PTX). Exact
+/// arithmetic: no contraction, no flush to zero. An error holds the compiler's
+/// log. May run in several threads.
 llvm::Expected<Cubin> compileToCubin(llvm::StringRef text,
                                      llvm::StringRef architecture);
 
-/// One for each architecture, in parallel.
-std::vector<llvm::Expected<Cubin>>
-compileToCubins(llvm::StringRef text,
-                llvm::ArrayRef<std::string> architectures);
+struct CubinRequest {
+  llvm::StringRef text, architecture;
+};
+
+/// The code of each request, compiled in parallel. What has been compiled
+/// before, by this version of NVRTC, comes from the user's cache.
+std::vector<llvm::Expected<std::string>>
+compileToCode(llvm::ArrayRef<CubinRequest> requests);
 
 /// What `ptxas -v` says of the kernels it compiled.
 std::vector<KernelUsage> parseUsage(llvm::StringRef log);

@@ -12,7 +12,9 @@
 
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <initializer_list>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -94,72 +96,41 @@ struct Named {
   etch_convolution_t convolution;
 };
 
-static std::vector<Named> all;
-
-static void add(const std::string &network, int64_t batch, int64_t in,
-                int64_t size, int64_t out, int64_t kernel, int64_t stride,
-                int64_t pad, bool biased) {
-  etch_convolution_t c = {};
-  int64_t result = (size + 2 * pad - kernel) / stride + 1;
-  int64_t x[4] = {batch, in, size, size}, w[4] = {out, in, kernel, kernel},
-          y[4] = {batch, out, result, result};
-  memcpy(c.x_extents, x, sizeof x);
-  memcpy(c.w_extents, w, sizeof w);
-  memcpy(c.y_extents, y, sizeof y);
-  for (int i = 0; i < 2; ++i) {
-    c.stride[i] = stride;
-    c.pad[i] = pad;
-    c.dilation[i] = 1;
+/// What convolutions.py has found; those forward also with a bias and a relu.
+static std::vector<Named> readAll(const char *path) {
+  std::vector<Named> all;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream in(line);
+    std::string network;
+    etch_convolution_t c = {};
+    in >> network >> c.kind;
+    for (auto *extents : {&c.x_extents, &c.w_extents, &c.y_extents})
+      for (int64_t &extent : *extents)
+        in >> extent;
+    for (auto *pair : {&c.stride, &c.pad, &c.dilation})
+      for (int64_t &number : *pair)
+        in >> number;
+    in >> c.groups;
+    if (!in)
+      return {};
+    c.dtype = ETCH_F32;
+    all.push_back({line, c});
+    if (c.kind == ETCH_CONVOLUTION) {
+      static char somewhere;
+      c.bias = &somewhere;
+      c.activation = ETCH_RELU;
+      all.push_back({line + " with bias and relu", c});
+    }
   }
-  c.groups = 1;
-  c.dtype = ETCH_F32;
-  static char somewhere;
-  for (int kind = 0; kind < 3; ++kind) {
-    c.kind = kind;
-    c.bias = biased && kind == 0 ? &somewhere : nullptr;
-    c.activation = c.bias ? ETCH_RELU : ETCH_NO_ACTIVATION;
-    static const char *names[] = {"forward", "of data", "of weights"};
-    all.push_back({network + " " + std::to_string(in) + " -> " +
-                       std::to_string(out) + ", " + std::to_string(kernel) +
-                       "x" + std::to_string(kernel) + " / " +
-                       std::to_string(stride) + " of " + std::to_string(size) +
-                       ", " + names[kind],
-                   c});
-  }
+  return all;
 }
 
-static void addAll() {
-  add("MNIST", 100, 1, 28, 32, 3, 1, 0, true);
-  add("MNIST", 100, 32, 26, 64, 3, 1, 0, true);
-  add("style transfer", 1, 3, 64, 16, 3, 1, 1, true);
-  add("style transfer", 1, 16, 32, 32, 3, 1, 1, true);
-  int64_t in = 3, size = 224;
-  for (int64_t block = 0; block < 5; ++block, size /= 2) {
-    int64_t out = block < 4 ? int64_t(64) << block : 512;
-    for (int i = 0; i < (block < 2 ? 2 : 3); ++i, in = out)
-      add("VGG16", 8, in, size, out, 3, 1, 1, true);
-  }
-  add("ResNet-50", 64, 3, 224, 64, 7, 2, 3, false);
-  in = 64;
-  size = 56;
-  for (int64_t stage = 0; stage < 4; ++stage) {
-    int64_t middle = int64_t(64) << stage, out = 4 * middle,
-            stride = stage ? 2 : 1;
-    add("ResNet-50", 64, in, size, middle, 1, stride, 0, false);
-    add("ResNet-50", 64, in, size, out, 1, stride, 0, false);
-    size /= stride;
-    add("ResNet-50", 64, middle, size, middle, 3, 1, 1, false);
-    add("ResNet-50", 64, middle, size, out, 1, 1, 0, false);
-    add("ResNet-50", 64, out, size, middle, 1, 1, 0, false);
-    in = out;
-  }
-}
-
-static int convolutions() {
+static int convolutions(const char *path) {
   if (const char *reason = etch_convolutions_unavailable(); *reason)
     return missing(reason);
-  addAll();
-  int failed = 0;
+  std::vector<Named> all = readAll(path);
+  int failed = all.empty();
   struct {
     const char *name;
     std::string properties;
@@ -200,7 +171,7 @@ static int convolutions() {
 int main(int argc, char **argv) {
   if (argc == 2 && !strcmp(argv[1], "products"))
     return products();
-  if (argc == 2 && !strcmp(argv[1], "convolutions"))
-    return convolutions();
+  if (argc == 3 && !strcmp(argv[1], "convolutions"))
+    return convolutions(argv[2]);
   return 2;
 }

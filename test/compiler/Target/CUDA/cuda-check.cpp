@@ -48,6 +48,7 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
 
+#include <future>
 #include <set>
 
 using namespace llvm;
@@ -77,7 +78,7 @@ static std::string renamed(StringRef text, StringRef prefix) {
   std::string result;
   auto isWord = [](char c) { return isAlnum(c) || c == '_'; };
   for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == 'k' && (i == 0 || !isWord(text[i - 1])) &&
+    if ((text[i] == 'k' || text[i] == 'r') && (i == 0 || !isWord(text[i - 1])) &&
         i + 1 < text.size() && isDigit(text[i + 1]))
       result += prefix;
     result += text[i];
@@ -92,9 +93,13 @@ static void compileKernels(ArrayRef<const Program *> programs,
   std::string text = cuda::preludeText().str();
   for (auto [number, program] : enumerate(programs))
     text += renamed(program->source.text, "p" + std::to_string(number) + "_");
-  auto cubins = cuda::compileToCubins(text, options.architectures);
-  for (auto [architecture, cubin] :
+  std::vector<std::future<Expected<cuda::Cubin>>> cubins;
+  for (const std::string &architecture : options.architectures)
+    cubins.push_back(std::async(std::launch::async, cuda::compileToCubin,
+                                StringRef(text), StringRef(architecture)));
+  for (auto [architecture, made] :
        llvm::zip_equal(options.architectures, cubins)) {
+    Expected<cuda::Cubin> cubin = made.get();
     if (!cubin) {
       counts.failed += int(programs.size());
       for (const Program *program : programs)
