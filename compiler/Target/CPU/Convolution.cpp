@@ -21,6 +21,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Target/CPU/ConvolutionCut.h"
+#include "compiler/Target/CPU/Winograd.h"
 
 #include "compiler/Target/Kernel/Evaluator.h"
 
@@ -56,8 +57,8 @@ private:
                     Ix rows, Ix from, Ix block);
   void multiplyPanels(Value filters, Value into, Ix rows, Ix image, Ix images,
                       Ix firstChannel, Ix firstRow, Ix outputRows);
-  void packPanel(Ix column, Ix columns, Ix outputRows, Ix from, Ix block,
-                 Ix skipped);
+  void packPanel(Ix column, Ix columns, int64_t nr, Ix outputRows, Ix from,
+                 Ix block, Ix skipped);
   void finish(Ix image, Ix images, Ix channel, Ix rows, Ix firstRow,
               Ix outputRows);
   Value interleave(Value from, Ix w, Lanes covered);
@@ -317,12 +318,12 @@ void Correlation::multiply(Value filters, Value into, Ix rows, Ix length) {
   });
 }
 
-/// Output places `column`… of the unit, of which there are `columns`, for a
-/// block of K, next to each other. Staged memory begins with what K has
-/// `skipped`.
-void Correlation::packPanel(Ix column, Ix columns, Ix outputRows, Ix from,
-                            Ix block, Ix skipped) {
-  int64_t lanes = job.tile.lanes, nr = job.tile.columns();
+/// `nr` output places from `column` on of the unit, of which there are
+/// `columns`, for a block of K, next to each other. Staged memory begins with
+/// what K has `skipped`.
+void Correlation::packPanel(Ix column, Ix columns, int64_t nr, Ix outputRows,
+                            Ix from, Ix block, Ix skipped) {
+  int64_t lanes = job.tile.lanes;
   Type i64 = e.getI64Type();
   Ix end = e.min(e.add(column, nr), columns);
   // No garbage behind the last place: multiply-adds of it may be slow.
@@ -377,24 +378,27 @@ void Correlation::multiplyPanels(Value filters, Value into, Ix rows, Ix image,
     stage(image, images, e.add(firstChannel, first), e.sub(last, first),
           firstRow);
     Ix skipped = e.mul(first, c.channelPitch);
-    e.loop(0, columns, nr, [&](Ix column) {
-      packPanel(column, columns, outputRows, from, block, skipped);
-      Value sums = e.at(into, column, element);
-      auto multiplyBy = [&](int64_t vectors) {
+    auto panelsOf = [&](int64_t vectors, Ix begin, Ix end) {
+      int64_t width = vectors * tile.lanes;
+      e.loop(begin, end, width, [&](Ix column) {
+        packPanel(column, columns, width, outputRows, from, block, skipped);
         RegisterTile t = tile;
         t.vectors = vectors;
         t.right = panel;
-        t.rightStride = nr;
-        multiplyRows(t, filters, sums, rows, from, block);
-      };
-      auto whole = [&] { multiplyBy(tile.vectors); };
-      if (columns.isKnown() &&
-          (columns.known + tile.lanes - 1) / tile.lanes % tile.vectors == 0)
-        return whole();
-      e.when(e.compare(arith::CmpIPredicate::sgt, e.sub(columns, column),
-                       nr - tile.lanes),
-             whole, [&] { multiplyBy(tile.vectors - 1); });
-    });
+        t.rightStride = width;
+        multiplyRows(t, filters, e.at(into, column, element), rows, from,
+                     block);
+      });
+    };
+    // The last panels are one vector narrower, where that leaves none empty.
+    Ix vectors = e.ceilDiv(columns, tile.lanes);
+    Ix narrow = e.rem(e.sub(tile.vectors, e.rem(vectors, tile.vectors)),
+                      tile.vectors);
+    Ix wide = e.max(e.sub(vectors, e.mul(narrow, tile.vectors - 1)), 0);
+    wide = e.mul(e.div(wide, tile.vectors), nr);
+    panelsOf(tile.vectors, 0, wide);
+    if (!wide.isKnown() || !columns.isKnown() || wide.known < columns.known)
+      panelsOf(tile.vectors - 1, wide, columns);
   });
 }
 
@@ -558,8 +562,10 @@ LogicalResult etch::cpu::emitConvolution(Kernel &k) {
     if (isa<Conv2dOp, Conv2dInputGradOp, Conv2dWeightGradOp>(op) &&
         isProduct(&op))
       return emitProduct(k, &op);
-    if (isa<Conv2dOp, Conv2dInputGradOp>(op))
-      return Correlation(k, &op).emit();
+    if (isa<Conv2dOp, Conv2dInputGradOp>(op)) {
+      std::optional<LogicalResult> emitted = emitWinograd(k, &op);
+      return emitted ? *emitted : Correlation(k, &op).emit();
+    }
     if (auto weights = dyn_cast<Conv2dWeightGradOp>(op))
       return emitWeightGrad(k, weights);
   }

@@ -17,11 +17,16 @@ func.func private @k0(%x: tensor<32x64x56x56xf32>, %w: tensor<64x64x3x3xf32>)
 
 // Small ones would leave half of each vector to what nobody wants, and filters
 // would be read for each image: panels, while the next filters are fetched.
+// Three vectors by eight filters, and what does not fill three is cut in twos.
 // CHECK-LABEL: llvm.func internal @k1(
-// CHECK: scf.for {{.*}} step %c32_i64
+// CHECK: scf.for {{.*}} step %c48_i64
 // CHECK: llvm.intr.masked.store
 // CHECK: scf.for {{.*}} step %c8_i64
 // CHECK: llvm.intr.prefetch
+// CHECK-COUNT-24: math.fma
+// CHECK: scf.yield
+// CHECK: scf.for {{.*}} step %c32_i64
+// CHECK: scf.for {{.*}} step %c8_i64
 // CHECK-COUNT-16: math.fma
 // CHECK: scf.yield
 // CHECK: llvm.return
