@@ -47,6 +47,20 @@ static std::string attr_text(const AttrValue &value) {
   return list_text(std::get<std::vector<int64_t>>(value));
 }
 
+static const char *strides_text(Inner inner) {
+  switch (inner) {
+  case Inner::dense:
+    return "";
+  case Inner::contiguous:
+    return " {etch.strided = [1]}";
+  case Inner::repeated:
+    return " {etch.strided = [0]}";
+  case Inner::unknown:
+    break;
+  }
+  return " {etch.strided = [-1]}";
+}
+
 std::string detail::kernel_text(const KernelSpec &spec) {
   const OpInfo &op = *spec.op;
   std::string text = "func.func @main(", operands, types;
@@ -54,20 +68,8 @@ std::string detail::kernel_text(const KernelSpec &spec) {
     std::string name = "%arg" + std::to_string(i);
     // The inner axis of extent 1 is that of the operand, before it is reduced.
     std::string type = type_text(spec.args[i], spec.unit_inner && i == 0);
-    text += (i ? ", " : "") + name + ": " + type;
-    switch (spec.args[i].inner) {
-    case Inner::dense:
-      break;
-    case Inner::contiguous:
-      text += " {etch.strided = [1]}";
-      break;
-    case Inner::repeated:
-      text += " {etch.strided = [0]}";
-      break;
-    case Inner::unknown:
-      text += " {etch.strided = [-1]}";
-      break;
-    }
+    text +=
+        (i ? ", " : "") + name + ": " + type + strides_text(spec.args[i].inner);
     if (i < op.numOperands) {
       operands += (i ? ", " : "") + name;
       types += (i ? ", " : "") + type;
@@ -104,4 +106,45 @@ std::string detail::kernel_text(const KernelSpec &spec) {
   return text + "  %0 = \"etch." + op.name + "\"(" + operands + ")" + attrs +
          " : (" + types + ") -> " + result +
          " loc(\"site\":0:0)\n  func.return %0 : " + result + "\n}\n";
+}
+
+std::string detail::chain_text(const ChainSpec &spec) {
+  const Chain &chain = *spec.chain;
+  auto type_of = [&](DType dtype) {
+    return type_text({dtype, spec.rank, Inner::dense}, false);
+  };
+  std::string text = "func.func @main(";
+  std::vector<std::string> names, types;
+  for (size_t i = 0; i < chain.sources.size(); ++i) {
+    names.push_back("%arg" + std::to_string(i));
+    types.push_back(type_of(chain.sources[i].dtype));
+    text += (i ? ", " : "") + names[i] + ": " + types[i] +
+            strides_text(spec.inner[i]);
+  }
+  std::string body;
+  for (const Chain::Op &op : chain.ops) {
+    names.push_back("%" + std::to_string(names.size()));
+    types.push_back(type_of(op.dtype));
+    body += "  " + names.back() + " = \"etch." + op.info->name + "\"(";
+    std::string operand_types;
+    for (int i = 0; i < op.info->numOperands; ++i) {
+      const char *comma = i ? ", " : "";
+      body += comma + names[op.operands[i]];
+      operand_types += comma + types[op.operands[i]];
+    }
+    body += ")";
+    for (size_t i = 0; i < op.attrs->size(); ++i)
+      body += (i ? ", " : " {") + std::string(op.info->attrNames[i]) + " = " +
+              attr_text((*op.attrs)[i]);
+    body += (op.attrs->empty() ? " : (" : "} : (") + operand_types + ") -> " +
+            types.back() + " loc(\"site\":0:0)\n";
+  }
+  std::string results, result_types;
+  for (uint8_t op : chain.results) {
+    size_t i = chain.sources.size() + op;
+    results += (results.empty() ? "" : ", ") + names[i];
+    result_types += (result_types.empty() ? "" : ", ") + types[i];
+  }
+  return text + ") -> (" + result_types + ") {\n" + body + "  func.return " +
+         results + " : " + result_types + "\n}\n";
 }

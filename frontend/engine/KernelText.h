@@ -6,6 +6,7 @@
 #define ETCH_ENGINE_KERNELTEXT_H
 
 #include "dialects/Etch/OpTable.h"
+#include "frontend/engine/Chain.h"
 
 namespace etch::detail {
 
@@ -51,6 +52,14 @@ struct KernelSpec {
 /// The program: `main` with this one operation at site 0, for all extents that
 /// are not given.
 std::string kernel_text(const KernelSpec &spec);
+
+/// The same of a chain, after merging axes.
+struct ChainSpec {
+  const Chain *chain;
+  int rank;
+  Inner inner[Chain::max_sources]; ///< of the sources
+};
+std::string chain_text(const ChainSpec &spec);
 
 } // namespace etch::detail
 

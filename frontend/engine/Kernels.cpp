@@ -9,12 +9,10 @@
 
 #include "frontend/engine/Kernels.h"
 
-#include "compiler/Driver/Client/Client.h"
 #include "etch/error.h"
-#include "etch/host.h"
 #include "frontend/core/Graphics.h"
 #include "frontend/core/ThreadState.h"
-#include "frontend/engine/KernelText.h"
+#include "frontend/engine/Launch.h"
 
 #include <algorithm>
 #include <bit>
@@ -40,14 +38,26 @@ struct KeyHash {
 } // namespace
 
 [[noreturn]] static void report(const driver::CompileResult &result,
-                                const OpInfo &op, const Location &where) {
-  std::string message = std::string(op.name) + ": ";
+                                const char *name, const Location &where) {
+  std::string message = std::string(name) + ": ";
   for (const driver::Diagnostic &d : result.diagnostics)
     if (d.severity == driver::Severity::error)
       d.message.starts_with("internal error")
           ? throw InternalError(message + d.message, where)
           : throw CompileError(message + d.message, where);
   throw CompileError(message + "it cannot be compiled", where);
+}
+
+std::shared_ptr<const driver::LoadedModule>
+detail::compile_text(const std::string &text, const std::string &architecture,
+                     const char *name, const Location &where) {
+  driver::CompileOptions options;
+  options.effort = driver::Effort::quick;
+  options.device = architecture;
+  driver::CompileResult result = driver::compile(text, options);
+  if (!result)
+    report(result, name, where);
+  return std::move(result.module);
 }
 
 static const etch_module_t *compile_kernel(const KernelKey &key,
@@ -65,25 +75,20 @@ static const etch_module_t *compile_kernel(const KernelKey &key,
   if (found != kernels.end())
     return &found->second->module();
   reading.unlock();
-  driver::CompileOptions options;
-  options.effort = driver::Effort::quick;
-  options.device = architecture;
-  driver::CompileResult result = driver::compile(kernel_text(spec), options);
-  if (!result)
-    report(result, *spec.op, where);
+  auto module =
+      compile_text(kernel_text(spec), architecture, spec.op->name, where);
   std::lock_guard lock(mutex);
-  return &kernels.emplace(key, std::move(result.module))
-              .first->second->module();
+  return &kernels.emplace(key, std::move(module)).first->second->module();
 }
 
 [[noreturn]] static void report(etch_status_t status, const etch_call_t &call,
-                                const OpInfo &op, const Location &where) {
+                                const char *name, const Location &where) {
   if (status == ETCH_ERROR_INDEX)
     throw ValueError(
-        std::string(op.name) + ": index " + std::to_string(call.error.value) +
+        std::string(name) + ": index " + std::to_string(call.error.value) +
             " is out of range for extent " + std::to_string(call.error.extent),
         where);
-  throw RuntimeError(std::string(op.name) + ": " + etch_status_name(status),
+  throw RuntimeError(std::string(name) + ": " + etch_status_name(status),
                      where);
 }
 
@@ -103,7 +108,7 @@ static const etch_module_t *find_kernel(const KernelKey &key,
   return slot.module;
 }
 
-static uint64_t attribute_bits(const Attrs &attrs) {
+uint64_t detail::attribute_bits(const Attrs &attrs) {
   if (attrs.empty())
     return 0;
   if (auto *d = std::get_if<double>(&attrs[0]))
@@ -151,7 +156,22 @@ static void run_there(int device, const KernelKey &key, const KernelSpec &spec,
     throw DeviceError(std::string(spec.op->name) + ": " + etch_last_error(),
                       where);
   if (status != ETCH_OK)
-    report(status, call, *spec.op, where);
+    report(status, call, spec.op->name, where);
+}
+
+void detail::run_on_host(const etch_module_t &module, etch_call_t &call,
+                         int64_t work, const char *name,
+                         const Location &where) {
+  call.host = work < serial_limit ? etch_serial_host() : etch_default_host();
+  StorageRef arena;
+  if (uint64_t bytes = module.arena_bytes(&call)) {
+    arena = allocate(bytes);
+    call.arena = arena->data;
+    call.arena_bytes = bytes;
+  }
+  etch_status_t status = module.run(&call);
+  if (status != ETCH_OK)
+    report(status, call, name, where);
 }
 
 /// Finds the kernel and runs it where the result is.
@@ -167,17 +187,7 @@ static void run(const KernelSpec &spec, uint64_t attribute,
   KernelKey key = spec.key(attribute);
   if (y.on_device())
     return run_there(device_of(y), key, spec, call, where);
-  const etch_module_t *module = find_kernel(key, spec, where);
-  call.host = work < serial_limit ? etch_serial_host() : etch_default_host();
-  StorageRef arena;
-  if (uint64_t bytes = module->arena_bytes(&call)) {
-    arena = allocate(bytes);
-    call.arena = arena->data;
-    call.arena_bytes = bytes;
-  }
-  etch_status_t status = module->run(&call);
-  if (status != ETCH_OK)
-    report(status, call, *spec.op, where);
+  run_on_host(*find_kernel(key, spec, where), call, work, spec.op->name, where);
 }
 
 static etch_tensor_t tensor_of(const Value &v, const int64_t *extents,
@@ -185,50 +195,36 @@ static etch_tensor_t tensor_of(const Value &v, const int64_t *extents,
   return {v.data, extents, strides, int32_t(v.dtype), rank};
 }
 
-/// What is known of the innermost stride when a kernel is compiled.
-static Inner inner_of(int64_t extent, int64_t stride) {
-  return extent == 1 || stride == 1 ? Inner::contiguous
-         : stride == 0              ? Inner::repeated
-                                    : Inner::unknown;
-}
-
-/// Operands of a pointwise kernel with as few axes as they allow.
-namespace {
-struct Collapsed {
+int detail::collapse(std::span<const int64_t *const> strides,
+                     const Shape &shape, int64_t *extents, Strides *own) {
+  size_t n = strides.size();
   int rank = 0;
-  int64_t extents[Shape::max_rank];
-  int64_t strides[4][Shape::max_rank]; ///< by operand; the result's come last
-};
-} // namespace
-
-static void collapse(std::span<const Value *const> xs, const Shape &shape,
-                     Collapsed &c) {
-  size_t n = xs.size();
   for (int d = 0; d < shape.rank(); ++d) {
     int64_t extent = shape[d];
     if (extent == 1)
       continue;
     // Joins the axis before when stepping over that one equals walking to the
     // end of this one, in all operands.
-    bool joins = c.rank != 0;
+    bool joins = rank != 0;
     for (size_t i = 0; i < n && joins; ++i)
-      joins = c.strides[i][c.rank - 1] == xs[i]->strides[d] * extent;
-    int at = joins ? c.rank - 1 : c.rank++;
-    c.extents[at] = joins ? c.extents[at] * extent : extent;
+      joins = own[i][rank - 1] == strides[i][d] * extent;
+    int at = joins ? rank - 1 : rank++;
+    extents[at] = joins ? extents[at] * extent : extent;
     for (size_t i = 0; i < n; ++i)
-      c.strides[i][at] = xs[i]->strides[d];
+      own[i][at] = strides[i][d];
   }
-  if (c.rank == 0) {
-    c.rank = 1;
-    c.extents[0] = 1;
+  if (rank == 0) {
+    rank = 1;
+    extents[0] = 1;
     for (size_t i = 0; i < n; ++i)
-      c.strides[i][0] = 1;
+      own[i][0] = 1;
   }
   int64_t stride = 1;
-  for (int d = c.rank; d-- > 0;) {
-    c.strides[n][d] = stride;
-    stride *= c.extents[d];
+  for (int d = rank; d-- > 0;) {
+    own[n][d] = stride;
+    stride *= extents[d];
   }
+  return rank;
 }
 
 static ValueRef run_pointwise(const OpInfo &op,
@@ -239,19 +235,24 @@ static ValueRef run_pointwise(const OpInfo &op,
   int64_t count = type.shape.elements();
   if (count == 0)
     return y;
-  Collapsed c;
-  collapse(xs, type.shape, c);
+  size_t n = xs.size();
+  const int64_t *strides[3];
+  for (size_t i = 0; i < n; ++i)
+    strides[i] = xs[i]->strides;
+  int64_t extents[Shape::max_rank];
+  Strides own[4];
+  int rank = collapse({strides, n}, type.shape, extents, own);
   KernelSpec spec{&op, &attrs};
   etch_tensor_t args[3];
-  for (size_t i = 0; i < xs.size(); ++i) {
-    args[i] = tensor_of(*xs[i], c.extents, c.strides[i], c.rank);
-    spec.args[i] = {xs[i]->dtype, c.rank,
-                    inner_of(c.extents[c.rank - 1], c.strides[i][c.rank - 1])};
+  for (size_t i = 0; i < n; ++i) {
+    args[i] = tensor_of(*xs[i], extents, own[i], rank);
+    spec.args[i] = {xs[i]->dtype, rank,
+                    inner_of(extents[rank - 1], own[i][rank - 1])};
   }
-  spec.num_args = int(xs.size());
-  spec.result = {type.dtype, c.rank, Inner::dense};
-  run(spec, attribute_bits(attrs), {args, xs.size()}, *y,
-      tensor_of(*y, c.extents, c.strides[xs.size()], c.rank), count, where);
+  spec.num_args = int(n);
+  spec.result = {type.dtype, rank, Inner::dense};
+  run(spec, attribute_bits(attrs), {args, n}, *y,
+      tensor_of(*y, extents, own[n], rank), count, where);
   return y;
 }
 

@@ -23,6 +23,10 @@ ValueRef run_kernel(const OpInfo &op, std::span<const Value *const> xs,
                     const Attrs &attrs, const TensorType &type,
                     const Location &where);
 
+/// The one number among a pointwise operation's attributes on which its text
+/// depends, or that of another canonical operation.
+uint64_t attribute_bits(const Attrs &attrs);
+
 // View.cpp: the same elements at other indices; null where only a copy will do.
 ValueRef view_reshape(const Value &x, const Shape &shape);
 ValueRef view_transpose(const Value &x, const std::vector<int64_t> &axes);

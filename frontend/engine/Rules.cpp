@@ -6,18 +6,25 @@
 
 #include "frontend/engine/Rules.h"
 #include "frontend/core/Pool.h"
+#include "frontend/engine/Chain.h"
 #include "frontend/engine/Engine.h"
 
 using namespace etch;
 using namespace etch::detail;
 
 RuleRunner::~RuleRunner() {
-  for (Step *s = first; s;)
-    pool_delete(std::exchange(s, s->after));
+  for (Step *s = first; s;) {
+    Step *step = std::exchange(s, s->after);
+    if (holds(step))
+      step->~Step();
+    else
+      pool_delete(step);
+  }
 }
 
 RuleRunner::Step &RuleRunner::add(Step::Kind kind, const TensorType &type) {
-  Step &s = *pool_new<Step>();
+  Step &s = used < num_near ? *new (near + used++ * sizeof(Step)) Step()
+                            : *pool_new<Step>();
   s.kind = kind;
   s.type = type;
   s.before = last;
@@ -123,4 +130,82 @@ Variable RuleRunner::evaluate(Handle value) {
       break;
   }
   return wanted->result;
+}
+
+void RuleRunner::evaluate(std::span<const Handle> values, Variable *results) {
+  for (Handle value : values)
+    mark(value);
+  if (values.empty() || run_as_chain(values, results))
+    return;
+  for (size_t i = 0; i < values.size(); ++i)
+    results[i] = evaluate(values[i]);
+}
+
+/// Whether all that is marked is one formula over arrays of one shape on the
+/// host, of more than one operation: then it is run.
+bool RuleRunner::run_as_chain(std::span<const Handle> values,
+                              Variable *results) {
+  if (!may_chain() || values.size() > Chain::max_results)
+    return false;
+  const Shape &shape = static_cast<Step *>(values[0])->type.shape;
+  static constexpr int64_t repeated[Shape::max_rank] = {};
+  Chain::Source sources[Chain::max_sources];
+  Chain::Op ops[Chain::max_ops];
+  Step *made[Chain::max_ops];
+  double numbers[Chain::max_sources];
+  size_t num_sources = 0, num_ops = 0;
+  for (Step *s = first; s; s = s->after) {
+    if (!s->marked)
+      continue;
+    if (s->done || !(s->type.shape == shape))
+      return false;
+    if (s->kind == Step::operation) {
+      if (opInfo(s->op).kind != OpKind::pointwise || num_ops == Chain::max_ops)
+        return false;
+      made[num_ops++] = s;
+      continue;
+    }
+    if (s->kind == Step::mistake || num_sources == Chain::max_sources)
+      return false;
+    s->number = uint8_t(num_sources);
+    Chain::Source &source = sources[num_sources];
+    if (s->kind == Step::splat) {
+      store_scalar(&numbers[num_sources], s->type.dtype, s->value);
+      source = {s->type.dtype, &numbers[num_sources], repeated};
+    } else {
+      if (!has_contents(s->result))
+        return false;
+      const Value &v = *s->result.node()->value;
+      if (v.on_device())
+        return false;
+      source = {v.dtype, v.data, v.strides};
+    }
+    ++num_sources;
+  }
+  if (num_ops < 2)
+    return false;
+  for (size_t i = 0; i < num_ops; ++i) {
+    Step &s = *made[i];
+    s.number = uint8_t(num_sources + i);
+    ops[i] = {&opInfo(s.op), &s.attrs, s.type.dtype, {}};
+    for (int k = 0; k < s.num_operands; ++k)
+      ops[i].operands[k] = s.operands[k]->number;
+  }
+  uint8_t wanted[Chain::max_results];
+  for (size_t i = 0; i < values.size(); ++i) {
+    auto *s = static_cast<Step *>(values[i]);
+    if (s->kind != Step::operation)
+      return false;
+    wanted[i] = uint8_t(s->number - num_sources);
+    for (size_t k = 0; k < i; ++k)
+      if (wanted[k] == wanted[i])
+        return false;
+  }
+  ValueRef made_values[Chain::max_results];
+  run_chain(
+      {{sources, num_sources}, {ops, num_ops}, {wanted, values.size()}, &shape},
+      made_values, where);
+  for (size_t i = 0; i < values.size(); ++i)
+    results[i] = make_variable(std::move(made_values[i]), Node::untracked);
+  return true;
 }

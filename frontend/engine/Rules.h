@@ -4,7 +4,7 @@
 //
 // A rule writes operations; most often only some of its cotangents are wanted.
 // So the operations are written down first and then those are run on which the
-// wanted ones depend.
+// wanted ones depend: as one kernel where they allow it.
 //===----------------------------------------------------------------------===//
 #ifndef ETCH_ENGINE_RULES_H
 #define ETCH_ENGINE_RULES_H
@@ -26,6 +26,8 @@ public:
   Handle source(const TensorType &type, const Variable &x = {});
   /// Runs what `value` depends on and gives its result.
   Variable evaluate(Handle value);
+  /// The same of several, none of them null.
+  void evaluate(std::span<const Handle> values, Variable *results);
   /// Marks what `value` depends on, without running it.
   void mark(Handle value);
   /// Of a source, after the rule and mark().
@@ -43,6 +45,7 @@ private:
     Kind kind = source;
     bool marked = false, done = false, type_read = false;
     uint8_t num_operands = 0;
+    uint8_t number = 0; ///< in a chain
     OpId op{};
     TensorType type;
     Step *operands[3] = {};
@@ -52,9 +55,18 @@ private:
     Step *before = nullptr, *after = nullptr; ///< in the order of the rule
   };
   Step &add(Step::Kind kind, const TensorType &type);
+  bool run_as_chain(std::span<const Handle> values, Variable *results);
+  bool holds(const Step *s) const {
+    auto *place = reinterpret_cast<const std::byte *>(s);
+    return place >= near && place < near + sizeof near;
+  }
 
   const Location where;
   Step *first = nullptr, *last = nullptr;
+  /// The first steps.
+  static constexpr size_t num_near = 10;
+  size_t used = 0;
+  alignas(Step) std::byte near[num_near * sizeof(Step)];
 };
 
 } // namespace etch::detail

@@ -255,12 +255,17 @@ Variables OpEntry::backward(const Variables &gys, std::span<const bool> wanted,
   std::vector<Expr> rules =
       op.vjp({&runner, {handles, num_inputs}, hy, hg, attrs});
   // In the order of the rule, whoever wants what.
+  GraphBuilder::Handle found[3];
+  size_t n = 0;
   for (size_t i = 0; i < rules.size(); ++i)
     if (rules[i] && wanted[i])
-      runner.mark(rules[i].handle());
+      found[n++] = rules[i].handle();
+  Variable results[3];
+  runner.evaluate({found, n}, results);
+  n = 0;
   for (size_t i = 0; i < rules.size(); ++i)
     if (rules[i] && wanted[i])
-      gxs[i] = runner.evaluate(rules[i].handle());
+      gxs[i] = std::move(results[n++]);
   return gxs;
 }
 
