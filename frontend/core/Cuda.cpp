@@ -252,3 +252,37 @@ ValueRef detail::copy_to(int device, const Value &v, const Location &where) {
     throw_device_error(where);
   return copy;
 }
+
+ValueRef detail::send_to(int device, const Value &v, const Location &where) {
+  Graphics &g = graphics(device, where);
+  auto bytes = uint64_t(v.shape.elements() * size_of(v.dtype));
+  if (v.on_device() || bytes == 0)
+    return copy_to(device, v, where);
+  ValueRef from(const_cast<Value *>(&v));
+  if (!from->is_dense())
+    from = dense_copy(*from);
+  void *pinned = nullptr;
+  {
+    std::lock_guard lock(g.mutex);
+    if (etch_device_pinned(g.device, bytes, &pinned) != ETCH_OK)
+      throw_device_error(where);
+  }
+  if (!pinned)
+    return copy_to(device, v, where);
+  // Nobody has to wait for this.
+  std::memcpy(pinned, from->data, bytes);
+  std::lock_guard lock(g.mutex);
+  ValueRef copy = make_dense_on(device, v.dtype, v.shape, where);
+  if (etch_device_send(g.device, copy->data, pinned, bytes) != ETCH_OK)
+    throw_device_error(where);
+  return copy;
+}
+
+void detail::arrive(const Value &v, const Location &where) {
+  if (!v.on_device())
+    return;
+  Graphics &g = graphics(device_of(v), where);
+  std::lock_guard lock(g.mutex);
+  if (etch_device_receive(g.device, v.storage->data) != ETCH_OK)
+    throw_device_error(where);
+}

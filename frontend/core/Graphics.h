@@ -47,6 +47,11 @@ ValueRef make_dense_on(int device, DType dtype, const Shape &shape,
                        const Location &where);
 /// The same elements, dense, in fresh memory there.
 ValueRef copy_to(int device, const Value &v, const Location &where);
+/// copy_to() beside what the device does, for the thread that makes things
+/// ready; arrive() must come before anybody uses it.
+ValueRef send_to(int device, const Value &v, const Location &where);
+/// What comes from here on finds what was sent.
+void arrive(const Value &v, const Location &where);
 /// One element, repeated: the same on a device, where such numbers are kept.
 ValueRef splat_to(int device, const Value &v, const Location &where);
 /// Whether v is a number of the host, which operations may have on any device.

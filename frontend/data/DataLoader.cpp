@@ -10,6 +10,7 @@
 #include "etch/dataset.h"
 
 #include "etch/config.h"
+#include "frontend/core/Graphics.h"
 #include "frontend/core/ThreadState.h"
 #include "frontend/data/Stream.h"
 #include "frontend/engine/Engine.h"
@@ -45,15 +46,18 @@ struct DataLoader::Plan {
       rows.push_back((i * jump + batch) % samples);
     return rows;
   }
+  /// On the host.
   Sample make(int64_t batch, const Location &where) const {
     LocationScope frame(where);
     detail::StreamScope stream(seed + uint32_t(batch) * 0x9e3779b9u);
-    Sample sample = dataset->batch(indices(batch));
-    if (device.kind != Device::Kind::cpu)
-      for (Variable *v : {&sample.x, &sample.t})
-        if (v->defined())
-          *v = v->to(device);
-    return sample;
+    return dataset->batch(indices(batch));
+  }
+  template <class F> void each_on_device(Sample &sample, F f) const {
+    if (device.kind == Device::Kind::cpu)
+      return;
+    for (Variable *v : {&sample.x, &sample.t})
+      if (v->defined())
+        f(*v);
   }
 };
 
@@ -95,6 +99,9 @@ public:
     Sample sample = std::move(ready.front());
     ready.pop_front();
     changed.notify_all();
+    lock.unlock();
+    plan->each_on_device(
+        sample, [&](Variable &v) { detail::arrive(*v.node()->value, where); });
     return sample;
   }
 
@@ -112,6 +119,14 @@ private:
       std::exception_ptr failed;
       try {
         sample = plan->make(i, where);
+        // Copied while the device is busy with an earlier batch.
+        plan->each_on_device(sample, [&](Variable &v) {
+          if (v.node()->value->on_device())
+            v = v.to(plan->device);
+          else
+            v = detail::make_variable(
+                detail::send_to(plan->device.index, *v.node()->value, where));
+        });
       } catch (...) {
         failed = std::current_exception();
       }
@@ -210,6 +225,7 @@ bool DataLoader::fetch() {
   }
   if (!worker) {
     current = plan->make(position, where);
+    plan->each_on_device(current, [&](Variable &v) { v = v.to(plan->device); });
   } else {
     try {
       current = worker->take();

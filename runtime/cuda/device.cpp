@@ -111,10 +111,10 @@ void etch_device_close(etch_device_t *device) {
   release(device->products);
   release(device->convolutions);
   release(device->staging);
+  release(device->sending);
   while (Block *block = device->blocks) {
     device->blocks = block->next;
-    driver.memoryFree(block->address);
-    free(block);
+    release(block);
   }
   driver.streamDestroy(device->stream);
   driver.contextRelease(device->handle);

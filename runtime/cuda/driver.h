@@ -64,6 +64,7 @@ inline constexpr int kOldestVersion = 12000;
   F(streamCreate, cuStreamCreate, (Stream *, unsigned))                        \
   F(streamDestroy, cuStreamDestroy_v2, (Stream))                               \
   F(streamWait, cuStreamSynchronize, (Stream))                                 \
+  F(streamWaitEvent, cuStreamWaitEvent, (Stream, Event, unsigned))             \
   F(eventCreate, cuEventCreate, (Event *, unsigned))                           \
   F(eventDestroy, cuEventDestroy_v2, (Event))                                  \
   F(eventRecord, cuEventRecord, (Event, Stream))                               \

@@ -34,8 +34,7 @@ etch_status_t etch_device_trim(etch_device_t *device) {
     }
     *at = block->next;
     device->info.cached -= block->bytes;
-    driver.memoryFree(block->address);
-    free(block);
+    release(block);
   }
   return ETCH_OK;
 }
@@ -51,7 +50,7 @@ etch_status_t etch_device_alloc(etch_device_t *device, uint64_t bytes,
                 (unsigned long long)bytes);
   for (Block *block = device->blocks; block; block = block->next)
     if (!block->used && block->bytes == size) {
-      block->used = true;
+      block->used = block->again = true;
       device->info.cached -= size;
       device->info.used += size;
       *out = reinterpret_cast<void *>(block->address);
@@ -93,7 +92,7 @@ etch_status_t etch_device_free(etch_device_t *device, void *memory) {
       block->used = false;
       device->info.used -= block->bytes;
       device->info.cached += block->bytes;
-      return ETCH_OK;
+      return leave(device, *block);
     }
   return fail(ETCH_ERROR_ARGUMENT, "memory that this device did not give");
 }

@@ -17,6 +17,11 @@ struct Block {
   uint64_t bytes;
   bool used;
   Block *next;
+  bool again = false; ///< it was handed out before
+  // Of memory that something was sent to: the copy, and the stream's last work
+  // with it before it was freed.
+  Event arrived = nullptr, left = nullptr;
+  bool expected = false; ///< the stream has not been told to wait for the copy
 };
 
 /// Pinned memory of the host, a ring of pieces: a copy to the device leaves
@@ -28,6 +33,20 @@ struct Staging {
   Event done[kPieces] = {};
   int next = 0;
   bool tried = false; ///< to get the memory
+};
+
+/// Copies beside the stream's work, from pinned memory that is filled by turns:
+/// each piece is as large as the largest thing that was sent from it.
+struct Sending {
+  static constexpr int kPieces = 4; ///< two batches of two arrays
+  struct Piece {
+    void *memory;
+    uint64_t bytes;
+    Event done;
+  };
+  Stream stream = nullptr;
+  Piece pieces[kPieces] = {};
+  int next = 0;
 };
 
 struct Products;     ///< cuBLASLt's, see cublas.cpp
@@ -45,6 +64,7 @@ struct etch_device {
   etch::runtime::cuda::Block *blocks = nullptr;
   etch_device_info_t info = {};
   etch::runtime::cuda::Staging staging;
+  etch::runtime::cuda::Sending sending;
   etch::runtime::cuda::Products *products = nullptr;
   etch::runtime::cuda::Convolutions *convolutions = nullptr;
   /// Of the libraries. A larger one takes its place, but graphs may have this
@@ -67,6 +87,12 @@ etch_status_t notWhileCapturing(etch_device *device, const char *what);
 etch_status_t needWorkspace(etch_device *device, uint64_t bytes);
 /// Gives the pinned memory back.
 void release(Staging &staging);
+void release(Sending &sending);
+/// The stream waits for what was sent there; what is sent there next waits for
+/// the stream.
+etch_status_t leave(etch_device *device, Block &block);
+/// With its events, to the driver.
+void release(Block *block);
 
 } // namespace etch::runtime::cuda
 

@@ -42,6 +42,7 @@ typedef struct etch_device_info {
   uint64_t launches, graph_launches, allocations; /* asked of the driver */
   uint64_t library_calls; /* products and convolutions that libraries do */
   uint64_t staged_bytes;  /* of the copies, those through pinned memory */
+  uint64_t sent_bytes;    /* of the copies, those by etch_device_send() */
 } etch_device_info_t;
 etch_status_t etch_device_describe(etch_device_t *device,
                                    etch_device_info_t *out);
@@ -62,6 +63,17 @@ etch_status_t etch_device_copy_in(etch_device_t *device, void *to,
 /* To the host. Waits. */
 etch_status_t etch_device_copy_out(etch_device_t *device, void *to,
                                    const void *from, uint64_t bytes);
+/* Pinned memory of the host for etch_device_send(), filled by the caller; *out
+   is NULL where there is none. Waits until what was sent from it has left. */
+etch_status_t etch_device_pinned(etch_device_t *device, uint64_t bytes,
+                                 void **out);
+/* From such memory, beside the work of the stream: all of `to`, which
+   etch_device_alloc() has given, is the copy's until etch_device_receive(). */
+etch_status_t etch_device_send(etch_device_t *device, void *to,
+                               const void *from, uint64_t bytes);
+/* Work of the stream from here on finds what was sent to `memory`; others need
+   no such call. */
+etch_status_t etch_device_receive(etch_device_t *device, void *memory);
 etch_status_t etch_device_copy(etch_device_t *device, void *to,
                                const void *from, uint64_t bytes);
 etch_status_t etch_device_clear(etch_device_t *device, void *to,

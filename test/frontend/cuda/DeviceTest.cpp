@@ -8,6 +8,7 @@
 #include "test/frontend/cuda/Device.h"
 
 #include <cstdio>
+#include <dlfcn.h>
 #include <fstream>
 #include <functional>
 #include <iterator>
@@ -349,6 +350,68 @@ TEST_F(OnDevice, BatchesAreMadeThereAheadOfTime) {
     EXPECT_EQ(at, 12);
     EXPECT_GE(cuda::statistics().staged_bytes - staged, 12u * 3 * 4);
   }
+}
+
+TEST_F(OnDevice, BatchesAreCopiedWhileStepsRun) {
+  // On a driver that does copies of other streams at once, and the work of the
+  // device's own when somebody waits.
+  void *driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
+  auto run_ahead =
+      reinterpret_cast<void (*)(bool)>(dlsym(driver, "etch_fake_run_ahead"));
+  auto calls =
+      reinterpret_cast<int (*)(const char *)>(dlsym(driver, "etch_fake_calls"));
+  // One that has sent nothing yet.
+  Device there = cuda(cuda::device_count() > 1 ? 1 : 0);
+  if (run_ahead)
+    run_ahead(true);
+  Variable data = sines({60, 7});
+  Dataset dataset(data, {});
+  Variable sum_of_all = zeros({4, 7}, {.dtype = data.dtype()}).to(there);
+  auto step =
+      compile([](const Variable &sums, const Variable &x) { return sums + x; },
+              {.device = there});
+  DataLoader loader(dataset, 4,
+                    {.shuffle = false, .prefetch = 2, .device = there});
+  int waits = 0, steps = 0;
+  DeviceStatistics before = cuda::statistics(there.index);
+  for (auto &[x, t] : loader) {
+    sum_of_all = step(sum_of_all, x);
+    if (++steps == 1 && calls) // what runs once has been loaded
+      waits = calls("cuStreamSynchronize");
+  }
+  if (calls) {
+    EXPECT_EQ(calls("cuStreamSynchronize"), waits) << "a batch was waited for";
+  }
+  DeviceStatistics after = cuda::statistics(there.index);
+  EXPECT_EQ(after.copies_in - before.copies_in, 15u);
+  EXPECT_EQ(after.bytes_in - before.bytes_in,
+            60u * 7 * uint64_t(size_of(data.dtype())));
+  EXPECT_EQ(after.copies_out, before.copies_out);
+  std::vector<double> found = sum_of_all.to_vector<double>(),
+                      all = data.to_vector<double>();
+  for (size_t i = 0; i < found.size(); ++i) {
+    double expected = 0;
+    for (size_t batch = 0; batch < 15; ++batch)
+      expected += all[batch * 28 + i];
+    EXPECT_NEAR(found[i], expected, 1e-5);
+  }
+  if (run_ahead)
+    run_ahead(false);
+  // A failure of the copy is the loader's error, of its line.
+  auto fail = reinterpret_cast<void (*)(const char *, int, int)>(
+      dlsym(driver, "etch_fake_fail"));
+  if (!fail)
+    return;
+  DataLoader again(dataset, 20, {.prefetch = 1, .device = there});
+  fail("cuMemcpyHtoDAsync_v2", 700, 0);
+  try {
+    again.next();
+    FAIL() << "no error";
+  } catch (const DeviceError &e) {
+    EXPECT_THAT(e.what(), HasSubstr("a copy to the device failed"));
+    EXPECT_THAT(e.what(), HasSubstr("DeviceTest.cpp:"));
+  }
+  EXPECT_TRUE(again.next()) << "the batch is made again";
 }
 
 TEST_F(OnDevice, NumbersOfTheHostAreCopiedWhenTheyChange) {

@@ -113,6 +113,114 @@ TEST_F(Device, CopiesBothWays) {
   EXPECT_EQ(all.bytes_out, 12u);
 }
 
+/// A device whose copies run ahead of its stream, and numbers sent there.
+struct Sent : Axpy {
+  void TearDown() override {
+    etch_fake_run_ahead(false);
+    Axpy::TearDown();
+  }
+  etch_status_t send(void *to, const std::vector<float> &values) {
+    void *pinned = nullptr;
+    EXPECT_EQ(etch_device_pinned(device, values.size() * 4, &pinned), ETCH_OK);
+    if (!pinned)
+      return ETCH_ERROR_MEMORY;
+    memcpy(pinned, values.data(), values.size() * 4);
+    return etch_device_send(device, to, pinned, values.size() * 4);
+  }
+};
+
+TEST_F(Sent, WorkWaitsForWhatItReads) {
+  for (bool ahead : {false, true}) {
+    etch_fake_run_ahead(ahead);
+    uint64_t before = info().copies_in, sent = info().sent_bytes;
+    float *memory = static_cast<float *>(alloc(12));
+    ASSERT_EQ(send(memory, {4, 5, 6}), ETCH_OK) << etch_last_error();
+    ASSERT_EQ(etch_device_receive(device, memory), ETCH_OK);
+    ASSERT_EQ(etch_device_copy(device, x, memory, 12), ETCH_OK);
+    EXPECT_EQ(get(x, 3), (std::vector<float>{4, 5, 6}));
+    EXPECT_EQ(info().copies_in, before + 1);
+    EXPECT_EQ(info().sent_bytes, sent + 12);
+    EXPECT_EQ(etch_device_free(device, memory), ETCH_OK);
+  }
+}
+
+TEST_F(Sent, BatchesArriveWhileStepsRun) {
+  etch_fake_run_ahead(true);
+  // Step k reads batch k; batch k + 1 is sent before step k has run. Two
+  // pieces of memory are used by turns.
+  auto batch = [](int k) {
+    return std::vector<float>{float(k), float(2 * k), 1};
+  };
+  int waits = etch_fake_calls("cuStreamSynchronize");
+  auto *now = static_cast<float *>(alloc(12));
+  ASSERT_EQ(send(now, batch(0)), ETCH_OK);
+  std::vector<void *> places;
+  for (int k = 0; k < 6; ++k) {
+    auto *next = static_cast<float *>(alloc(12));
+    places.push_back(next);
+    ASSERT_EQ(etch_device_receive(device, now), ETCH_OK);
+    uint64_t arguments[4] = {uint64_t(y), uint64_t(now), 0, 3};
+    float one = 1;
+    memcpy(&arguments[2], &one, sizeof one);
+    ASSERT_EQ(etch_device_launch(device, axpy, 1, 32, arguments, 4, 7),
+              ETCH_OK);
+    ASSERT_EQ(send(next, batch(k + 1)), ETCH_OK);
+    EXPECT_EQ(etch_device_free(device, now), ETCH_OK);
+    now = next;
+  }
+  EXPECT_EQ(places[0], places[2]);
+  EXPECT_NE(places[0], places[1]);
+  EXPECT_EQ(etch_fake_calls("cuStreamSynchronize"), waits) << "nobody waits";
+  EXPECT_EQ(get(y, 3), (std::vector<float>{10 + 15, 20 + 30, 30 + 6}));
+}
+
+TEST_F(Sent, MemoryThatIsStillReadIsNotOverwritten) {
+  etch_fake_run_ahead(true);
+  // Of x the stream still wants to read when its memory gets something else.
+  ASSERT_EQ(launch(1), ETCH_OK);
+  EXPECT_EQ(etch_device_free(device, x), ETCH_OK);
+  auto *again = static_cast<float *>(alloc(12));
+  ASSERT_EQ(again, x);
+  ASSERT_EQ(send(again, {100, 100, 100}), ETCH_OK);
+  EXPECT_EQ(get(y, 3), (std::vector<float>{11, 22, 33}));
+  // Freed before anybody has received it: others do not find it, either.
+  EXPECT_EQ(etch_device_free(device, again), ETCH_OK);
+  x = put({1, 2, 3});
+  ASSERT_EQ(again, x);
+  EXPECT_EQ(get(x, 3), (std::vector<float>{1, 2, 3}));
+}
+
+TEST_F(Sent, FailuresAreSaid) {
+  float *memory = static_cast<float *>(alloc(12));
+  float host[3] = {};
+  EXPECT_EQ(etch_device_send(device, memory, host, 12), ETCH_ERROR_ARGUMENT);
+  EXPECT_STREQ(etch_last_error(),
+               "only pinned memory is sent, to memory of this device");
+  ASSERT_EQ(send(memory, {1, 2, 3}), ETCH_OK);
+  for (const char *name :
+       {"cuMemcpyHtoDAsync_v2", "cuStreamWaitEvent", "cuEventRecord"}) {
+    etch_fake_fail(name, 1, 0);
+    EXPECT_EQ(send(memory, {1, 2, 3}), ETCH_ERROR_DEVICE) << name;
+    EXPECT_THAT(etch_last_error(), HasSubstr("a copy to the device failed"));
+  }
+  etch_fake_fail("cuStreamWaitEvent", 1, 0);
+  EXPECT_EQ(etch_device_receive(device, memory), ETCH_ERROR_DEVICE);
+  EXPECT_EQ(etch_device_free(device, memory), ETCH_OK);
+}
+
+TEST_F(Sent, WithoutStreamOrMemoryThereIsNoPinnedOne) {
+  for (const char *name :
+       {"cuStreamCreate", "cuEventCreate", "cuMemHostAlloc"}) {
+    etch_fake_fail(name, 2, 0);
+    void *pinned = this;
+    EXPECT_EQ(etch_device_pinned(device, 64, &pinned), ETCH_OK) << name;
+    EXPECT_EQ(pinned, nullptr) << name;
+  }
+  void *pinned = nullptr;
+  EXPECT_EQ(etch_device_pinned(device, 64, &pinned), ETCH_OK);
+  EXPECT_NE(pinned, nullptr);
+}
+
 TEST_F(Device, CopiesGoThroughPinnedMemory) {
   // More than all pieces of it hold.
   std::vector<float> values(6 << 20);

@@ -5,10 +5,12 @@
 // Stands in the place of libcuda.so.1. Memory of the device is memory of the
 // host, kept account of: what reaches outside fails as on a device. A stream is
 // a list of work that is done when somebody waits, so that what forgets to wait
-// shows. Machine code is the path of a shared object, its kernels are functions
-// `void name(u64 blocks, int threads, const u64 *arguments)`, next to an int
-// `name_arguments`. Tests ask for failures. A hollow one takes any machine code
-// and does nothing: programs that run on it are compiled, that is all.
+// shows; tests have some run ahead instead, as far as the events that they wait
+// for let them. Machine code is the path of a shared object, its kernels are
+// functions `void name(u64 blocks, int threads, const u64 *arguments)`, next to
+// an int `name_arguments`. Tests ask for failures. A hollow one takes any
+// machine code and does nothing: programs that run on it are compiled, that is
+// all.
 //===----------------------------------------------------------------------===//
 
 #include "test/runtime/cuda/FakeDriver.h"
@@ -16,9 +18,11 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <dlfcn.h>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -65,27 +69,53 @@ struct Module {
 struct Graph {
   std::vector<Work> work;
 };
+bool ahead = false; ///< whether streams that are made now do all at once
+
 struct Stream {
-  std::vector<Work> work;
+  std::deque<Work> work;
   Graph *capture = nullptr;
+  bool runsAhead = ahead;
 
   int add(Work w) {
-    (capture ? capture->work : work).push_back(std::move(w));
-    return kSuccess;
+    if (capture)
+      capture->work.push_back(std::move(w));
+    else
+      work.push_back(std::move(w));
+    return runsAhead && !capture ? wait() : int(kSuccess);
+  }
+  /// Does what came first.
+  int step() {
+    if (work.empty())
+      return sticky;
+    Work w = std::move(work.front());
+    work.pop_front();
+    if (!sticky)
+      sticky = w();
+    return sticky;
   }
   int wait() {
-    int result = sticky;
-    for (Work &w : work)
-      if (!result)
-        result = sticky = w();
-    work.clear();
-    return result;
+    while (!work.empty())
+      step();
+    return sticky;
   }
   int sticky = 0; ///< a failed kernel spoils the stream
 };
 
+/// A place in a stream, done when the stream has come there.
+struct Mark {
+  Stream *stream;
+  bool done = false;
+};
 struct Event {
-  Stream *stream = nullptr;
+  std::shared_ptr<Mark> mark;
+
+  int wait() {
+    std::shared_ptr<Mark> m = mark;
+    while (m && !m->done)
+      if (int code = m->stream->step(); code || m->stream->work.empty())
+        return code;
+    return kSuccess;
+  }
 };
 
 std::map<Address, size_t> memory, pinned;
@@ -135,6 +165,7 @@ EXPORT bool etch_fake_in_memory(const void *from, unsigned long long bytes) {
 EXPORT int etch_fake_enter(const char *function) { return enter(function); }
 EXPORT int etch_fake_calls(const char *function) { return calls[function]; }
 EXPORT unsigned long long etch_fake_used() { return used; }
+EXPORT void etch_fake_run_ahead(bool on) { ahead = on; }
 
 EXPORT int cuInit(unsigned) {
   ENTER(cuInit);
@@ -234,11 +265,17 @@ EXPORT int cuEventDestroy_v2(Event *event) {
   return kSuccess;
 }
 EXPORT int cuEventRecord(Event *event, Stream *stream) {
-  event->stream = stream;
-  return kSuccess;
+  ENTER(cuEventRecord);
+  auto mark = event->mark = std::make_shared<Mark>(stream);
+  return stream->add([=] {
+    mark->done = true;
+    return kSuccess;
+  });
 }
-EXPORT int cuEventSynchronize(Event *event) {
-  return event->stream ? event->stream->wait() : int(kSuccess);
+EXPORT int cuEventSynchronize(Event *event) { return event->wait(); }
+EXPORT int cuStreamWaitEvent(Stream *stream, Event *event, unsigned) {
+  ENTER(cuStreamWaitEvent);
+  return stream->add([now = *event]() mutable { return now.wait(); });
 }
 
 EXPORT int cuMemcpyHtoDAsync_v2(Address to, const void *from, size_t bytes,
@@ -293,6 +330,7 @@ EXPORT int cuStreamCreate(Stream **stream, unsigned) {
   return kSuccess;
 }
 EXPORT int cuStreamDestroy_v2(Stream *stream) {
+  stream->wait();
   delete stream;
   return kSuccess;
 }

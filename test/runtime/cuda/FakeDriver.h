@@ -19,6 +19,9 @@ int etch_fake_enter(const char *function);
 int etch_fake_calls(const char *function);
 /// Bytes of the device that are handed out.
 unsigned long long etch_fake_used();
+/// Whether streams that are made from now on do their work when it comes, as
+/// far as the events that they wait for let them, and not when somebody waits.
+void etch_fake_run_ahead(bool on);
 }
 
 #endif // ETCH_TEST_RUNTIME_CUDA_FAKEDRIVER_H
