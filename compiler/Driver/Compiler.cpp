@@ -191,6 +191,9 @@ bool Compilation::runPhase(Phase phase) {
     cpu::CodegenOptions codegen;
     codegen.vectorBits = target.vectorBits;
     codegen.quick = quick;
+    codegen.bf16 = pipeline.fast &&
+                   request.options.precision == driver::Precision::bf16;
+    codegen.amx = target.amx;
     codegen.query = queryName.str();
     codegen.name = request.options.name;
     codegen.target = target.text();

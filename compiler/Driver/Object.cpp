@@ -51,6 +51,7 @@ const Target *findTarget(const Triple &triple, std::string &error) {
   std::call_once(once, [] {
     InitializeNativeTarget();
     InitializeNativeTargetAsmPrinter();
+    InitializeNativeTargetAsmParser(); // there is a system call
   });
   return TargetRegistry::lookupTarget(triple, error);
 }
@@ -277,6 +278,8 @@ static Expected<TargetInfo> askTarget(StringRef mcpu) {
   if (triple.isX86()) {
     target.fma = subtarget->checkFeatures("+fma") ||
                  subtarget->checkFeatures("+avx512f");
+    target.amx = triple.isOSLinux() && triple.isArch64Bit() &&
+                 subtarget->checkFeatures("+amx-bf16,+avx512bf16");
     target.vectorBits = subtarget->checkFeatures("+avx512f") ? 512
                         : subtarget->checkFeatures("+avx")   ? 256
                                                              : 128;

@@ -25,6 +25,8 @@ struct TargetInfo {
   unsigned vectorBits = 128;
   /// Fused multiply-add is one instruction.
   bool fma = false;
+  /// Registers that hold tiles of matrices of bfloat16, by Linux's leave.
+  bool amx = false;
   /// Accesses are checked by AddressSanitizer, which the process has.
   bool sanitize = false;
 

@@ -72,10 +72,13 @@ static Signature signature_of(std::span<const Variable *const> actual) {
 
 Program::Program(const CompileOptions &chosen) : options(chosen) {
   bool on_device = options.device.kind == Device::Kind::cuda;
-  if (options.precision != Precision::full &&
-      (options.mode != Mode::fast || !on_device))
-    throw UserError("compile: .precision is for .mode = Mode::fast on a "
-                    "graphics processor: strict programs have the bits of f32",
+  if (options.precision != Precision::full && options.mode != Mode::fast)
+    throw UserError("compile: .precision is for .mode = Mode::fast: strict "
+                    "programs have the bits of f32",
+                    Location().in_user_code());
+  if (options.precision == Precision::tf32 && !on_device)
+    throw UserError("compile: .precision = Precision::tf32 is for graphics "
+                    "processors; cpu() has full and bf16",
                     Location().in_user_code());
   if (!on_device)
     return;

@@ -129,7 +129,8 @@ void measure(const Workload &w, std::vector<std::unique_ptr<Rival>> &rivals,
   for (const Workload::System &system : w.systems) {
     if (system.threads > settings.threads)
       continue;
-    Row row = {w.name, system.name, system.threads, 0, w.flops, w.bytes, ""};
+    Row row = {w.name,  system.name, system.threads, 0, w.flops,
+               w.bytes, "",          w.tiles};
     Runner runner = system.make();
     if (!runner.run) {
       row.missing = "cannot compile it";
@@ -148,7 +149,7 @@ void measure(const Workload &w, std::vector<std::unique_ptr<Rival>> &rivals,
                         : rows.push_back(row);
   }
   for (auto &rival : rivals) {
-    Row row = {w.name, rival->name(), 1, 0, w.flops, w.bytes, ""};
+    Row row = {w.name, rival->name(), 1, 0, w.flops, w.bytes, "", w.tiles};
     if (w.op.empty())
       continue;
     std::vector<double> samples = rival->prepare(w, row.missing);
@@ -165,19 +166,22 @@ void measure(const Workload &w, std::vector<std::unique_ptr<Rival>> &rivals,
   }
   size_t systems = contenders.size();
   for (const RoofLoop &loop : roofLoops())
-    if ((w.flops && loop.flops) || (w.bytes && loop.bytes))
-      contenders.push_back({{"", "roof", 1, 0, loop.flops, loop.bytes, ""},
-                            timed([run = loop.run](long count) {
-                              for (long i = 0; i < count; ++i)
-                                run();
-                            })});
+    if ((w.flops && loop.flops && w.tiles == loop.tiles) ||
+        (w.bytes && loop.bytes))
+      contenders.push_back(
+          {{"", "roof", 1, 0, loop.flops, loop.bytes, "", loop.tiles},
+           timed([run = loop.run](long count) {
+             for (long i = 0; i < count; ++i)
+               run();
+           })});
   takeTurns(contenders, settings);
   for (const Contender &c : contenders) {
     // A roof is the best that anything reached, the roof's own loop or a
     // kernel.
     if (c.row.threads > 1)
       continue;
-    roofs.flops = std::max(roofs.flops, c.row.flops / c.row.seconds);
+    double &flops = c.row.tiles ? roofs.tiles : roofs.flops;
+    flops = std::max(flops, c.row.flops / c.row.seconds);
     roofs.bytes = std::max(roofs.bytes, c.row.bytes / c.row.seconds);
   }
   for (size_t i = 0; i < systems; ++i)

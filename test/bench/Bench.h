@@ -82,8 +82,9 @@ struct Workload {
   std::string op;      ///< for rivals: the operation…
   std::string options; ///< …and "key=value key=value"
   std::vector<Input> inputs;
-  double flops = 0; ///< of one run; 0 when that is not what matters
-  double bytes = 0; ///< that must move in one run; 0 likewise
+  double flops = 0;   ///< of one run; 0 when that is not what matters
+  double bytes = 0;   ///< that must move in one run; 0 likewise
+  bool tiles = false; ///< the flops may be those of tile registers
   int checkRuns = 1;
   bool compare = true; ///< false: results are random
   struct System {
@@ -100,18 +101,22 @@ struct Row {
   int threads = 1;
   double seconds = 0, flops = 0, bytes = 0;
   std::string missing; ///< why there is no time
+  bool tiles = false;
 };
 
 /// The machine's limits on one core, measured in this run.
 struct Roofs {
   double flops = 0; ///< f32 fused multiply-adds per second, times two
   double bytes = 0; ///< triad: two reads and one write of f32 arrays
+  double tiles =
+      0; ///< products of bf16 on tile registers per second, times two
 };
 /// The loops that show them.
 struct RoofLoop {
   const char *name;
   double flops, bytes;
   std::function<void()> run;
+  bool tiles = false;
 };
 std::vector<RoofLoop> roofLoops();
 

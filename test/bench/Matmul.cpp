@@ -2,7 +2,9 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Forward x·w (NN), its gradients gy·wᵀ (NT) and xᵀ·gy (TN).
+// Forward x·w (NN), its gradients gy·wᵀ (NT) and xᵀ·gy (TN). With operands
+// rounded to bfloat16, too: we round both in every run; rivals have them
+// rounded, and weights packed, before.
 //===----------------------------------------------------------------------===//
 
 #include "test/bench/Program.h"
@@ -33,30 +35,32 @@ static std::string program(const std::string &form, const Input &a,
 }
 
 void etch::bench::addMatmuls(std::vector<Workload> &workloads) {
-  auto add = [&](const std::string &form, int64_t m, int64_t k, int64_t n) {
+  auto add = [&](const std::string &form, int64_t m, int64_t k, int64_t n,
+                 bool bf16 = false) {
     Workload w;
     auto number = [](int64_t i) { return std::to_string(i); };
-    w.name = "matmul " + form + " " +
+    w.name = std::string(bf16 ? "matmul bf16 " : "matmul ") + form + " " +
              (m == k && k == n ? number(m)
                                : number(m) + "x" + number(k) + "x" + number(n));
     w.op = "matmul";
     w.options = "form=" + form + " m=" + number(m) + " k=" + number(k) +
-                " n=" + number(n);
+                " n=" + number(n) + (bf16 ? " type=bf16" : "");
     w.inputs = {{{m, k}}, {{k, n}}};
     for (size_t i = 0; i < 2; ++i)
       if (form[i] == 'T')
         std::swap(w.inputs[i].shape[0], w.inputs[i].shape[1]);
     w.flops = 2.0 * double(m) * double(k) * double(n);
+    w.tiles = bf16;
     w.systems = {{"etch", [=, inputs = w.inputs] {
                     return programRunner(
                         program(form, inputs[0], inputs[1], m, k, n), inputs,
-                        {m, n});
+                        {m, n}, 1, bf16);
                   }}};
     w.systems.push_back({"etch 2 threads",
                          [=, inputs = w.inputs] {
                            return programRunner(
                                program(form, inputs[0], inputs[1], m, k, n),
-                               inputs, {m, n}, 2);
+                               inputs, {m, n}, 2, bf16);
                          },
                          2});
     workloads.push_back(std::move(w));
@@ -82,4 +86,10 @@ void etch::bench::addMatmuls(std::vector<Workload> &workloads) {
     add("NN", n, n, n);
   all(97, 787, 997);
   all(3, 1000, 1000);
+  for (int64_t n : {256, 512, 1024, 2048})
+    for (const char *form : {"NN", "NT", "TN"})
+      add(form, n, n, n, true);
+  add("NN", 32, 4096, 4096, true);
+  add("NN", 100, 1000, 1000, true);
+  add("NN", 509, 509, 509, true);
 }

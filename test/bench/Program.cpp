@@ -48,8 +48,13 @@ std::string etch::bench::typeOf(const Shape &shape) {
 
 Runner etch::bench::programRunner(const std::string &program,
                                   const std::vector<Input> &inputs,
-                                  const Shape &result, int threads) {
-  driver::CompileResult compiled = driver::compile(program);
+                                  const Shape &result, int threads, bool bf16) {
+  driver::CompileOptions options;
+  if (bf16) {
+    options.mode = driver::Mode::fast;
+    options.precision = driver::Precision::bf16;
+  }
+  driver::CompileResult compiled = driver::compile(program, options);
   if (!compiled) {
     fprintf(stderr, "%s\n%s\n", program.c_str(),
             compiled.diagnostics.front().message.c_str());

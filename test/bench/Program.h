@@ -15,10 +15,12 @@ std::string typeOf(const std::vector<int64_t> &shape);
 
 /// Compiles a program of f32 arguments and one f32 result and keeps its
 /// buffers: what is timed is the kernel, with no array made or freed. Without
-/// `run` when it cannot be compiled.
+/// `run` when it cannot be compiled. `bf16`: in mode fast, operands of products
+/// rounded.
 Runner programRunner(const std::string &program,
                      const std::vector<Input> &inputs,
-                     const std::vector<int64_t> &result, int threads = 1);
+                     const std::vector<int64_t> &result, int threads = 1,
+                     bool bf16 = false);
 
 } // namespace etch::bench
 

@@ -51,6 +51,8 @@ bool etch::bench::report(const std::vector<Row> &rows, const Roofs &roofs,
     }
   printf("\none-core roofs: %.1f GFLOP/s (f32 FMA), %.1f GB/s (triad)\n\n",
          roofs.flops / 1e9, roofs.bytes / 1e9);
+  if (roofs.tiles)
+    printf("tile registers (bf16): %.1f GFLOP/s\n\n", roofs.tiles / 1e9);
   printf("%-46s %-12s %12s %9s %7s %8s %9s\n", "workload", "system", "time",
          "GFLOP/s", "GB/s", "of roof", "to rival");
   std::string entries;
@@ -67,7 +69,8 @@ bool etch::bench::report(const std::vector<Row> &rows, const Roofs &roofs,
           ", \"seconds\": null, \"missing\": \"" + escaped(row.missing) + "\"}";
     } else {
       double flops = row.flops / row.seconds, bytes = row.bytes / row.seconds;
-      double fraction = row.flops   ? flops / roofs.flops
+      double fraction = row.tiles   ? flops / roofs.tiles
+                        : row.flops ? flops / roofs.flops
                         : row.bytes ? bytes / roofs.bytes
                                     : 0;
       auto rival = best.find(row.workload);
@@ -116,9 +119,10 @@ bool etch::bench::report(const std::vector<Row> &rows, const Roofs &roofs,
   if (!file)
     return false;
   fprintf(file,
-          "{\"roof_gflops\": %.5g, \"roof_gbytes\": %.5g,\n \"rows\": [\n%s\n "
+          "{\"roof_gflops\": %.5g, \"roof_gbytes\": %.5g, "
+          "\"roof_bf16_gflops\": %.5g,\n \"rows\": [\n%s\n "
           "],\n \"figures\": [\n%s\n ]}\n",
-          roofs.flops / 1e9, roofs.bytes / 1e9, entries.c_str(),
-          values.c_str());
+          roofs.flops / 1e9, roofs.bytes / 1e9, roofs.tiles / 1e9,
+          entries.c_str(), values.c_str());
   return fclose(file) == 0;
 }

@@ -9,6 +9,9 @@
 #include <immintrin.h>
 #include <memory>
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 using namespace etch::bench;
 
 namespace {
@@ -57,6 +60,29 @@ triad(float *z, const float *x, const float *y, long n) {
     z[i] = 0.5f * x[i] + y[i];
 }
 
+/// Linux lets programs use tile registers that ask for them.
+bool hasTiles() {
+  constexpr long requestPermission = 0x1023, tileData = 18;
+  return syscall(SYS_arch_prctl, requestPermission, tileData) == 0;
+}
+
+/// Four independent sums of products of tiles, twice what latency needs.
+__attribute__((target("amx-tile,amx-bf16"))) void products(long rounds) {
+  alignas(64) unsigned char config[64] = {1};
+  for (int i = 0; i < 8; ++i) {
+    config[16 + 2 * i] = 64;
+    config[48 + i] = 16;
+  }
+  _tile_loadconfig(config);
+  for (long r = 0; r < rounds; ++r) {
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+  _tile_release();
+}
+
 volatile float sink;
 } // namespace
 
@@ -68,6 +94,10 @@ std::vector<RoofLoop> etch::bench::roofLoops() {
   else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
     loops.push_back({"FMA loop f32", 2.0 * 8 * 12 * kRounds, 0,
                      [] { sink = fma256(kRounds); }});
+
+  if (hasTiles())
+    loops.push_back({"products of tiles bf16", 2.0 * 16 * 16 * 32 * 4 * kRounds,
+                     0, [] { products(kRounds); }, true});
 
   constexpr long n = 16 << 20; // 3 x 64 MB
   static std::vector<float> memory(3 * n, 1.0f);

@@ -47,6 +47,8 @@ struct CodegenPass : PassWrapper<CodegenPass, OperationPass<ModuleOp>> {
   CodegenPass(const CodegenOptions &chosen = {}) {
     vectorBits = chosen.vectorBits;
     quick = chosen.quick;
+    bf16 = chosen.bf16;
+    amx = chosen.amx;
     query = chosen.query;
     name = chosen.name;
     target = chosen.target;
@@ -72,6 +74,8 @@ struct CodegenPass : PassWrapper<CodegenPass, OperationPass<ModuleOp>> {
     CodegenOptions options;
     options.vectorBits = vectorBits;
     options.quick = quick;
+    options.bf16 = bf16;
+    options.amx = amx;
     options.query = query;
     options.name = name;
     options.target = target;
@@ -114,6 +118,12 @@ struct CodegenPass : PassWrapper<CodegenPass, OperationPass<ModuleOp>> {
   Option<bool> quick{*this, "quick",
                      llvm::cl::desc("Less code, if a little slower"),
                      llvm::cl::init(false)};
+  Option<bool> bf16{*this, "bf16",
+                    llvm::cl::desc("Products round operands to bfloat16"),
+                    llvm::cl::init(false)};
+  Option<bool> amx{*this, "amx",
+                   llvm::cl::desc("The target has tile registers"),
+                   llvm::cl::init(false)};
   Option<std::string> query{*this, "query",
                             llvm::cl::desc("Name of the query function"),
                             llvm::cl::init("etch_query")};

@@ -21,6 +21,9 @@ struct CodegenOptions {
   unsigned vectorBits = 256;
   /// Rather less code than the last few percent of speed.
   bool quick = false;
+  /// Matrix products round operands of f32 to bfloat16 (see GemmAmx.cpp);
+  /// `amx`: by the target's tile registers where the machine lets them be used.
+  bool bf16 = false, amx = false;
   /// The exported query function.
   std::string query = "etch_query";
   /// What the module says of itself (see etch_module_t).

@@ -40,6 +40,7 @@ public:
   int64_t numLaunches = 0;
   Value error;
   Value canSplit; ///< whether the host has threads
+  Value tiles;    ///< 1 where tile registers may be used; null: nobody asks
   Value profile;  ///< where times go; null: nowhere
   int64_t profileCapacity = 0;
   /// Stores the clock in a word of `profile`.
@@ -129,6 +130,8 @@ LogicalResult Interpreter::launch(device::LaunchOp op) {
     put(kErrorSlot, error);
     put(kSiteSlot, e.value(siteOf(op.getLoc())));
   }
+  if (kernel.usesTiles)
+    put(kTilesSlot, tiles);
   fillSlots(kernel, *operands, kFirstSlot);
 
   // Worth it only if there are at least two pieces.
@@ -212,6 +215,20 @@ static Value enterFloat(Emit &e) {
   e.storeRaw(e.constant(e.getI32IntegerAttr(0x1f80)), fresh, 4);
   mxcsr(e, "ldmxcsr", fresh);
   return saved;
+}
+
+/// Asks Linux for the use of tile registers (arch_prctl), once more if it was
+/// asked before; 1 if it agrees. It does for processors that have them.
+static Value askForTiles(Emit &e) {
+  constexpr int64_t archPrctl = 158, request = 0x1023, tileData = 18;
+  Type i64 = e.getI64Type();
+  auto call = e.make<LLVM::InlineAsmOp>(
+      i64, ValueRange{e.value(archPrctl), e.value(request), e.value(tileData)},
+      "syscall", "={rax},{rax},{rdi},{rsi},~{rcx},~{r11},~{memory}",
+      /*has_side_effects=*/true, /*is_align_stack=*/false,
+      LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr());
+  Value granted = e.compare(arith::CmpIPredicate::eq, Ix(call.getResult(0)), 0);
+  return e.make<arith::ExtUIOp>(i64, granted);
 }
 
 /// void task(closure, begin, end, worker): the kernel under our control word.
@@ -360,6 +377,8 @@ etch::cpu::emitEntryPoints(ModuleOp module, Kernels &kernels,
   setCode(ETCH_ERROR_MEMORY);
   r.setInsertionPointToStart(branch.thenBlock());
   Value saved = enterFloat(r);
+  if (llvm::any_of(kernels, [](auto &k) { return k.second->usesTiles; }))
+    in.tiles = askForTiles(r);
   Value arena = in.field(offsetof(etch_call_t, arena), r.ptrType(), 8);
   if (options.profileBytes) {
     in.profile = arena;

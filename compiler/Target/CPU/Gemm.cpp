@@ -285,14 +285,17 @@ void Gemm::chooseTiling() {
     chooseRegisters(registers);
   }
   tiling.wholeRows = m.isKnown() && m.known % tiling.mr == 0;
+  tiling.mStep = tiling.mr;
   int64_t tile = 2048 / e.bytesOf(element);
   tiling.mTile = tile / (2 * tiling.mr) * (2 * tiling.mr);
   tiling.nTile = llvm::divideCeil(tile, 2 * tiling.nr()) * 2 * tiling.nr();
   // An element that is used by one panel only is not worth a copy. Nor are rows
   // that lie along K, or what is small.
-  bool known = m.isKnown() && n.isKnown() && !tiling.inParts;
-  tiling.directA = (known && n.known <= tiling.nr()) || mayReadRows() ||
-                   (tiling.wholeRows && isSmall(a, m));
+  // What is rounded is copied.
+  bool known = m.isKnown() && n.isKnown() && !tiling.inParts && !rounds;
+  tiling.directA =
+      !rounds && ((known && n.known <= tiling.nr()) || mayReadRows() ||
+                  (tiling.wholeRows && isSmall(a, m)));
   tiling.directB = (known && m.known <= tiling.mr && b.rowStride.is(1) &&
                     (masks || n.known % tiling.lanes == 0)) ||
                    (known && n.known % tiling.nr() == 0 && isSmall(b, n));
@@ -302,6 +305,21 @@ void Gemm::chooseTiling() {
     tiling.alongB = tiling.directA = tiling.directB = true;
     tiling.vectors = 1;
   }
+  tiling.unrolledEnd =
+      tiling.mr * tiling.vectors * (1 + k.numPointwise()) <= kUnrolledEnd;
+  tiling.sumsInResult = mayKeepSums();
+}
+
+/// Rows and columns of tiles suit both tile registers and what takes their
+/// place. Copies cost much beside them: tiles are not halved.
+void Gemm::chooseAmxTiling() {
+  tiling.lanes = 16;
+  tiling.vectors = 2;
+  tiling.mr = 8;
+  tiling.mTile = tiling.nTile = 512;
+  tiling.mStep = 32;
+  tiling.halves = false;
+  tiling.wholeRows = extents.m.isKnown() && extents.m.known % tiling.mr == 0;
   tiling.unrolledEnd =
       tiling.mr * tiling.vectors * (1 + k.numPointwise()) <= kUnrolledEnd;
   tiling.sumsInResult = mayKeepSums();
@@ -331,6 +349,7 @@ void Gemm::packPart(const Matrix &matrix, Value target, Ix length, Ix total,
     rows.depth = depth;
     rows.pitch = e.mul(paddedWidth, pitch);
     rows.target = target;
+    rows.rounds = rounds;
     return emitPackRows(e, rows, k.lanesOf(element));
   }
   e.loop(0, length, width, [&](Ix row) {
@@ -343,6 +362,7 @@ void Gemm::packPart(const Matrix &matrix, Value target, Ix length, Ix total,
     panel.paddedWidth = paddedWidth;
     panel.valid = whole ? Ix(width) : e.min(width, e.sub(length, row));
     panel.depth = depth;
+    panel.rounds = rounds;
     panel.target = e.at(
         target, e.mul(e.mul(e.div(row, width), paddedWidth), pitch), element);
     emitPack(e, panel, k.lanesOf(element), masks);
@@ -375,8 +395,7 @@ void Gemm::pack(const Matrix &matrix, Value target, Ix length, Ix total,
          });
 }
 
-void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
-  int64_t mr = tiling.mr, nr = tiling.nr();
+void Gemm::enterTile(Ix batch, Ix m0, Ix n0) {
   mLength = e.min(tiles.m, e.sub(extents.m, m0));
   nLength = e.min(tiles.n, e.sub(extents.n, n0));
   auto corner = [&](const Matrix &matrix, Ix row) {
@@ -389,6 +408,11 @@ void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
   };
   tileA = corner(a, m0);
   tileB = corner(b, n0);
+}
+
+void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
+  int64_t mr = tiling.mr, nr = tiling.nr();
+  enterTile(batch, m0, n0);
   int64_t tail = narrowTail();
   auto columnsFrom = [&](Ix j) {
     bool whole = tail || (extents.n.isKnown() && extents.n.known % nr == 0);
@@ -442,40 +466,55 @@ void Gemm::emitUnits() {
   auto dots = [&] {
     e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix batch) { emitDot(batch); });
   };
-  auto tilesOf = [&] {
+  auto tilesOf = [&](bool amx) {
     tiles = tiling.tiles(e, extents);
-    Value scratch = k.scratch();
-    packedA = scratch;
-    packedB = e.at(packedA, tiling.sizeA(e, tiles), element);
-    sumsBase = e.at(packedB, tiling.sizeB(e, tiles), element);
+    packedA = k.scratch();
+    if (amx) {
+      Ix depth = AmxCut::depth(e, extents.k);
+      packedB = e.atByte(packedA, AmxCut::bytesA(e, depth));
+      sumsBase = e.atByte(packedB, AmxCut::bytesB(e, depth, tiles));
+    } else {
+      packedB = e.at(packedA, tiling.sizeA(e, tiles), element);
+      sumsBase = e.at(packedB, tiling.sizeB(e, tiles), element);
+    }
     Ix perBatch = e.mul(tiles.mCount, tiles.nCount);
     e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix unit) {
       Ix batch = e.div(unit, perBatch), rest = e.rem(unit, perBatch);
-      emitTile(batch, e.mul(e.rem(rest, tiles.mCount), tiles.m),
-               e.mul(e.div(rest, tiles.mCount), tiles.n));
+      Ix m0 = e.mul(e.rem(rest, tiles.mCount), tiles.m),
+         n0 = e.mul(e.div(rest, tiles.mCount), tiles.n);
+      amx ? emitAmxTile(batch, m0, n0) : emitTile(batch, m0, n0);
     });
   };
+  auto vectors = [&] { tilesOf(false); };
+  if (amx)
+    return emitWithTiles([&] { tilesOf(true); }, vectors);
   bool neverDot = !mayBeDot || (m.isKnown() && m.known != 1) ||
                   (n.isKnown() && n.known != 1);
   if (neverDot)
-    return tilesOf();
+    return vectors();
   if (m.is(1) && n.is(1))
     return dots();
   Value one = e.make<arith::AndIOp>(e.compare(arith::CmpIPredicate::eq, m, 1),
                                     e.compare(arith::CmpIPredicate::eq, n, 1));
-  e.when(one, dots, tilesOf);
+  e.when(one, dots, vectors);
 }
 
 LogicalResult Gemm::emit() {
   if (failed(bind()))
     return failure();
-  chooseTiling();
+  // What one row or column is multiplied with is used once: rounding it would
+  // cost more than it saves.
+  rounds = k.options.bf16 && isa<MatmulOp>(op) && element.isF32() &&
+           !extents.m.is(1) && !extents.n.is(1);
+  amx = rounds && k.options.amx && k.options.vectorBits >= 512 && rowAxis >= 0;
+  amx ? chooseAmxTiling() : chooseTiling();
   emitUnits();
   auto at = [refs = refs](Emit &e, ArrayRef<Extents> shapes) {
     return refs.in(e, shapes);
   };
   int64_t bytes = e.bytesOf(element);
   Tiling tiling = this->tiling;
+  bool amx = this->amx;
   k.work = [=](Emit &e, ArrayRef<Extents> shapes) {
     Extent4 x = at(e, shapes);
     Tiling::Tiles t = tiling.tiles(e, x);
@@ -492,15 +531,22 @@ LogicalResult Gemm::emit() {
     Tiling::Tiles t = tiling.tiles(e, at(e, shapes));
     Ix elements = e.add(e.add(tiling.sizeA(e, t), tiling.sizeB(e, t)),
                         tiling.sizeC(e, t));
-    return e.add(e.mul(elements, bytes), 64);
+    Ix all = e.add(e.mul(elements, bytes), 64);
+    if (!amx)
+      return all;
+    Extent4 x = at(e, shapes);
+    Ix depth = AmxCut::depth(e, x.k);
+    Ix packed = e.add(AmxCut::bytesA(e, depth), AmxCut::bytesB(e, depth, t));
+    return e.max(all, e.add(packed, AmxCut::bytesC(e, x, t)));
   };
   return success();
 }
 
 LogicalResult etch::cpu::emitMatmul(Kernel &k) {
   for (Operation &op : k.source.getBody().front())
-    if (isa<MatmulOp>(op))
-      return Gemm(k, &op).emit();
+    if (auto product = dyn_cast<MatmulOp>(op))
+      return streamsMatrix(k, product) ? emitStreamedProduct(k, product)
+                                       : Gemm(k, &op).emit();
   return k.source.emitError("no matmul in this kernel");
 }
 

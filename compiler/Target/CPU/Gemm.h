@@ -20,7 +20,11 @@ struct Panel {
   int64_t width = 0, paddedWidth = 0;
   Ix valid, depth;
   mlir::Value target;
+  bool rounds = false; ///< to bfloat16
 };
+
+/// A value of f32, or a vector, rounded to bfloat16: still of f32.
+mlir::Value roundToBf16(Emit &e, mlir::Value v);
 
 /// Vectors of consecutive elements, one from each of as many rows, become one
 /// from each column. A power of two of them, at most as many as lanes; fewer
@@ -44,6 +48,7 @@ struct PanelRows {
   bool wholeSteps = false; ///< `depth` is a multiple of kPackedSteps
   Ix pitch;           ///< from panel to panel
   mlir::Value target;
+  bool rounds = false; ///< to bfloat16
 };
 
 /// Steps that are packed at a time.
@@ -52,6 +57,10 @@ inline constexpr int64_t kPackedSteps = 4;
 /// Packs panels, the last ones up to a multiple of that many steps; the target
 /// has masked loads.
 void emitPackRows(Emit &e, const PanelRows &rows, int64_t lanes);
+
+/// Few rows by a matrix that comes from memory: it is read in long runs.
+bool streamsMatrix(Kernel &k, MatmulOp op);
+llvm::LogicalResult emitStreamedProduct(Kernel &k, MatmulOp op);
 
 } // namespace etch::cpu
 

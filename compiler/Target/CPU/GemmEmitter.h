@@ -32,11 +32,21 @@ private:
                 int64_t width, int64_t paddedWidth, Ix depth, Ix pitch);
   void enterRow(Ix batch, Ix row);
   void chooseTiling();
+  void chooseAmxTiling();
   void chooseRegisters(int64_t registers);
   bool isSmall(const Matrix &matrix, Ix rows);
   int64_t narrowTail();
   void emitUnits();
+  void enterTile(Ix batch, Ix m0, Ix n0);
   void emitTile(Ix batch, Ix m0, Ix n0);
+  void emitWithTiles(llvm::function_ref<void()> units,
+                     llvm::function_ref<void()> otherwise);
+  void emitAmxTile(Ix batch, Ix m0, Ix n0);
+  void packAmx(const Matrix &matrix, mlir::Value target, Ix length, Ix depth,
+               bool left);
+  void packAmxTile(const Matrix &matrix, Ix row, Ix step, Ix valid, Ix depth,
+                   bool left, mlir::Value target);
+  void multiplyAmx(mlir::Value left, mlir::Value right, Ix steps);
   llvm::SmallVector<mlir::Value> registerTile(Ix i, Ix j, Ix depth, Ix from);
   using Left = std::function<mlir::Value(Ix step, int64_t r)>;
   Left leftOf(Ix i, Ix depth, Ix from);
@@ -52,7 +62,8 @@ private:
                Ix columns);
   std::pair<mlir::Value, Lanes> placeOf(mlir::Value sums, size_t vector,
                                         Ix columns);
-  void finish(mlir::Value sums, Ix batch, Ix m, Ix n, Ix rows, Ix columns);
+  void finish(mlir::Value sums, Ix pitch, Ix batch, Ix m, Ix n, Ix rows,
+              Ix columns);
   void finishRegisters(mlir::ValueRange values, Ix batch, Ix m, Ix n,
                        Ix columns);
   void endTile(mlir::Value sums, mlir::ValueRange registers, Ix from, Ix batch,
@@ -70,6 +81,8 @@ private:
   llvm::SmallVector<int> levels;
   int batchAxis = -1, rowAxis = -1, columnAxis = -1;
   bool mayBeDot = true; ///< one row by one column is a sum of products
+  bool rounds = false;  ///< operands, to bfloat16 (see GemmAmx.cpp)…
+  bool amx = false;     ///< …on tile registers where they may be used
   ExtentRefs refs;
   Extent4 extents;
   Ix part; ///< steps in one part of K

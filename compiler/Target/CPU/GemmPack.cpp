@@ -23,13 +23,41 @@ static Value targetAt(Emit &e, const Panel &p, Ix row, Ix k) {
   return e.at(p.target, e.add(e.mul(k, p.paddedWidth), row), p.element);
 }
 
+/// A vector of the same form as v, of another element.
+static Type formed(Value v, Type element) {
+  auto vector = dyn_cast<VectorType>(v.getType());
+  return vector ? Type(vector.clone(element)) : element;
+}
+
+Value etch::cpu::roundToBf16(Emit &e, Value v) {
+  auto vector = dyn_cast<VectorType>(v.getType());
+  Type words = formed(v, e.getI32Type());
+  auto number = [&](int32_t n) {
+    TypedAttr attr = e.getI32IntegerAttr(n);
+    if (vector)
+      attr = DenseElementsAttr::get(cast<VectorType>(words), Attribute(attr));
+    return e.constant(attr);
+  };
+  // To nearest, ties to even; what is no number stays none.
+  Value bits = e.make<arith::BitcastOp>(words, v);
+  Value odd = e.make<arith::AndIOp>(e.make<arith::ShRUIOp>(bits, number(16)),
+                                    number(1));
+  Value up =
+      e.make<arith::AddIOp>(bits, e.make<arith::AddIOp>(odd, number(0x7fff)));
+  Value high = e.make<arith::AndIOp>(up, number(int32_t(0xffff0000)));
+  Value isNumber = e.make<arith::CmpFOp>(arith::CmpFPredicate::ORD, v, v);
+  return e.make<arith::SelectOp>(
+      isNumber, e.make<arith::BitcastOp>(v.getType(), high), v);
+}
+
 /// One element at a time; right for all strides and targets.
 static void packScalar(Emit &e, const Panel &p) {
   Value zero = e.constant(p.element, 0, 1);
   e.loop(0, p.depth, 1, [&](Ix k) {
     e.loop(0, p.valid, 1, [&](Ix row) {
-      e.store(e.load(sourceAt(e, p, row, k), 0, p.element, Lanes()),
-              targetAt(e, p, row, k), Lanes());
+      Value v = e.load(sourceAt(e, p, row, k), 0, p.element, Lanes());
+      e.store(p.rounds ? roundToBf16(e, v) : v, targetAt(e, p, row, k),
+              Lanes());
     });
     e.loop(p.valid, p.paddedWidth, 1,
            [&](Ix row) { e.store(zero, targetAt(e, p, row, k), Lanes()); });
@@ -49,6 +77,8 @@ static void packAcross(Emit &e, const Panel &p, Ix stride, int64_t lanes) {
       int64_t row = int64_t(n) * width;
       Value v =
           e.load(sourceAt(e, p, row, k), stride, p.element, Lanes{width, mask});
+      if (p.rounds)
+        v = roundToBf16(e, v);
       e.store(v, targetAt(e, p, row, k), Lanes{width, {}});
     }
   });
@@ -91,6 +121,8 @@ static void packAlong(Emit &e, const Panel &p, int64_t lanes) {
       // Behind the last row: that one again. Nobody looks at the products.
       Ix from = full ? Ix(row) : e.min(row, e.sub(p.valid, 1));
       v.push_back(e.load(sourceAt(e, p, from, k), 1, p.element, covered));
+      if (p.rounds)
+        v.back() = roundToBf16(e, v.back());
       // The next rows: runs of a block's length are too short for hardware to
       // guess them.
       if (p.rowStride.isKnown())
@@ -168,6 +200,8 @@ void etch::cpu::emitPackRows(Emit &e, const PanelRows &p, int64_t lanes) {
               e.at(source, i, p.element), 1, p.element,
               Lanes{width,
                     inside ? Value() : e.maskBelow(e.sub(valid, i), width)});
+          if (p.rounds)
+            v = roundToBf16(e, v);
           e.store(v, e.at(target, step * p.paddedWidth + i, p.element),
                   Lanes{width, {}});
         }

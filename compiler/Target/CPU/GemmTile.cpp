@@ -206,9 +206,10 @@ void Gemm::enterRow(Ix batch, Ix row) {
 }
 
 /// The epilogue of one register tile at rows m.. and columns n.. of the result.
-void Gemm::finish(Value sums, Ix batch, Ix m, Ix n, Ix rows, Ix columns) {
+void Gemm::finish(Value sums, Ix pitch, Ix batch, Ix m, Ix n, Ix rows,
+                  Ix columns) {
   e.loop(0, rows, 1, [&](Ix r) {
-    Value row = e.at(sums, e.mul(r, tiling.nr()), element);
+    Value row = e.at(sums, e.mul(r, pitch), element);
     enterRow(batch, e.add(m, r));
     bool peel = k.options.vectorBits < 512;
     e.vectorLoop(0, columns, tiling.lanes, peel, [&](Ix c, Lanes covered) {
@@ -255,7 +256,7 @@ void Gemm::endTile(Value sums, ValueRange registers, Ix from, Ix batch, Ix m,
   bool masks = k.options.vectorBits >= 512;
   auto throughMemory = [&] {
     addSums(sums, registers, from, columns);
-    finish(sums, batch, m, n, rows, columns);
+    finish(sums, tiling.nr(), batch, m, n, rows, columns);
   };
   auto last = [&] {
     if (!tiling.unrolledEnd || (!masks && !columns.is(tiling.nr())))

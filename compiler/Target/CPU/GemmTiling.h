@@ -40,6 +40,8 @@ struct ExtentRefs {
 struct Tiling {
   int64_t lanes = 1, vectors = 1, mr = 1;
   int64_t mTile = 1, nTile = 1;
+  int64_t mStep = 1;  ///< tiles have a multiple of so many rows
+  bool halves = true; ///< of tiles, where there would be few
   bool directA = false, directB = false; ///< read without packing
   bool alongB = false;                   ///< …and transposed in registers
   bool unrolledEnd = false;              ///< the epilogue reads registers
@@ -61,6 +63,8 @@ struct Tiling {
     Ix count =
         e.mul(x.batch, e.mul(e.ceilDiv(x.m, mTile), e.ceilDiv(x.n, nTile)));
     auto choose = [&](int64_t full) {
+      if (!halves)
+        return Ix(full);
       if (count.isKnown())
         return Ix(count.known >= 4 ? full : full / 2);
       return e.select(e.compare(mlir::arith::CmpIPredicate::sge, count, 4),
@@ -72,7 +76,7 @@ struct Tiling {
       Ix each = e.div(e.add(extent, e.sub(count, 1)), count);
       return e.max(e.roundUp(each, step), step);
     };
-    t.m = even(x.m, choose(mTile), mr);
+    t.m = even(x.m, choose(mTile), mStep);
     t.n = even(x.n, choose(nTile), nr());
     t.mCount = e.div(e.add(x.m, e.sub(t.m, 1)), t.m);
     t.nCount = e.div(e.add(x.n, e.sub(t.n, 1)), t.n);
@@ -96,6 +100,16 @@ struct Tiling {
       return 0;
     return e.mul(sumsInResult ? Ix(mr) : t.m, t.n);
   }
+};
+
+/// The same for a product on tile registers: K in parts, and what a tile needs
+/// of scratch memory for packed x, packed w and sums.
+struct AmxCut {
+  static Ix parts(Emit &e, Ix k);
+  static Ix depth(Emit &e, Ix k); ///< of a part, but for the last
+  static Ix bytesA(Emit &e, Ix depth);
+  static Ix bytesB(Emit &e, Ix depth, const Tiling::Tiles &t);
+  static Ix bytesC(Emit &e, const Extent4 &x, const Tiling::Tiles &t);
 };
 
 } // namespace etch::cpu

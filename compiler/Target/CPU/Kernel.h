@@ -30,6 +30,7 @@ enum ClosureHeader : int64_t {
   kErrorSlot,        ///< the call's etch_error_t
   kSiteSlot,         ///< number of the operation in the program
   kEntrySlot,        ///< the kernel itself, for the task that pool threads run
+  kTilesSlot,        ///< 1: tile registers may be used; for kernels that do
   kFirstSlot,
 };
 
@@ -58,6 +59,8 @@ public:
   std::function<Work(Emit &, llvm::ArrayRef<Extents>)> work;
   /// Whether it may report an index.
   bool canFail = false;
+  /// Whether it asks for tile registers.
+  bool usesTiles = false;
   /// Bytes of scratch memory that a launch needs for each worker; may be unset.
   std::function<Ix(Emit &, llvm::ArrayRef<Extents>)> scratchBytes;
 

@@ -42,7 +42,9 @@ struct CompileOptions {
   /// where the function allows: report() says which are. False: one program for
   /// each tuple of shapes. A memory_budget or guard_pages fix them, too.
   bool dynamic = true;
-  /// Others than `full` are for Mode::fast on a graphics processor.
+  /// Others than `full` are for Mode::fast; tf32 for graphics processors alone.
+  /// On a CPU, bf16 is of matrix products of several rows and columns: fast
+  /// where the processor has AMX, the same roundings elsewhere.
   Precision precision = Precision::full;
   /// On a graphics processor, in Mode::fast: products and convolutions are
   /// cuBLASLt's and cuDNN's where the machine has those, else our own kernels'.

@@ -221,15 +221,21 @@ TEST_F(WithProducts, ConvolutionsAndTheirGradients) {
   }
 }
 
-TEST(Precisions, AreForFastProgramsOfDevices) {
+TEST(Precisions, AreForFastPrograms) {
   auto f = [](const Variable &x) { return x * 2.0; };
   try {
     compile(f, {.mode = Mode::fast, .precision = Precision::tf32});
     FAIL() << "no error";
   } catch (const UserError &e) {
-    EXPECT_THAT(e.what(), HasSubstr(".precision is for .mode = Mode::fast on a "
-                                    "graphics processor"));
+    EXPECT_THAT(e.what(), HasSubstr("Precision::tf32 is for graphics "
+                                    "processors"));
     EXPECT_THAT(e.what(), HasSubstr("LibraryTest.cpp:"));
+  }
+  try {
+    compile(f, {.precision = Precision::bf16});
+    FAIL() << "no error";
+  } catch (const UserError &e) {
+    EXPECT_THAT(e.what(), HasSubstr(".precision is for .mode = Mode::fast: "));
   }
 }
 

@@ -114,11 +114,9 @@ class Program {
 public:
   Program(const std::string &text, const std::string &mcpu = "native",
           driver::Effort effort = driver::Effort::full,
-          const std::string &without = "") {
-    driver::CompileOptions options;
-    options.without = without;
-    options.mcpu = mcpu;
-    options.effort = effort;
+          const std::string &without = "")
+      : Program(text, optionsOf(mcpu, effort, without)) {}
+  Program(const std::string &text, const driver::CompileOptions &options) {
     driver::CompileResult result = driver::compile(text, options);
     for (const driver::Diagnostic &d : result.diagnostics)
       ADD_FAILURE() << d.message << "\n" << text;
@@ -162,6 +160,15 @@ public:
   etch_call_t call = {};
 
 private:
+  static driver::CompileOptions optionsOf(const std::string &mcpu,
+                                          driver::Effort effort,
+                                          const std::string &without) {
+    driver::CompileOptions options;
+    options.without = without;
+    options.mcpu = mcpu;
+    options.effort = effort;
+    return options;
+  }
   template <class T> etch_tensor_t describe(Array<T> &array) {
     return {array.data.data(), array.extents.data(), array.strides.data(),
             TypeName<T>::dtype, int32_t(array.extents.size())};
