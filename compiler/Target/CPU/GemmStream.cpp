@@ -1,0 +1,230 @@
+//===- GemmStream.cpp - Few rows by a large matrix ------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A few rows use each element of a matrix once or a few times: how fast it
+// comes from memory is all that counts, and only long runs of addresses come
+// fast. So a unit goes through some rows of the matrix side by side, for many
+// columns, whose sums wait in the nearest cache meanwhile.
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Target/CPU/Gemm.h"
+#include "compiler/Target/Kernel/Evaluator.h"
+
+#include "dialects/Etch/ScalarExpr.h"
+
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace etch;
+using namespace etch::cpu;
+
+/// Rows of the matrix that are read side by side; sums of a unit, in bytes; the
+/// least matrix, in bytes, that is not in a cache anyway.
+static constexpr int64_t kStreams = 16, kSums = 32 << 10, kLarge = 1 << 20;
+/// Rows of x: more of them are worth panels.
+static constexpr int64_t kMostRows = 8;
+
+namespace {
+
+class StreamedProduct {
+public:
+  StreamedProduct(Kernel &k, MatmulOp op) : k(k), e(k.e), op(op) {}
+  LogicalResult emit();
+
+private:
+  LogicalResult bind();
+  void emitUnit(Ix unit);
+  void addGroup(Ix row, Ix steps, Value none);
+  void addStrip(Ix row, Ix steps, Value none, Ix column, int64_t vectors,
+                Value mask);
+  void addBlock(Ix from);
+  void finish();
+  Value sumAt(Value base, Ix row, Ix column) {
+    return e.at(base, e.add(e.mul(row, unitColumns), column), element);
+  }
+  Value sum(Value a, Value b) {
+    return ScalarExpr(e, e.loc, a) + ScalarExpr(e, e.loc, b);
+  }
+
+  Kernel &k;
+  Emit &e;
+  MatmulOp op;
+  Type element;
+  const Buffer *x, *w;
+  int64_t m, n, depth, lanes, vectors, unitColumns, units;
+  std::optional<Evaluator> after;
+  // Of the unit at hand:
+  Ix firstColumn, columns;
+  Value block, total; ///< sums of the block of K, and of those before
+};
+
+} // namespace
+
+bool etch::cpu::streamsMatrix(Kernel &k, MatmulOp op) {
+  auto x = cast<RankedTensorType>(op->getOperand(0).getType()),
+       w = cast<RankedTensorType>(op->getOperand(1).getType());
+  const Buffer *left = k.argumentBuffer(op->getOperand(0)),
+               *right = k.argumentBuffer(op->getOperand(1));
+  if (!left || !right || !right->dense || x.getRank() != 2 ||
+      !x.hasStaticShape() || !w.hasStaticShape() ||
+      !isa<FloatType>(w.getElementType()) || k.options.vectorBits < 512)
+    return false;
+  int64_t bytes = k.e.bytesOf(w.getElementType());
+  return x.getDimSize(0) >= 1 && x.getDimSize(0) <= kMostRows &&
+         w.getDimSize(1) * bytes >= 1024 &&
+         w.getNumElements() * bytes >= kLarge;
+}
+
+LogicalResult StreamedProduct::bind() {
+  x = k.argumentBuffer(op->getOperand(0));
+  w = k.argumentBuffer(op->getOperand(1));
+  element = w->element;
+  auto shape = cast<RankedTensorType>(op.getType()).getShape();
+  m = shape[0];
+  n = shape[1];
+  depth = cast<RankedTensorType>(op->getOperand(1).getType()).getDimSize(0);
+  lanes = k.lanesOf(element);
+  // Chains enough to hide how long a multiply-add takes, few registers.
+  vectors = m <= 4 ? 4 : 2;
+  // Work for several threads, of runs as long as may be.
+  int64_t step = vectors * lanes,
+          fitting = kSums / (2 * m * e.bytesOf(element));
+  int64_t most = std::min(fitting, int64_t(llvm::divideCeil(n, 4)));
+  unitColumns = std::max<int64_t>(most / step * step, step);
+  unitColumns =
+      std::max(unitColumns, std::min<int64_t>(1024 / e.bytesOf(element), n));
+  unitColumns = llvm::alignTo(unitColumns, step);
+  units = llvm::divideCeil(n, unitColumns);
+  after.emplace(k, SmallVector<Ix>{1, m, n}, ArrayRef<int>{1, 2});
+  after->declare(op.getResult());
+  for (auto [number, result] : llvm::enumerate(k.results())) {
+    if (failed(after->read(result)))
+      return failure();
+    after->write(k.resultBuffer(unsigned(number)));
+  }
+  return success();
+}
+
+/// `steps` rows of the matrix from `row` on, for some columns. `none`: whether
+/// they are the first of a block of K.
+void StreamedProduct::addStrip(Ix row, Ix steps, Value none, Ix column,
+                               int64_t vectors, Value mask) {
+  SmallVector<Value> sums;
+  Value zero = e.constant(element, 0, lanes);
+  for (int64_t r = 0; r < m; ++r)
+    for (int64_t v = 0; v < vectors; ++v) {
+      Value before = e.load(sumAt(block, r, e.add(column, v * lanes)), 1,
+                            element, Lanes{lanes, {}});
+      sums.push_back(e.make<arith::SelectOp>(none, zero, before));
+    }
+  Value right = e.at(w->pointer,
+                     e.add(e.mul(row, n), e.add(firstColumn, column)), element);
+  Value left = e.at(x->pointer, e.mul(row, x->strides[1]), element);
+  sums = e.loop(0, steps, 1, sums, [&](Ix step, ValueRange carried) {
+    SmallVector<Value> next, matrix;
+    Value at = e.at(right, e.mul(step, n), element);
+    for (int64_t v = 0; v < vectors; ++v)
+      matrix.push_back(
+          e.load(e.at(at, v * lanes, element), 1, element, Lanes{lanes, mask}));
+    for (int64_t r = 0; r < m; ++r) {
+      Ix place = e.add(e.mul(r, x->strides[0]), e.mul(step, x->strides[1]));
+      Value number =
+          e.load(e.at(left, place, element), 0, element, Lanes{lanes, {}});
+      for (int64_t v = 0; v < vectors; ++v)
+        next.push_back(fma(ScalarExpr(e, e.loc, number),
+                           ScalarExpr(e, e.loc, matrix[size_t(v)]),
+                           ScalarExpr(e, e.loc, carried[size_t(next.size())])));
+    }
+    return next;
+  });
+  for (auto [number, value] : llvm::enumerate(sums)) {
+    int64_t i = int64_t(number);
+    e.store(value,
+            sumAt(block, i / vectors, e.add(column, i % vectors * lanes)),
+            Lanes{lanes, {}});
+  }
+}
+
+void StreamedProduct::addGroup(Ix row, Ix steps, Value none) {
+  int64_t step = vectors * lanes;
+  Ix whole = n % step == 0 ? columns : e.mul(e.div(columns, step), step);
+  e.loop(0, whole, step, [&](Ix column) {
+    addStrip(row, steps, none, column, vectors, Value());
+  });
+  if (n % step == 0)
+    return;
+  e.loop(whole, columns, lanes, [&](Ix column) {
+    addStrip(row, steps, none, column, 1,
+             e.maskBelow(e.sub(columns, column), lanes));
+  });
+}
+
+/// A block of K is done: its sums behind those of the blocks before.
+void StreamedProduct::addBlock(Ix from) {
+  Value first = e.compare(arith::CmpIPredicate::eq, from, 0);
+  e.loop(0, m, 1, [&](Ix r) {
+    e.loop(0, columns, lanes, [&](Ix column) {
+      Value value =
+          e.load(sumAt(block, r, column), 1, element, Lanes{lanes, {}});
+      Value before =
+          e.load(sumAt(total, r, column), 1, element, Lanes{lanes, {}});
+      value = e.make<arith::SelectOp>(first, value, sum(before, value));
+      e.store(value, sumAt(total, r, column), Lanes{lanes, {}});
+    });
+  });
+}
+
+void StreamedProduct::finish() {
+  e.loop(0, m, 1, [&](Ix r) {
+    after->enter({Ix(0), r, Ix(0)}, 2);
+    e.vectorLoop(0, columns, lanes, /*peel=*/false, [&](Ix c, Lanes covered) {
+      after->point(e.add(firstColumn, c), covered);
+      after->give(op.getResult(),
+                  e.load(sumAt(total, r, c), 1, element, Lanes{lanes, {}}));
+      SmallVector<Value> stored;
+      for (Value result : k.results())
+        stored.push_back(after->get(result));
+      for (auto [number, value] : llvm::enumerate(stored))
+        after->put(unsigned(number), value);
+    });
+  });
+}
+
+void StreamedProduct::emitUnit(Ix unit) {
+  firstColumn = e.mul(unit, unitColumns);
+  columns = e.min(unitColumns, e.sub(n, firstColumn));
+  e.loop(0, depth, kGemmBlock, [&](Ix from) {
+    Ix end = e.min(e.add(from, kGemmBlock), depth);
+    e.loop(from, end, kStreams, [&](Ix row) {
+      Ix steps =
+          depth % kStreams ? e.min(kStreams, e.sub(end, row)) : Ix(kStreams);
+      addGroup(row, steps, e.compare(arith::CmpIPredicate::eq, row, from));
+    });
+    addBlock(from);
+  });
+  finish();
+}
+
+LogicalResult StreamedProduct::emit() {
+  if (failed(bind()))
+    return failure();
+  block = k.scratch();
+  total = e.at(block, m * unitColumns, element);
+  e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix unit) { emitUnit(unit); });
+  int64_t count = units, cost = m * n * (depth + 4) / 4,
+          bytes = 2 * m * unitColumns * e.bytesOf(element) + 64;
+  k.work = [=](Emit &, ArrayRef<Extents>) {
+    Work work;
+    work.count = count;
+    work.cost = cost;
+    work.grain = 1;
+    return work;
+  };
+  k.scratchBytes = [=](Emit &, ArrayRef<Extents>) { return Ix(bytes); };
+  return success();
+}
+
+LogicalResult etch::cpu::emitStreamedProduct(Kernel &k, MatmulOp op) {
+  return StreamedProduct(k, op).emit();
+}
