@@ -7,6 +7,7 @@
 #include "compiler/Target/CUDA/CodegenCUDA.h"
 
 #include "compiler/Target/CUDA/Entry.h"
+#include "compiler/Target/CUDA/Join.h"
 #include "compiler/Target/CUDA/Nvrtc.h"
 #include "compiler/Target/CUDA/Prelude.h"
 #include "compiler/Target/CUDA/Printer.h"
@@ -143,6 +144,7 @@ LogicalResult CodegenPass::run(ModuleOp module) {
   Kernels kernels;
   kernels.libraries = libraries;
   kernels.precision = precision;
+  joinLaunches(module);
   FailureOr<std::vector<std::string>> texts =
       emitKernels(module, *device, kernels);
   if (failed(texts) || failed(compileKernels(module, *texts)))
@@ -207,7 +209,9 @@ static int64_t sharedBytesOf(LLVM::LLVMFuncOp function) {
   return bytes;
 }
 
-FailureOr<Source> etch::cuda::emitSource(ModuleOp module) {
+FailureOr<Source> etch::cuda::emitSource(ModuleOp module, bool joins) {
+  if (joins)
+    joinLaunches(module);
   MLIRContext *context = module.getContext();
   context->loadDialect<LLVM::LLVMDialect, arith::ArithDialect, scf::SCFDialect,
                        math::MathDialect, vector::VectorDialect>();

@@ -42,8 +42,8 @@ struct Source {
 };
 
 /// Prints all kernels (functions of etch ops) of a module, which stays as it
-/// is. Fails with a diagnostic.
-llvm::FailureOr<Source> emitSource(mlir::ModuleOp module);
+/// is. Fails with a diagnostic. `joins`: launches are joined first (Join.h).
+llvm::FailureOr<Source> emitSource(mlir::ModuleOp module, bool joins = false);
 
 struct DeviceOptions {
   std::vector<std::string> architectures; ///< "sm_90", "compute_90"

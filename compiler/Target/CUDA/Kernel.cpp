@@ -6,6 +6,7 @@
 
 #include "compiler/Target/CUDA/Kernel.h"
 
+#include "compiler/Target/CUDA/Join.h"
 #include "compiler/Target/CUDA/Printer.h"
 
 #include "dialects/Etch/Stages.h"
@@ -154,5 +155,7 @@ LogicalResult Kernel::emit() {
   }
   if (source->hasAttr(kRowsAttr))
     emitKind = emitRows;
+  if (source->hasAttr(kJoinedAttr))
+    emitKind = emitJoined;
   return success(succeeded(emitKind(*this)) && !failed);
 }

@@ -103,6 +103,8 @@ llvm::LogicalResult emitIndexed(Kernel &k);
 llvm::LogicalResult emitScan(Kernel &k);
 /// One of several stages (see Stages.h).
 llvm::LogicalResult emitRows(Kernel &k);
+/// The same for several shapes (see Join.h).
+llvm::LogicalResult emitJoined(Kernel &k);
 
 } // namespace etch::cuda
 

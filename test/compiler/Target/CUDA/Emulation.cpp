@@ -61,7 +61,8 @@ static bool link(llvm::Module &module, const driver::TargetInfo &target,
 }
 
 std::unique_ptr<Program> Program::compile(StringRef text, std::string name,
-                                          int number, std::string &problem) {
+                                          int number, bool joins,
+                                          std::string &problem) {
   DialectRegistry registry;
   registerEtchDialects(registry);
   registerBuiltinDialectTranslation(registry);
@@ -97,12 +98,14 @@ std::unique_ptr<Program> Program::compile(StringRef text, std::string name,
       for (Operation &op : function.getBody().front())
         if (isa<EtchDialect>(op.getDialect()))
           program->operators.push_back(op.getName().stripDialect().str());
-  FailureOr<cuda::Source> source = cuda::emitSource(*module);
+  FailureOr<cuda::Source> source = cuda::emitSource(*module, joins);
   if (mlir::failed(source))
     return failed("has no text");
   program->source = std::move(*source);
   for (const cuda::KernelDescription &kernel : program->source.kernels)
     program->usesScratch |= kernel.usesScratch;
+  if (joins)
+    return program; // the CPU knows no such kernels
 
   auto target = driver::resolveTarget("x86-64-v3");
   if (!target)

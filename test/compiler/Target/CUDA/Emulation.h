@@ -30,10 +30,11 @@ struct Program {
   bool usesScratch = false;           ///< some kernel does
   std::vector<std::string> operators; ///< in kernels
 
-  /// Null with the reason in `problem`.
+  /// Null with the reason in `problem`. `joins`: launches that can are one
+  /// (see Join.h); such a program has its source alone.
   static std::unique_ptr<Program> compile(llvm::StringRef text,
                                           std::string name, int number,
-                                          std::string &problem);
+                                          bool joins, std::string &problem);
 };
 
 struct Outcome {

@@ -9,6 +9,8 @@
 //
 //   --operators              programs of each operator alone, made from their
 //   records: each must have one, and each kind of kernel
+//   --join                   launches of one body are one, as in programs for
+//                            devices; not for the emulator
 //   --show                   the text
 //   --arch sm_90             compiles it with NVRTC; --verbose: what kernels
 //   take
@@ -60,7 +62,7 @@ namespace {
 struct Options {
   EmulationOptions emulation;
   std::vector<std::string> architectures, files;
-  bool operators = false, show = false, verbose = false;
+  bool operators = false, show = false, verbose = false, joins = false;
 };
 
 struct Counts {
@@ -72,14 +74,15 @@ struct Counts {
 
 } // namespace
 
-/// The text of a program's kernels, which are called k0, k1, ..., r0, ..., under
+/// The text of a program's kernels, which are called k0, k1, ..., r0, j0, under
 /// other names.
 static std::string renamed(StringRef text, StringRef prefix) {
   std::string result;
   auto isWord = [](char c) { return isAlnum(c) || c == '_'; };
   for (size_t i = 0; i < text.size(); ++i) {
-    if ((text[i] == 'k' || text[i] == 'r') && (i == 0 || !isWord(text[i - 1])) &&
-        i + 1 < text.size() && isDigit(text[i + 1]))
+    if (StringRef("krj").contains(text[i]) &&
+        (i == 0 || !isWord(text[i - 1])) && i + 1 < text.size() &&
+        isDigit(text[i + 1]))
       result += prefix;
     result += text[i];
   }
@@ -163,6 +166,8 @@ int main(int argc, char **argv) {
       options.architectures.push_back(argv[++i]);
     else if (word == "--operators")
       options.operators = true;
+    else if (word == "--join")
+      options.joins = true;
     else if (word == "--show")
       options.show = true;
     else if (word == "--verbose")
@@ -215,7 +220,8 @@ int main(int argc, char **argv) {
   auto add = [&](StringRef text, std::string name) {
     ++counts.programs;
     std::string problem;
-    auto program = Program::compile(text, name, counts.programs, problem);
+    auto program =
+        Program::compile(text, name, counts.programs, options.joins, problem);
     if (!program) {
       ++counts.failed;
       outs() << name << ": " << problem << "\n";
