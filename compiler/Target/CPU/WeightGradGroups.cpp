@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Target/CPU/Convolution.h"
+#include "compiler/Target/CPU/TurnedStrip.h"
 
 #include "dialects/Etch/ScalarExpr.h"
 
@@ -79,8 +80,7 @@ public:
 
 private:
   void emitUnit(Ix unit);
-  SmallVector<Value> rowsOf(const Buffer &buffer, Ix image, bool ofOutputs);
-  void transpose(ArrayRef<Value> rows, Ix from, Ix count, Value target);
+  SmallVector<Value> planesOf(const Buffer &buffer, Ix image, bool ofOutputs);
   void stage(Ix image, Ix firstRow, Ix rows);
   void addRow(Ix row, Ix firstPlace);
   void addPlaces(Ix row, Ix from, Ix to, int64_t firstTap, int64_t taps);
@@ -154,8 +154,8 @@ bool Job::isWorthIt() const {
 
 /// Where the lanes' planes of an image begin. Behind the last filter: that one
 /// again. Nobody looks at its sums.
-SmallVector<Value> GroupedWeightGrad::rowsOf(const Buffer &buffer, Ix image,
-                                             bool ofOutputs) {
+SmallVector<Value> GroupedWeightGrad::planesOf(const Buffer &buffer, Ix image,
+                                               bool ofOutputs) {
   Value base = e.at(buffer.pointer, e.mul(image, buffer.strides[0]), element);
   bool whole = job.groups * job.filters % job.lanes == 0;
   auto planeOf = [&](Ix filter) {
@@ -191,49 +191,21 @@ void GroupedWeightGrad::fill(Value target, Ix from, Ix to, double value) {
   });
 }
 
-/// Elements from, from + 1, … of the rows side by side. What is written behind
-/// the last is zero.
-void GroupedWeightGrad::transpose(ArrayRef<Value> rows, Ix from, Ix count,
-                                  Value target) {
-  int64_t lanes = job.lanes, line = 64 / job.bytes;
-  e.vectorLoop(0, count, lanes, /*peel=*/false, [&](Ix i, Lanes covered) {
-    SmallVector<Value> vectors;
-    for (Value row : rows) {
-      Value address = e.at(row, e.add(from, i), element);
-      vectors.push_back(e.load(address, 1, element, covered));
-      // As many streams as lanes are too many for hardware to follow.
-      e.prefetch(e.at(address, 4 * line, element));
-    }
-    transposeVectors(e, vectors, lanes);
-    for (auto [n, vector] : llvm::enumerate(vectors))
-      e.store(vector, e.at(target, e.mul(e.add(i, int64_t(n)), lanes), element),
-              Lanes{lanes, {}});
-  });
-}
-
 void GroupedWeightGrad::stage(Ix image, Ix firstRow, Ix rows) {
-  // Places [low, high) of a staged row show the image.
-  int64_t pitch = job.pitch();
-  int64_t low = std::clamp<int64_t>(job.pad[1], 0, pitch);
-  int64_t high = std::clamp<int64_t>(job.extent[1] + job.pad[1], low, pitch);
-  SmallVector<Value> planes = rowsOf(*images, image, false);
-  Ix origin = e.sub(e.mul(firstRow, job.stride[0]), job.pad[0]);
-  Ix needed = e.add(e.mul(e.sub(rows, 1), job.stride[0]), job.span(0, 1));
-  e.loop(0, needed, 1, [&](Ix r) {
-    Ix h = e.add(origin, r);
-    Value target = e.at(staged, e.mul(r, pitch * job.lanes), element);
-    e.when(
-        e.compare(arith::CmpIPredicate::ult, h, job.extent[0]),
-        [&] {
-          fill(target, 0, low, 0);
-          transpose(planes, e.add(e.mul(h, job.extent[1]), low - job.pad[1]),
-                    high - low, e.at(target, low * job.lanes, element));
-          fill(target, high, pitch, 0);
-        },
-        [&] { fill(target, 0, pitch, 0); });
-  });
-  transpose(rowsOf(*outputs, image, true), e.mul(firstRow, job.count[1]),
-            e.mul(rows, job.count[1]), gradients);
+  TurnedStrip strip;
+  strip.element = element;
+  strip.lanes = job.lanes;
+  strip.planes = planesOf(*images, image, false);
+  std::copy_n(job.extent, 2, strip.extent);
+  strip.origin = e.sub(e.mul(firstRow, job.stride[0]), job.pad[0]);
+  strip.rows = e.add(e.mul(e.sub(rows, 1), job.stride[0]), job.span(0, 1));
+  strip.left = job.pad[1];
+  strip.pitch = job.pitch();
+  strip.target = staged;
+  strip.emit(e);
+  strip.planes = planesOf(*outputs, image, true);
+  strip.turn(e, e.mul(firstRow, job.count[1]), e.mul(rows, job.count[1]),
+             gradients);
 }
 
 //===----------------------------------------------------------------------===//

@@ -22,3 +22,10 @@ func.func @main(%a: tensor<16xf32>, %b: tensor<16xf32>) -> (tensor<16xf32>, tens
   %t = etch.mul %r, %s : (tensor<16xf32>, tensor<16xf32>) -> tensor<16xf32>
   return %q, %t : tensor<16xf32>, tensor<16xf32>
 }
+
+// Sums of convolutions may be formed in other ways.
+// CHECK: etch.conv2d {{.*}}etch.relaxed
+func.func @convolution(%x: tensor<2x3x8x8xf32>, %w: tensor<4x3x3x3xf32>) -> tensor<2x4x6x6xf32> {
+  %y = etch.conv2d %x, %w {stride = array<i64: 1, 1>, pad = array<i64: 0, 0>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 2, 4, 6, 6>} : (tensor<2x3x8x8xf32>, tensor<4x3x3x3xf32>) -> tensor<2x4x6x6xf32>
+  return %y : tensor<2x4x6x6xf32>
+}

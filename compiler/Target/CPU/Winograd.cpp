@@ -1,0 +1,617 @@
+//===- Winograd.cpp - 3x3 convolutions with fewer products ----------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// For mode `fast`. A tile of m x m outputs of a window of 3 x 3 depends on n x
+// n places, n = m + 2, and on as many products of transformed places and
+// transformed filters: 36 instead of 144 for m = 4, 16 instead of 36 for m = 2.
+// Sums over channels are matrix products of tiles by filters, one for each of
+// the n x n numbers. The gradient in the images is the same with filters turned
+// and another padding.
+//
+// A unit of work is a block of tiles (a strip of an image, or some images) for
+// some filters. Everything of it stays near: the strip with channels along the
+// lanes, its transform, the products, and the outputs of a vector of filters
+// until what follows them is done. Filters are transformed when a worker comes
+// to them first.
+//
+// Errors, in f32, of which a rounding is 2^-24: at most channels + 20 roundings
+// of 2304 (m = 4) or 64 (m = 2) times the sum over channels of the largest
+// place of a tile by the largest tap. Of noise, tests see less than 2^-20 of the
+// sum of the largest place by the sum of taps, all by magnitude; 2^-21 is usual.
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Target/CPU/Winograd.h"
+
+#include "compiler/Target/CPU/Convolution.h"
+#include "compiler/Target/CPU/TurnedStrip.h"
+#include "compiler/Target/Kernel/Evaluator.h"
+
+#include "dialects/Etch/Contraction.h"
+#include "dialects/Etch/ScalarExpr.h"
+
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace etch;
+using namespace etch::cpu;
+
+/// Filters of a unit, bytes of a block's transforms, and tiles of it.
+constexpr int64_t kFilters = 128, kBlock = 3 << 18, kFewest = 32, kMost = 128;
+/// What a block may take when a row of tiles is long.
+constexpr int64_t kLargest = 32 << 20;
+
+//===----------------------------------------------------------------------===//
+// How it is cut, and when it pays
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// All but the batch is known.
+struct Job {
+  ExtentRef batch;
+  bool transposed;
+  int64_t channels, filters; ///< summed over, and of the result
+  int64_t extent[2], count[2], pad[2];
+  int64_t lanes, most; ///< most: rows of a register tile
+  // How it is cut:
+  int64_t m;                 ///< outputs of a tile along each axis
+  int64_t tiles[2];          ///< of an image
+  int64_t each, chunks;      ///< filters of a unit, units for all of them
+  int64_t images, stripRows; ///< of a unit: images, rows of tiles
+  int64_t rows;              ///< of a register tile
+
+  int64_t n() const { return m + 2; }
+  int64_t products() const { return n() * n(); }
+  int64_t nr() const { return 2 * lanes; }
+  int64_t strips() const {
+    return int64_t(llvm::divideCeil(tiles[0], stripRows));
+  }
+  int64_t block() const { return images * stripRows * tiles[1]; }
+  Ix blocks(Emit &e, Ix batch) const {
+    return e.mul(e.ceilDiv(batch, images), strips());
+  }
+  // Elements, with an odd number of cache lines from plane to plane.
+  static int64_t plane(int64_t n) { return int64_t(llvm::alignTo(n, 32)) + 16; }
+  int64_t imagePitch() const {
+    return int64_t(llvm::alignTo(channels, lanes)) + 16;
+  }
+  int64_t imagePlane() const {
+    return plane(int64_t(llvm::alignTo(block(), rows)) * imagePitch());
+  }
+  int64_t filterPlane() const { return plane(each * channels); }
+  int64_t sumPlane() const {
+    return plane(int64_t(llvm::alignTo(block(), rows)) * each);
+  }
+  int64_t stripPitch() const { return m * tiles[1] + 2; }
+  int64_t stripElements() const {
+    return ((m * stripRows + 2) * stripPitch() + lanes) * lanes;
+  }
+  int64_t outputPitch() const {
+    return int64_t(llvm::alignTo(m * tiles[1], lanes));
+  }
+  int64_t outputElements() const {
+    return m * stripRows * outputPitch() * lanes;
+  }
+  int64_t scratch() const {
+    return 4 * (products() * (imagePlane() + filterPlane() + sumPlane()) +
+                stripElements() + 2 * outputElements());
+  }
+
+  bool bind(Kernel &k, Operation *op);
+  void cut(int64_t m);
+  double cycles() const;
+  double directCycles() const;
+};
+
+} // namespace
+
+bool Job::bind(Kernel &k, Operation *op) {
+  const Buffer *source = k.argumentBuffer(op->getOperand(0));
+  const Buffer *filter = k.argumentBuffer(op->getOperand(1));
+  if (!source || !filter || !source->element.isF32() || !source->dense ||
+      k.options.vectorBits < 256)
+    return false;
+  transposed = isa<Conv2dInputGradOp>(op);
+  auto only = [&](StringRef name, int64_t value) {
+    return llvm::all_of(op->getAttrOfType<DenseI64ArrayAttr>(name).asArrayRef(),
+                        [&](int64_t v) { return v == value; });
+  };
+  if (op->getAttrOfType<IntegerAttr>("groups").getInt() != 1 ||
+      !only("stride", 1) || !only("dilation", 1))
+    return false;
+  Value images = op->getOperand(0), w = op->getOperand(1);
+  batch = k.extentOf(images, 0);
+  int64_t known[8];
+  for (unsigned i = 0; i < 8; ++i) {
+    ExtentRef extent = i < 4   ? k.extentOf(w, i)
+                       : i < 6 ? k.extentOf(images, i - 2)
+                               : k.extentOf(op->getResult(0), i - 4);
+    if (extent.operand >= 0 || extent.known < 1)
+      return false;
+    known[i] = extent.known;
+  }
+  if (known[2] != 3 || known[3] != 3)
+    return false;
+  filters = known[transposed ? 1 : 0];
+  channels = known[transposed ? 0 : 1];
+  auto padding = op->getAttrOfType<DenseI64ArrayAttr>("pad").asArrayRef();
+  for (size_t i = 0; i < 2; ++i) {
+    extent[i] = known[4 + i];
+    count[i] = known[6 + i];
+    pad[i] = transposed ? 2 - padding[i] : padding[i];
+    if (pad[i] < 0)
+      return false;
+  }
+  lanes = k.lanesOf(source->element);
+  most = k.options.vectorBits >= 512 ? 14 : 6;
+  double best = 0.9 * directCycles();
+  int64_t chosen = 0;
+  for (int64_t size : {4, 2}) {
+    cut(size);
+    if (scratch() <= kLargest + 4 * products() * filterPlane() &&
+        cycles() < best) {
+      best = cycles();
+      chosen = size;
+    }
+  }
+  if (chosen)
+    cut(chosen);
+  return chosen;
+}
+
+void Job::cut(int64_t size) {
+  m = size;
+  auto parts = [](int64_t n, int64_t most) {
+    return int64_t(llvm::divideCeil(n, most));
+  };
+  for (int i = 0; i < 2; ++i)
+    tiles[i] = parts(count[i], m);
+  chunks = parts(filters, kFilters);
+  each = int64_t(llvm::alignTo(parts(filters, chunks), nr()));
+  chunks = parts(filters, each);
+  // So many tiles that filters need not come from far for few of them.
+  int64_t wanted =
+      std::clamp(kBlock / (products() * 4 * (channels + each)), kFewest, kMost);
+  int64_t all = tiles[0] * tiles[1];
+  images = 1;
+  stripRows = std::clamp<int64_t>(wanted / tiles[1], 1, tiles[0]);
+  stripRows = parts(tiles[0], parts(tiles[0], stripRows));
+  if (all < wanted)
+    images = wanted / all;
+  if (batch.operand < 0)
+    images = std::clamp<int64_t>(batch.known, 1, images);
+  rows = most;
+  auto cost = [&](int64_t r) { return parts(block(), r) * (r + 1); };
+  for (int64_t r = most; r > most / 2; --r)
+    if (cost(r) < cost(rows))
+      rows = r;
+}
+
+/// Estimates. A multiply-add takes half a cycle; a block's sums go to memory
+/// and back; tiles and filters are transformed by about so many operations on
+/// vectors for each of their numbers. Where the batch is open: one image.
+double Job::cycles() const {
+  double number = double(batch.operand < 0 ? batch.known : 1);
+  double units = double(llvm::divideCeil(uint64_t(number), images) * strips());
+  double rowsOf = double(llvm::alignTo(block(), rows));
+  double columns = double(each * chunks / lanes), p = double(products());
+  double sums = units * rowsOf * columns * p * (double(channels) + 8) * 0.55;
+  double vectors = double(llvm::divideCeil(channels, lanes)) * double(chunks) +
+                   double(llvm::divideCeil(filters, lanes));
+  double transforms = units * double(block()) * vectors * (3 * p + 40);
+  double numbers = double(channels) * double(each * chunks);
+  double own = numbers * (p + 9) / double(lanes) * 6;
+  // Those that do not stay in the cache come back for each block.
+  if (double(each) * double(channels) * p * 4 > double(1 << 20))
+    own += units * numbers * p / 4;
+  return sums + transforms + own;
+}
+
+double Job::directCycles() const {
+  double number = double(batch.operand < 0 ? batch.known : 1);
+  return number * double(count[0] * count[1]) * double(filters) *
+         double(channels) * 9 / double(lanes) * 0.6;
+}
+
+//===----------------------------------------------------------------------===//
+// Transforms of one axis
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Vectors that are added and multiplied.
+struct Transform {
+  Emit &e;
+  int64_t lanes, m;
+  using Numbers = SmallVector<Value>;
+
+  Value add(Value a, Value b) const { return e.make<arith::AddFOp>(a, b); }
+  Value sub(Value a, Value b) const { return e.make<arith::SubFOp>(a, b); }
+  Value number(double c) const { return e.constant(e.getF32Type(), c, lanes); }
+  Value times(double c, Value a) const {
+    return e.make<arith::MulFOp>(number(c), a);
+  }
+  /// c * a + b
+  Value fma(double c, Value a, Value b) const {
+    return etch::fma(ScalarExpr(e, e.loc, number(c)), ScalarExpr(e, e.loc, a),
+                     ScalarExpr(e, e.loc, b));
+  }
+
+  /// n places.
+  Numbers places(const Numbers &d) const {
+    if (m == 2)
+      return {sub(d[0], d[2]), add(d[1], d[2]), sub(d[2], d[1]),
+              sub(d[1], d[3])};
+    Value even = fma(-4, d[2], d[4]), odd = fma(-4, d[1], d[3]);
+    Value even2 = sub(d[4], d[2]), odd2 = sub(d[3], d[1]);
+    return {fma(4, d[0], fma(-5, d[2], d[4])),
+            add(even, odd),
+            sub(even, odd),
+            fma(2, odd2, even2),
+            fma(-2, odd2, even2),
+            fma(4, d[1], fma(-5, d[3], d[5]))};
+  }
+  /// Three taps become n numbers.
+  Numbers taps(const Numbers &g) const {
+    Value ends = add(g[0], g[2]);
+    if (m == 2)
+      return {g[0], times(0.5, add(ends, g[1])), times(0.5, sub(ends, g[1])),
+              g[2]};
+    Value even = times(1. / 6, fma(0.25, g[0], g[2]));
+    return {times(0.25, g[0]),
+            times(-1. / 6, add(ends, g[1])),
+            times(-1. / 6, sub(ends, g[1])),
+            fma(1. / 12, g[1], even),
+            fma(-1. / 12, g[1], even),
+            g[2]};
+  }
+  /// n sums become m outputs.
+  Numbers outputs(const Numbers &s) const {
+    Value even = add(s[1], s[2]), odd = sub(s[1], s[2]);
+    if (m == 2)
+      return {add(s[0], even), sub(odd, s[3])};
+    Value even2 = add(s[3], s[4]), odd2 = sub(s[3], s[4]);
+    return {add(s[0], add(even, even2)), fma(2, odd2, odd), fma(4, even2, even),
+            add(fma(8, odd2, odd), s[5])};
+  }
+
+  /// Both axes of a square, given row by row: `one` turns a row into another.
+  Numbers both(const Numbers &square,
+               llvm::function_ref<Numbers(const Numbers &)> one) const {
+    size_t side = 1;
+    while (side * side < square.size())
+      ++side;
+    Numbers now = square;
+    for (int axis = 0; axis < 2; ++axis) {
+      // Columns become rows: twice that, and all is in its place.
+      Numbers next;
+      size_t width = now.size() / side;
+      for (size_t j = 0; j < width; ++j) {
+        Numbers column;
+        for (size_t i = 0; i < side; ++i)
+          column.push_back(now[i * width + j]);
+        llvm::append_range(next, one(column));
+      }
+      now = std::move(next);
+    }
+    return now;
+  }
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// The kernel
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+class Winograd {
+public:
+  Winograd(Kernel &k, Operation *op, const Job &job)
+      : k(k), e(k.e), op(op), job(job), transform{k.e, job.lanes, job.m} {}
+  LogicalResult emit();
+
+private:
+  LogicalResult bind();
+  void emitUnit(Ix unit);
+  void transformFilters(Ix firstFilter);
+  void transformTiles(Ix image, Ix firstTile, Ix firstRow, Ix rows);
+  void multiply(Ix tiles);
+  void transformSums(Ix image, Ix firstTile, Ix firstRow, Ix rows,
+                     Ix firstFilter, Ix filters);
+  void finish(Ix image, Ix firstFilter, Ix filters, Ix firstPlace, Ix places);
+
+  Value loadVector(Value base, Ix offset) {
+    return e.load(e.at(base, offset, element), 1, element,
+                  Lanes{job.lanes, {}});
+  }
+  void storeVector(Value v, Value base, Ix offset) {
+    e.store(v, e.at(base, offset, element), Lanes{job.lanes, {}});
+  }
+
+  Kernel &k;
+  Emit &e;
+  Operation *op;
+  Job job;
+  Transform transform;
+  Type element;
+  const Buffer *source, *filter;
+  std::optional<Evaluator> after;
+  Value numbers, weights, sums; ///< of tiles, of filters, their products
+  Value strip, outputs, turned;
+};
+
+} // namespace
+
+LogicalResult Winograd::bind() {
+  source = k.argumentBuffer(op->getOperand(0));
+  filter = k.argumentBuffer(op->getOperand(1));
+  element = source->element;
+  SmallVector<Ix> space = {job.batch.in(ArrayRef<Buffer>(k.buffers)),
+                           job.filters, job.count[0], job.count[1]};
+  after.emplace(k, space, ArrayRef<int>{0, 1, 2, 3});
+  after->declare(op->getResult(0));
+  for (auto [n, result] : llvm::enumerate(k.results())) {
+    if (failed(after->read(result)))
+      return failure();
+    after->write(k.resultBuffer(unsigned(n)));
+  }
+  return success();
+}
+
+/// Panels of nr filters side by side, channel after channel.
+void Winograd::transformFilters(Ix firstFilter) {
+  int64_t lanes = job.lanes, nr = job.nr();
+  Ix along = filter->strides[job.transposed ? 1 : 0];
+  Ix deep = filter->strides[job.transposed ? 0 : 1];
+  Ix left = e.sub(job.filters, firstFilter);
+  e.loop(0, job.each, lanes, [&](Ix row) {
+    // Behind the last filter: zeros.
+    bool whole = job.filters % job.each == 0;
+    Lanes covered = {lanes,
+                     whole ? Value() : e.maskBelow(e.sub(left, row), lanes)};
+    Value from =
+        e.at(filter->pointer, e.mul(e.add(firstFilter, row), along), element);
+    Ix to = e.add(e.mul(e.div(row, nr), job.channels * nr), e.rem(row, nr));
+    e.loop(0, job.channels, 1, [&](Ix channel) {
+      Transform::Numbers taps;
+      for (int64_t t = 0; t < 9; ++t) {
+        int64_t tap = job.transposed ? 8 - t : t;
+        Ix offset = e.add(e.mul(filter->strides[2], tap / 3),
+                          e.mul(filter->strides[3], tap % 3));
+        taps.push_back(
+            e.load(e.at(from, e.add(e.mul(channel, deep), offset), element),
+                   along, element, covered));
+      }
+      taps = transform.both(
+          taps, [&](const Transform::Numbers &g) { return transform.taps(g); });
+      Ix place = e.add(to, e.mul(channel, nr));
+      for (auto [p, v] : llvm::enumerate(taps))
+        storeVector(v, weights, e.add(place, int64_t(p) * job.filterPlane()));
+    });
+  });
+}
+
+/// Some rows of tiles of an image, all channels.
+void Winograd::transformTiles(Ix image, Ix firstTile, Ix firstRow, Ix rows) {
+  int64_t lanes = job.lanes, m = job.m, n = job.n(), pitch = job.stripPitch();
+  Value base = e.at(source->pointer, e.mul(image, source->strides[0]), element);
+  e.loop(0, job.channels, lanes, [&](Ix channel) {
+    TurnedStrip turned;
+    turned.element = element;
+    turned.lanes = lanes;
+    for (int64_t l = 0; l < lanes; ++l) {
+      // Behind the last channel: that one again. Nobody looks at it.
+      Ix plane = e.add(channel, l);
+      if (job.channels % lanes)
+        plane = e.min(plane, job.channels - 1);
+      turned.planes.push_back(
+          e.at(base, e.mul(plane, source->strides[1]), element));
+    }
+    std::copy_n(job.extent, 2, turned.extent);
+    turned.origin = e.sub(e.mul(firstRow, m), job.pad[0]);
+    turned.rows = e.add(e.mul(rows, m), 2);
+    turned.left = job.pad[1];
+    turned.pitch = pitch;
+    turned.target = strip;
+    turned.emit(e);
+    e.loop(0, rows, 1, [&](Ix row) {
+      Value ofRow = e.at(strip, e.mul(row, m * pitch * lanes), element);
+      Value toRow = e.at(numbers,
+                         e.add(e.mul(e.add(firstTile, e.mul(row, job.tiles[1])),
+                                     job.imagePitch()),
+                               channel),
+                         element);
+      e.loop(0, job.tiles[1], 1, [&](Ix tile) {
+        Value from = e.at(ofRow, e.mul(tile, m * lanes), element);
+        Value to = e.at(toRow, e.mul(tile, job.imagePitch()), element);
+        Transform::Numbers places;
+        for (int64_t i = 0; i < n; ++i)
+          for (int64_t j = 0; j < n; ++j)
+            places.push_back(loadVector(from, (i * pitch + j) * lanes));
+        places = transform.both(places, [&](const Transform::Numbers &d) {
+          return transform.places(d);
+        });
+        for (auto [p, v] : llvm::enumerate(places))
+          storeVector(v, to, int64_t(p) * job.imagePlane());
+      });
+    });
+  });
+}
+
+void Winograd::multiply(Ix tiles) {
+  RegisterTile tile;
+  tile.rows = job.rows;
+  tile.vectors = 2;
+  tile.lanes = job.lanes;
+  tile.element = element;
+  tile.rightStride = job.nr();
+  e.loop(0, job.products(), 1, [&](Ix p) {
+    Value left = e.at(numbers, e.mul(p, job.imagePlane()), element);
+    // No garbage behind the last tile: multiply-adds of it may be slow.
+    Value behind = e.at(left, e.mul(tiles, job.imagePitch()), element);
+    Ix most = e.roundUp(tiles, tile.rows);
+    e.loop(0, e.mul(e.sub(most, tiles), job.imagePitch()), job.lanes,
+           [&](Ix i) {
+             storeVector(e.constant(element, 0, job.lanes), behind, i);
+           });
+    Value right = e.at(weights, e.mul(p, job.filterPlane()), element);
+    Value into = e.at(sums, e.mul(p, job.sumPlane()), element);
+    e.loop(0, job.each, job.nr(), [&](Ix column) {
+      e.loop(0, tiles, tile.rows, [&](Ix row) {
+        RegisterTile t = tile;
+        t.left = e.at(left, e.mul(row, job.imagePitch()), element);
+        t.right = e.at(right, e.mul(column, job.channels), element);
+        // Distances that are known: each would need a register for its address.
+        for (int64_t r = 0; r < tile.rows; ++r)
+          t.rowOffsets.push_back(r * job.imagePitch());
+        SmallVector<Value> block = t.emit(e, job.channels);
+        t.addTo(e, e.at(into, e.add(e.mul(row, job.each), column), element),
+                job.each, block, 0);
+      });
+    });
+  });
+}
+
+/// Some rows of tiles of an image: outputs, and what follows them.
+void Winograd::transformSums(Ix image, Ix firstTile, Ix firstRow, Ix rows,
+                             Ix firstFilter, Ix filters) {
+  int64_t lanes = job.lanes, m = job.m, pitch = job.outputPitch();
+  Ix firstPlace = e.mul(firstRow, m);
+  Ix places = e.min(e.mul(rows, m), e.sub(job.count[0], firstPlace));
+  e.loop(0, filters, lanes, [&](Ix number) {
+    e.loop(0, rows, 1, [&](Ix row) {
+      Value ofRow = e.at(
+          sums,
+          e.add(e.mul(e.add(firstTile, e.mul(row, job.tiles[1])), job.each),
+                number),
+          element);
+      Value toRow = e.at(outputs, e.mul(row, m * pitch * lanes), element);
+      e.loop(0, job.tiles[1], 1, [&](Ix tile) {
+        Value from = e.at(ofRow, e.mul(tile, job.each), element);
+        Value to = e.at(toRow, e.mul(tile, m * lanes), element);
+        Transform::Numbers square;
+        for (int64_t p = 0; p < job.products(); ++p)
+          square.push_back(loadVector(from, p * job.sumPlane()));
+        square = transform.both(square, [&](const Transform::Numbers &s) {
+          return transform.outputs(s);
+        });
+        for (int64_t i = 0; i < m; ++i)
+          for (int64_t j = 0; j < m; ++j)
+            storeVector(square[size_t(i * m + j)], to, (i * pitch + j) * lanes);
+      });
+    });
+    // From filters along the lanes to places.
+    Ix plane = m * job.stripRows * pitch;
+    e.loop(0, e.mul(places, pitch), lanes, [&](Ix place) {
+      SmallVector<Value> vectors;
+      for (int64_t l = 0; l < lanes; ++l)
+        vectors.push_back(loadVector(outputs, e.mul(e.add(place, l), lanes)));
+      transposeVectors(e, vectors, lanes);
+      for (int64_t l = 0; l < lanes; ++l)
+        storeVector(vectors[size_t(l)], turned, e.add(e.mul(plane, l), place));
+    });
+    finish(image, e.add(firstFilter, number),
+           e.min(lanes, e.sub(filters, number)), firstPlace, places);
+  });
+}
+
+void Winograd::finish(Ix image, Ix firstFilter, Ix filters, Ix firstPlace,
+                      Ix places) {
+  int64_t pitch = job.outputPitch(), lanes = k.commonLanes();
+  bool peel = k.options.vectorBits < 512;
+  e.loop(0, filters, 1, [&](Ix number) {
+    Value ofFilter =
+        e.at(turned, e.mul(number, job.m * job.stripRows * pitch), element);
+    e.loop(0, places, 1, [&](Ix row) {
+      Value from = e.at(ofFilter, e.mul(row, pitch), element);
+      after->enter(
+          {image, e.add(firstFilter, number), e.add(firstPlace, row), Ix(0)},
+          3);
+      e.vectorLoop(0, job.count[1], lanes, peel, [&](Ix j, Lanes covered) {
+        after->point(j, covered);
+        after->give(op->getResult(0), e.load(e.at(from, j, element), 1, element,
+                                             Lanes{covered.count, {}}));
+        SmallVector<Value> stored;
+        for (Value result : k.results())
+          stored.push_back(after->get(result));
+        for (auto [n, value] : llvm::enumerate(stored))
+          after->put(unsigned(n), value);
+      });
+    });
+  });
+}
+
+void Winograd::emitUnit(Ix unit) {
+  Ix batch = job.batch.in(ArrayRef<Buffer>(k.buffers));
+  Ix blocks = e.max(job.blocks(e, batch), 1);
+  Ix block = e.rem(unit, blocks);
+  Ix firstFilter = e.mul(e.div(unit, blocks), job.each);
+  Ix filters = job.filters % job.each
+                   ? e.min(job.each, e.sub(job.filters, firstFilter))
+                   : Ix(job.each);
+  Value arrives =
+      e.make<arith::OrIOp>(e.compare(arith::CmpIPredicate::eq, block, 0),
+                           e.compare(arith::CmpIPredicate::eq, unit, k.begin));
+  e.when(arrives, [&] { transformFilters(firstFilter); });
+  int64_t strips = job.strips();
+  Ix firstRow = e.mul(e.rem(block, strips), job.stripRows);
+  Ix rows = job.tiles[0] % job.stripRows
+                ? e.min(job.stripRows, e.sub(job.tiles[0], firstRow))
+                : Ix(job.stripRows);
+  Ix image = e.mul(e.div(block, strips), job.images);
+  Ix images = 1;
+  if (job.images > 1)
+    images = batch.isKnown() && batch.known % job.images == 0
+                 ? Ix(job.images)
+                 : e.min(job.images, e.sub(batch, image));
+  Ix each = e.mul(rows, job.tiles[1]);
+  e.loop(0, images, 1, [&](Ix n) {
+    transformTiles(e.add(image, n), e.mul(n, each), firstRow, rows);
+  });
+  multiply(e.mul(images, each));
+  e.loop(0, images, 1, [&](Ix n) {
+    transformSums(e.add(image, n), e.mul(n, each), firstRow, rows, firstFilter,
+                  filters);
+  });
+}
+
+LogicalResult Winograd::emit() {
+  if (failed(bind()))
+    return failure();
+  numbers = k.scratch();
+  auto behind = [&](Value start, int64_t elements) {
+    return e.atByte(start, 4 * elements);
+  };
+  weights = behind(numbers, job.products() * job.imagePlane());
+  sums = behind(weights, job.products() * job.filterPlane());
+  strip = behind(sums, job.products() * job.sumPlane());
+  outputs = behind(strip, job.stripElements());
+  turned = behind(outputs, job.outputElements());
+  e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix unit) { emitUnit(unit); });
+
+  k.work = [job = job](Emit &e, ArrayRef<Extents> shapes) {
+    Ix blocks = job.blocks(e, job.batch.in(shapes));
+    Work work;
+    work.count = e.mul(blocks, job.chunks);
+    int64_t unit =
+        job.block() * job.products() * job.each * (job.channels + 8) / 16;
+    work.cost = e.mul(work.count, 4 * unit);
+    // Filters are transformed once for each piece.
+    work.grain = e.max(e.div(blocks, 4), 1);
+    return work;
+  };
+  k.scratchBytes = [job = job](Emit &, ArrayRef<Extents>) {
+    return Ix(job.scratch());
+  };
+  return success();
+}
+
+std::optional<LogicalResult> etch::cpu::emitWinograd(Kernel &k, Operation *op) {
+  Job job;
+  if (!op->hasAttr(kRelaxedAttr) || !job.bind(k, op))
+    return {};
+  return Winograd(k, op, job).emit();
+}
