@@ -17,8 +17,9 @@
 //
 // Errors, in f32, of which a rounding is 2^-24: at most channels + 20 roundings
 // of 2304 (m = 4) or 64 (m = 2) times the sum over channels of the largest
-// place of a tile by the largest tap. Of noise, tests see less than 2^-20 of the
-// sum of the largest place by the sum of taps, all by magnitude; 2^-21 is usual.
+// place of a tile by the largest tap. Of noise, tests see less than 2^-20 of
+// the sum of the largest place by the sum of taps, all by magnitude; 2^-21 is
+// usual.
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Target/CPU/Winograd.h"

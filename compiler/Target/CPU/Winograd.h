@@ -13,8 +13,7 @@ namespace etch::cpu {
 
 /// Emits conv2d or its gradient in the images by fewer products, if its
 /// rounding is free (see kRelaxedAttr) and that pays; none otherwise.
-std::optional<llvm::LogicalResult> emitWinograd(Kernel &k,
-                                                mlir::Operation *op);
+std::optional<llvm::LogicalResult> emitWinograd(Kernel &k, mlir::Operation *op);
 
 } // namespace etch::cpu
 
