@@ -1,4 +1,4 @@
-//===- Copies.cpp - elements moved by the host ----------------------------===//
+//===- Copies.cpp - elements that are only moved --------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -6,6 +6,7 @@
 // nothing to compile.
 //===----------------------------------------------------------------------===//
 
+#include "frontend/core/Graphics.h"
 #include "frontend/engine/Kernels.h"
 
 #include <algorithm>
@@ -33,6 +34,10 @@ struct Walk {
       to[at] = y.strides[axis];
     }
   }
+
+  /// Asks a device for copies of rows of elements, at most so many.
+  bool copy_there(etch_device_t *device, int64_t size, const char *source,
+                  char *target, const Location &where) const;
 
   template <class T> void copy(int axis, const T *source, T *target) const {
     if (axis == rank) {
@@ -68,6 +73,83 @@ void detail::copy_elements(const Value &x, const Value &part) {
   default:
     return copy<uint64_t>(x, part);
   }
+}
+
+bool Walk::copy_there(etch_device_t *device, int64_t size, const char *source,
+                      char *target, const Location &where) const {
+  constexpr int64_t most = 256;
+  // What is moved in one piece, and how many axes are left.
+  int64_t width = size, rows = 1, row_from = 0, row_to = 0;
+  int left = rank;
+  if (left && from[left - 1] == 1 && to[left - 1] == 1)
+    width = extents[--left] * size;
+  auto fits = [&](int64_t pitch) {
+    return pitch * size >= width && pitch * size <= INT32_MAX;
+  };
+  if (left && fits(from[left - 1]) && fits(to[left - 1])) {
+    rows = extents[--left];
+    row_from = from[left] * size;
+    row_to = to[left] * size;
+  }
+  int64_t copies = 1;
+  for (int axis = 0; axis < left; ++axis)
+    copies *= extents[axis];
+  if (copies > most)
+    return false;
+  for (int64_t i = 0; i < copies; ++i) {
+    int64_t a = 0, b = 0, rest = i;
+    for (int axis = left; axis-- > 0; rest /= extents[axis]) {
+      a += rest % extents[axis] * from[axis] * size;
+      b += rest % extents[axis] * to[axis] * size;
+    }
+    etch_status_t status =
+        rows == 1
+            ? etch_device_copy(device, target + b, source + a, uint64_t(width))
+            : etch_device_copy_rows(device, target + b, uint64_t(row_to),
+                                    source + a, uint64_t(row_from),
+                                    uint64_t(width), uint64_t(rows));
+    if (status != ETCH_OK)
+      throw_device_error(where);
+  }
+  return true;
+}
+
+bool detail::copy_elements_there(const Value &x, const Value &part,
+                                 const Location &where) {
+  if (x.shape.elements() == 0)
+    return true;
+  const Value *from = &x;
+  ValueRef dense;
+  if (!x.is_dense()) {
+    dense =
+        run_kernel(opInfo(OpId::StopGradient), {&from, 1}, {}, x.type(), where);
+    from = dense.get();
+  }
+  Graphics &g = graphics(device_of(x), where);
+  std::lock_guard lock(g.mutex);
+  return Walk(*from, part)
+      .copy_there(g.device, size_of(x.dtype),
+                  static_cast<const char *>(from->data),
+                  static_cast<char *>(part.data), where);
+}
+
+ValueRef detail::place_on_device(const Value &x, const Attrs &attrs,
+                                 const TensorType &type,
+                                 const Location &where) {
+  int device = device_of(x);
+  ValueRef y;
+  if (x.shape.elements() == type.shape.elements()) {
+    y = make_dense_on(device, type.dtype, type.shape, where);
+  } else {
+    ValueRef fill = splat_to(
+        device, *make_splat(std::get<double>(attrs[2]), type.dtype, type.shape),
+        where);
+    const Value *from = fill.get();
+    y = run_kernel(opInfo(OpId::StopGradient), {&from, 1}, {}, type, where);
+  }
+  return copy_elements_there(x, *view_slice(*y, attrs, x.shape), where)
+             ? y
+             : ValueRef();
 }
 
 ValueRef detail::place(const Value &x, const Attrs &attrs,

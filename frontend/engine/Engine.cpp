@@ -244,6 +244,8 @@ static ValueRef place_there(const Value &x, const Attrs &attrs,
     return make_splat(0, type.dtype, type.shape);
   if (!x.on_device())
     return place(x, attrs, type);
+  if (ValueRef y = place_on_device(x, attrs, type, where))
+    return y;
   ValueRef here = copy_to(-1, x, where);
   return copy_to(device_of(x), *place(*here, attrs, type), where);
 }

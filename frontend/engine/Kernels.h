@@ -37,6 +37,13 @@ ValueRef view_slice(const Value &x, const Attrs &attrs, const Shape &shape);
 // Copies.cpp: elements moved by the host.
 /// Copies x into memory of the same shape, a part of an array being made.
 void copy_elements(const Value &x, const Value &part);
+/// The same on the device that has both. False: nothing has been done, it would
+/// take too many copies.
+bool copy_elements_there(const Value &x, const Value &part,
+                         const Location &where);
+/// place() of an array of a device; null: it would take too many copies.
+ValueRef place_on_device(const Value &x, const Attrs &attrs,
+                         const TensorType &type, const Location &where);
 /// What the op `place` says.
 ValueRef place(const Value &x, const Attrs &attrs, const TensorType &type);
 /// The attributes of slice and place for a start that is data.

@@ -4,11 +4,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "frontend/core/Graphics.h"
 #include "frontend/engine/Slices.h"
 #include "etch/functions.h"
 #include "etch/index.h"
+#include "frontend/core/Graphics.h"
 #include "frontend/engine/Engine.h"
+#include "frontend/engine/Kernels.h"
 #include "frontend/engine/Tape.h"
 
 #include <algorithm>
@@ -115,16 +116,28 @@ Variable detail::stack_slices(const Variables &slices, const Location &where) {
   Shape shape = {int64_t(slices.size())};
   for (int64_t extent : type.shape)
     shape.push_back(extent);
-  ValueRef all = make_dense(type.dtype, shape);
+  ValueRef all;
   size_t bytes = size_t(type.shape.elements() * size_of(type.dtype));
-  char *to = static_cast<char *>(all->data);
-  for (const Variable &x : slices) {
-    if (bytes)
-      std::memcpy(to, dense_value(x)->data, bytes);
-    to += bytes;
+  int device = device_of(*held_contents(slices[0], "scan", where));
+  if (device >= 0) {
+    all = make_dense_on(device, type.dtype, shape, where);
+    for (size_t i = 0; i < slices.size(); ++i) {
+      ValueRef x = held_contents(slices[i], "scan", where);
+      if (device_of(*x) != device)
+        x = copy_to(device, *x, where);
+      ValueRef row = make_view(*all, type.shape, all->strides + 1,
+                               int64_t(i) * all->strides[0]);
+      copy_elements_there(*x, *row, where); // one copy
+    }
+  } else {
+    all = make_dense(type.dtype, shape);
+    char *to = static_cast<char *>(all->data);
+    for (const Variable &x : slices) {
+      if (bytes)
+        std::memcpy(to, dense_value(x)->data, bytes);
+      to += bytes;
+    }
   }
-  if (int device = device_of(*slices[0].node()->value); device >= 0)
-    all = copy_to(device, *all, where);
   Variable y = make_variable(std::move(all));
   connect_slices(true, slices, {&y, 1}, where);
   return y;

@@ -10,8 +10,8 @@
 #include "etch/config.h"
 #include "etch/functions.h"
 #include "etch/index.h"
-#include "frontend/core/Promotion.h"
 #include "frontend/core/Graphics.h"
+#include "frontend/core/Promotion.h"
 #include "frontend/engine/Engine.h"
 #include "frontend/engine/Kernels.h"
 #include "frontend/functions/Parts.h"
@@ -82,19 +82,44 @@ static Variable record_join(const Parts &parts, const Location &where) {
   return y;
 }
 
-/// The host moves the elements; the graph remembers what a trace would say.
+/// All elements, moved on the device that has the first of them; null: there,
+/// it would take too many copies.
+static ValueRef joined_on(int device, const Parts &parts,
+                          const Location &where) {
+  ValueRef whole =
+      make_dense_on(device, parts.xs[0].dtype(), parts.whole, where);
+  for (size_t i = 0; i < parts.xs.size(); ++i) {
+    ValueRef x = held_contents(parts.xs[i], "concat", where);
+    if (device_of(*x) != device)
+      x = copy_to(device, *x, where);
+    if (!copy_elements_there(*x, *view_slice(*whole, parts.attrs(i), x->shape),
+                             where))
+      return {};
+  }
+  return whole;
+}
+
+static ValueRef joined(const Parts &parts, const Location &where) {
+  int device = device_of(*held_contents(parts.xs[0], "concat", where));
+  if (device >= 0)
+    if (ValueRef whole = joined_on(device, parts, where))
+      return whole;
+  ValueRef whole = make_dense(parts.xs[0].dtype(), parts.whole);
+  for (size_t i = 0; i < parts.xs.size(); ++i) {
+    const Value &x = *contents(parts.xs[i], "concat", where);
+    copy_elements(x, *view_slice(*whole, parts.attrs(i), x.shape));
+  }
+  return device >= 0 ? copy_to(device, *whole, where) : whole;
+}
+
+/// The elements are moved; the graph remembers what a trace would say.
 static Variable run_join(const Parts &parts, const Location &where) {
   const Shape &whole = parts.whole;
   DType dtype = parts.xs[0].dtype();
-  ValueRef value = make_dense(dtype, whole);
+  ValueRef value = joined(parts, where);
   bool tracked = false;
-  for (size_t i = 0; i < parts.xs.size(); ++i) {
-    const Value &x = *contents(parts.xs[i], "concat", where);
-    copy_elements(x, *view_slice(*value, parts.attrs(i), x.shape));
-    tracked |= parts.xs[i].requires_grad();
-  }
-  if (int device = device_of(*parts.xs[0].node()->value); device >= 0)
-    value = copy_to(device, *value, where);
+  for (const Variable &x : parts.xs)
+    tracked |= x.requires_grad();
   if (!tracked || !config().enable_backprop) {
     Variable y = make_variable(std::move(value));
     y.node()->flags |=

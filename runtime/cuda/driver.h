@@ -39,6 +39,22 @@ inline constexpr int kCaptureThreadLocal = 1;
 /// The oldest driver that has all of the table: CUDA 12.0.
 inline constexpr int kOldestVersion = 12000;
 
+inline constexpr int kDeviceMemory = 2; ///< CU_MEMORYTYPE_DEVICE
+
+/// CUDA_MEMCPY2D: one side of it, then the whole.
+struct RowCopySide {
+  size_t x, y;
+  int type;
+  const void *host;
+  Address device;
+  void *array;
+  size_t pitch;
+};
+struct RowCopy {
+  RowCopySide from, to;
+  size_t width, rows; ///< bytes, how many
+};
+
 /// F(member, exported name, parameters)
 #define ETCH_CUDA_FUNCTIONS(F)                                                 \
   F(init, cuInit, (unsigned))                                                  \
@@ -60,6 +76,7 @@ inline constexpr int kOldestVersion = 12000;
   F(copyIn, cuMemcpyHtoDAsync_v2, (Address, const void *, size_t, Stream))     \
   F(copyOut, cuMemcpyDtoHAsync_v2, (void *, Address, size_t, Stream))          \
   F(copy, cuMemcpyDtoDAsync_v2, (Address, Address, size_t, Stream))            \
+  F(copyRows, cuMemcpy2DAsync_v2, (const RowCopy *, Stream))                   \
   F(clear, cuMemsetD8Async, (Address, unsigned char, size_t, Stream))          \
   F(streamCreate, cuStreamCreate, (Stream *, unsigned))                        \
   F(streamDestroy, cuStreamDestroy_v2, (Stream))                               \

@@ -214,6 +214,25 @@ etch_status_t etch_device_copy(etch_device_t *device, void *to,
   return ETCH_OK;
 }
 
+etch_status_t etch_device_copy_rows(etch_device_t *device, void *to,
+                                    uint64_t to_pitch, const void *from,
+                                    uint64_t from_pitch, uint64_t width,
+                                    uint64_t rows) {
+  if (etch_status_t status = enter(device))
+    return status;
+  if (!width || !rows)
+    return ETCH_OK;
+  RowCopy copy = {};
+  copy.from = {0,       0,         kDeviceMemory, nullptr, addressOf(from),
+               nullptr, from_pitch};
+  copy.to = {0, 0, kDeviceMemory, nullptr, addressOf(to), nullptr, to_pitch};
+  copy.width = width;
+  copy.rows = rows;
+  if (Result result = Driver::get().copyRows(&copy, device->stream))
+    return failed(result, "a copy on the device failed");
+  return ETCH_OK;
+}
+
 etch_status_t etch_device_clear(etch_device_t *device, void *to,
                                 uint64_t bytes) {
   if (etch_status_t status = enter(device))

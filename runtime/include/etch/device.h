@@ -76,6 +76,12 @@ etch_status_t etch_device_send(etch_device_t *device, void *to,
 etch_status_t etch_device_receive(etch_device_t *device, void *memory);
 etch_status_t etch_device_copy(etch_device_t *device, void *to,
                                const void *from, uint64_t bytes);
+/* `rows` times `width` bytes on the device; the pitches, at least as large, lie
+   between where they begin. */
+etch_status_t etch_device_copy_rows(etch_device_t *device, void *to,
+                                    uint64_t to_pitch, const void *from,
+                                    uint64_t from_pitch, uint64_t width,
+                                    uint64_t rows);
 etch_status_t etch_device_clear(etch_device_t *device, void *to,
                                 uint64_t bytes);
 /* Waits for all work. Failures of launches appear here at the latest. */

@@ -172,6 +172,37 @@ TEST_F(OnDevice, C147_IndicesAndParts) {
       {sines({4, 5}), array({3, 0, 1, 1})});
 }
 
+TEST_F(OnDevice, WhatIsJoinedStaysThere) {
+  auto f = [](const Variable &x, const Variable &y) {
+    Variable turned = x.T();
+    return Variables{
+        concat({x, y, x}, 0),
+        concat({x, x[{all, slice(0, 2)}]}, 1),
+        concat({turned, turned[slice(1, 3)]}),
+        stack({x, y}, 1),
+        stack({x[0], y[1], x[2]}),
+        pad(x, {{1, 2}, {0, 3}}),
+        grad(sum(square(x[{slice(0, 4, 2), slice(4, 0, -3)}])), {x})[0],
+        grad(sum(square(concat({x, y}, 1)[{all, slice(3, 8)}])), {x})[0]};
+  };
+  Variable x = sines({4, 5}).set_requires_grad(true),
+           y = sines({4, 5}).set_requires_grad(true);
+  Variables expected = f(x, y);
+  Variable xd = x.to(cuda(0)).set_requires_grad(true),
+           yd = y.to(cuda(0)).set_requires_grad(true);
+  f(xd, yd); // its numbers are there from now on
+  DeviceStatistics before = cuda::statistics();
+  Variables found = f(xd, yd);
+  DeviceStatistics after = cuda::statistics();
+  EXPECT_EQ(after.copies_in, before.copies_in);
+  EXPECT_EQ(after.copies_out, before.copies_out);
+  for (size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_EQ(found[i].device(), cuda(0)) << i;
+    EXPECT_EQ(found[i].shape(), expected[i].shape()) << i;
+    EXPECT_EQ(bits_of(found[i]), bits_of(expected[i])) << i;
+  }
+}
+
 TEST_F(OnDevice, C147_LoopsAndBranches) {
   auto f = [](const Variables &v) {
     Variable x = v[0] * 1.0;

@@ -221,6 +221,22 @@ TEST_F(Sent, WithoutStreamOrMemoryThereIsNoPinnedOne) {
   EXPECT_NE(pinned, nullptr);
 }
 
+TEST_F(Device, CopiesRows) {
+  float *from = put({1, 2, 3, 4, 5, 6}), *to = put(std::vector<float>(8));
+  // Two columns of three, into a matrix of four.
+  EXPECT_EQ(etch_device_copy_rows(device, to + 1, 16, from + 1, 12, 8, 2),
+            ETCH_OK)
+      << etch_last_error();
+  EXPECT_EQ(get(to, 8), (std::vector<float>{0, 2, 3, 0, 0, 5, 6, 0}));
+  EXPECT_EQ(etch_device_copy_rows(device, to, 16, from, 12, 0, 2), ETCH_OK);
+  EXPECT_EQ(etch_device_copy_rows(device, to, 16, from, 12, 16, 2),
+            ETCH_ERROR_DEVICE);
+  etch_fake_fail("cuMemcpy2DAsync_v2", 700, 0);
+  EXPECT_EQ(etch_device_copy_rows(device, to, 16, from, 12, 4, 2),
+            ETCH_ERROR_DEVICE);
+  EXPECT_THAT(etch_last_error(), HasSubstr("a copy on the device failed"));
+}
+
 TEST_F(Device, CopiesGoThroughPinnedMemory) {
   // More than all pieces of it hold.
   std::vector<float> values(6 << 20);

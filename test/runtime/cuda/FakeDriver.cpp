@@ -314,6 +314,34 @@ EXPORT int cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes,
     return kSuccess;
   });
 }
+namespace {
+/// CUDA_MEMCPY2D.
+struct RowCopy {
+  struct Side {
+    size_t x, y;
+    int type;
+    const void *host;
+    Address device;
+    void *array;
+    size_t pitch;
+  } from, to;
+  size_t width, rows;
+};
+} // namespace
+
+EXPORT int cuMemcpy2DAsync_v2(const RowCopy *asked, Stream *stream) {
+  ENTER(cuMemcpy2DAsync_v2);
+  for (const RowCopy::Side &side : {asked->from, asked->to})
+    if (side.type != 2 || side.x || side.y || side.pitch < asked->width ||
+        !inMemory(side.device, (asked->rows - 1) * side.pitch + asked->width))
+      return kInvalidValue;
+  return stream->add([c = *asked] {
+    for (size_t i = 0; i < c.rows; ++i)
+      memcpy((void *)(c.to.device + i * c.to.pitch),
+             (void *)(c.from.device + i * c.from.pitch), c.width);
+    return kSuccess;
+  });
+}
 EXPORT int cuMemsetD8Async(Address to, unsigned char value, size_t bytes,
                            Stream *stream) {
   if (!inMemory(to, bytes))
