@@ -542,11 +542,45 @@ LogicalResult Gemm::emit() {
   return success();
 }
 
+/// Both ways, of which the number of rows chooses one at run time.
+static LogicalResult emitOpenRows(Kernel &k, MatmulOp op) {
+  ExtentRef rows = k.extentOf(op->getOperand(0), 0);
+  bool good = true;
+  decltype(k.work) fewWork;
+  decltype(k.scratchBytes) fewBytes;
+  k.e.when(
+      isFewRows(k.e, rows.in(ArrayRef<Buffer>(k.buffers))),
+      [&] {
+        good &= succeeded(emitStreamedProduct(k, op));
+        fewWork = std::exchange(k.work, nullptr);
+        fewBytes = std::exchange(k.scratchBytes, nullptr);
+      },
+      [&] { good &= succeeded(Gemm(k, op).emit()); });
+  k.work = [few = fewWork, many = k.work, rows](Emit &e,
+                                                ArrayRef<Extents> shapes) {
+    Value isFew = isFewRows(e, rows.in(shapes));
+    Work a = few(e, shapes), b = many(e, shapes);
+    b.count = e.select(isFew, a.count, b.count);
+    b.cost = e.select(isFew, a.cost, b.cost);
+    b.grain = e.select(isFew, a.grain, b.grain);
+    return b;
+  };
+  k.scratchBytes = [few = fewBytes,
+                    many = k.scratchBytes](Emit &e, ArrayRef<Extents> shapes) {
+    return e.max(few(e, shapes), many(e, shapes));
+  };
+  return success(good);
+}
+
 LogicalResult etch::cpu::emitMatmul(Kernel &k) {
   for (Operation &op : k.source.getBody().front())
-    if (auto product = dyn_cast<MatmulOp>(op))
-      return streamsMatrix(k, product) ? emitStreamedProduct(k, product)
-                                       : Gemm(k, &op).emit();
+    if (auto product = dyn_cast<MatmulOp>(op)) {
+      if (k.options.bf16 || !streamsMatrix(k, product))
+        return Gemm(k, product).emit();
+      auto x = cast<RankedTensorType>(product->getOperand(0).getType());
+      return x.isDynamicDim(0) ? emitOpenRows(k, product)
+                               : emitStreamedProduct(k, product);
+    }
   return k.source.emitError("no matmul in this kernel");
 }
 

@@ -58,8 +58,10 @@ inline constexpr int64_t kPackedSteps = 4;
 /// has masked loads.
 void emitPackRows(Emit &e, const PanelRows &rows, int64_t lanes);
 
-/// Few rows by a matrix that comes from memory: it is read in long runs.
+/// Few rows by a matrix that comes from memory: it is read in long runs. Where
+/// the number of rows is open, the kernel must ask whether they are few.
 bool streamsMatrix(Kernel &k, MatmulOp op);
+mlir::Value isFewRows(Emit &e, Ix m);
 llvm::LogicalResult emitStreamedProduct(Kernel &k, MatmulOp op);
 
 } // namespace etch::cpu

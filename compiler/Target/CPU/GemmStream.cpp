@@ -21,7 +21,7 @@ using namespace etch::cpu;
 
 /// Rows of the matrix that are read side by side; sums of a unit, in bytes; the
 /// least matrix, in bytes, that is not in a cache anyway.
-static constexpr int64_t kStreams = 16, kSums = 32 << 10, kLarge = 1 << 20;
+static constexpr int64_t kStreams = 16, kSums = 64 << 10, kLarge = 3 << 20;
 /// Rows of x: more of them are worth panels.
 static constexpr int64_t kMostRows = 8;
 
@@ -34,6 +34,7 @@ public:
 
 private:
   LogicalResult bind();
+  void emitUnits(int64_t rows);
   void emitUnit(Ix unit);
   void addGroup(Ix row, Ix steps, Value none);
   void addStrip(Ix row, Ix steps, Value none, Ix column, int64_t vectors,
@@ -52,8 +53,10 @@ private:
   MatmulOp op;
   Type element;
   const Buffer *x, *w;
-  int64_t m, n, depth, lanes, vectors, unitColumns, units;
+  Ix m;
+  int64_t n, depth, lanes, unitColumns;
   std::optional<Evaluator> after;
+  int64_t rows, vectors; ///< of a register tile
   // Of the unit at hand:
   Ix firstColumn, columns;
   Value block, total; ///< sums of the block of K, and of those before
@@ -61,17 +64,21 @@ private:
 
 } // namespace
 
+Value etch::cpu::isFewRows(Emit &e, Ix m) {
+  return e.compare(arith::CmpIPredicate::ult, e.sub(m, 1), kMostRows);
+}
+
 bool etch::cpu::streamsMatrix(Kernel &k, MatmulOp op) {
   auto x = cast<RankedTensorType>(op->getOperand(0).getType()),
        w = cast<RankedTensorType>(op->getOperand(1).getType());
   const Buffer *left = k.argumentBuffer(op->getOperand(0)),
                *right = k.argumentBuffer(op->getOperand(1));
   if (!left || !right || !right->dense || x.getRank() != 2 ||
-      !x.hasStaticShape() || !w.hasStaticShape() ||
-      !isa<FloatType>(w.getElementType()) || k.options.vectorBits < 512)
+      !w.hasStaticShape() || !isa<FloatType>(w.getElementType()) ||
+      k.options.vectorBits < 512)
     return false;
-  int64_t bytes = k.e.bytesOf(w.getElementType());
-  return x.getDimSize(0) >= 1 && x.getDimSize(0) <= kMostRows &&
+  int64_t bytes = k.e.bytesOf(w.getElementType()), m = x.getDimSize(0);
+  return (x.isDynamicDim(0) || (m >= 1 && m <= kMostRows)) &&
          w.getDimSize(1) * bytes >= 1024 &&
          w.getNumElements() * bytes >= kLarge;
 }
@@ -80,22 +87,17 @@ LogicalResult StreamedProduct::bind() {
   x = k.argumentBuffer(op->getOperand(0));
   w = k.argumentBuffer(op->getOperand(1));
   element = w->element;
-  auto shape = cast<RankedTensorType>(op.getType()).getShape();
-  m = shape[0];
-  n = shape[1];
-  depth = cast<RankedTensorType>(op->getOperand(1).getType()).getDimSize(0);
+  auto matrix = cast<RankedTensorType>(op->getOperand(1).getType());
+  m = k.extentOf(op->getOperand(0), 0).in(ArrayRef<Buffer>(k.buffers));
+  depth = matrix.getDimSize(0);
+  n = matrix.getDimSize(1);
   lanes = k.lanesOf(element);
-  // Chains enough to hide how long a multiply-add takes, few registers.
-  vectors = m <= 4 ? 4 : 2;
   // Work for several threads, of runs as long as may be.
-  int64_t step = vectors * lanes,
-          fitting = kSums / (2 * m * e.bytesOf(element));
-  int64_t most = std::min(fitting, int64_t(llvm::divideCeil(n, 4)));
-  unitColumns = std::max<int64_t>(most / step * step, step);
+  int64_t bytes = e.bytesOf(element);
   unitColumns =
-      std::max(unitColumns, std::min<int64_t>(1024 / e.bytesOf(element), n));
-  unitColumns = llvm::alignTo(unitColumns, step);
-  units = llvm::divideCeil(n, unitColumns);
+      std::min(kSums / (2 * kMostRows * bytes),
+               std::max<int64_t>(llvm::divideCeil(n, 4), 1024 / bytes));
+  unitColumns = llvm::alignTo(unitColumns, 4 * lanes);
   after.emplace(k, SmallVector<Ix>{1, m, n}, ArrayRef<int>{1, 2});
   after->declare(op.getResult());
   for (auto [number, result] : llvm::enumerate(k.results())) {
@@ -112,7 +114,7 @@ void StreamedProduct::addStrip(Ix row, Ix steps, Value none, Ix column,
                                int64_t vectors, Value mask) {
   SmallVector<Value> sums;
   Value zero = e.constant(element, 0, lanes);
-  for (int64_t r = 0; r < m; ++r)
+  for (int64_t r = 0; r < rows; ++r)
     for (int64_t v = 0; v < vectors; ++v) {
       Value before = e.load(sumAt(block, r, e.add(column, v * lanes)), 1,
                             element, Lanes{lanes, {}});
@@ -127,8 +129,10 @@ void StreamedProduct::addStrip(Ix row, Ix steps, Value none, Ix column,
     for (int64_t v = 0; v < vectors; ++v)
       matrix.push_back(
           e.load(e.at(at, v * lanes, element), 1, element, Lanes{lanes, mask}));
-    for (int64_t r = 0; r < m; ++r) {
-      Ix place = e.add(e.mul(r, x->strides[0]), e.mul(step, x->strides[1]));
+    for (int64_t r = 0; r < rows; ++r) {
+      // Behind the last row: that one again. Nobody looks at its sums.
+      Ix own = m.isKnown() ? Ix(r) : e.min(r, e.sub(m, 1));
+      Ix place = e.add(e.mul(own, x->strides[0]), e.mul(step, x->strides[1]));
       Value number =
           e.load(e.at(left, place, element), 0, element, Lanes{lanes, {}});
       for (int64_t v = 0; v < vectors; ++v)
@@ -206,18 +210,31 @@ void StreamedProduct::emitUnit(Ix unit) {
   finish();
 }
 
+void StreamedProduct::emitUnits(int64_t rows) {
+  this->rows = rows;
+  // Chains enough to hide how long a multiply-add takes, few registers.
+  vectors = rows <= 4 ? 4 : 2;
+  block = k.scratch();
+  total = e.at(block, rows * unitColumns, element);
+  e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix unit) { emitUnit(unit); });
+}
+
 LogicalResult StreamedProduct::emit() {
   if (failed(bind()))
     return failure();
-  block = k.scratch();
-  total = e.at(block, m * unitColumns, element);
-  e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix unit) { emitUnit(unit); });
-  int64_t count = units, cost = m * n * (depth + 4) / 4,
-          bytes = 2 * m * unitColumns * e.bytesOf(element) + 64;
-  k.work = [=](Emit &, ArrayRef<Extents>) {
+  if (m.isKnown())
+    emitUnits(m.known);
+  else
+    e.when(
+        e.compare(arith::CmpIPredicate::eq, m, 1), [&] { emitUnits(1); },
+        [&] { emitUnits(kMostRows); });
+  ExtentRef of = k.extentOf(op->getOperand(0), 0);
+  int64_t count = llvm::divideCeil(n, unitColumns), each = n * (depth + 4) / 4,
+          bytes = 2 * kMostRows * unitColumns * e.bytesOf(element) + 64;
+  k.work = [=](Emit &e, ArrayRef<Extents> shapes) {
     Work work;
     work.count = count;
-    work.cost = cost;
+    work.cost = e.mul(of.in(shapes), each);
     work.grain = 1;
     return work;
   };

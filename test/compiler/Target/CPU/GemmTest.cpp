@@ -148,6 +148,26 @@ TEST(Gemm, StaticShapes) {
     }
 }
 
+/// Matrices that come from memory by a few rows. How many is known, or open.
+TEST(Gemm, FewRowsByALargeMatrix) {
+  const Form plain = {false, false};
+  for (const Sizes &s :
+       {Sizes{1, 800, 1003}, {3, 1517, 700}, {8, 771, 1104}, {5, 100, 8200}}) {
+    Program compiled(program<float>(s, plain, false, true));
+    ASSERT_TRUE(compiled);
+    check<float>(compiled, s, plain, true);
+  }
+  Program open(R"(
+func.func @main(%x: tensor<?x1117xf32>, %w: tensor<1117x750xf32>) -> tensor<?x750xf32> {
+  %0 = etch.matmul %x, %w : (tensor<?x1117xf32>, tensor<1117x750xf32>) -> tensor<?x750xf32>
+  return %0 : tensor<?x750xf32>
+}
+)");
+  ASSERT_TRUE(open);
+  for (int64_t m : {0, 1, 2, 7, 8, 9, 30})
+    check<float>(open, {m, 1117, 750}, plain, false);
+}
+
 TEST(Gemm, OtherTypes) {
   for (const Sizes &s : {Sizes{33, 300, 70}, {9, 17, 33}, {50, 100, 1}}) {
     Program f64(program<double>(s, forms[1], false, true)),
