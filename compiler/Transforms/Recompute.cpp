@@ -7,8 +7,11 @@
 // that it takes to compute its operands from what lies in memory anyway: the
 // arguments of the program, values that are kept because they are too dear or
 // are read by more than pointwise ops, and views of these. A number that many
-// elements of a view share is kept at next to no cost. Where several values are
-// made of one that backward does not read, that one is kept in their place.
+// elements of a view share is kept at next to no cost. A large array that
+// products read is computed again for them if that takes next to nothing: to
+// write it once more costs what a read of a far memory does. Where several
+// values are made of one that backward does not read, that one is kept in their
+// place.
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Transforms/Outline.h"
@@ -50,7 +53,7 @@ private:
   }
   int64_t bodyPrice(PointwiseOpInterface op);
   int64_t priceOf(Value x);
-  void computeAgain(Operation *op, Operation *reader);
+  Value computeAgain(Operation *op, Operation *reader);
 
   ExtentGuess guess;
   llvm::DenseMap<Value, int64_t> prices; // of forward pointwise values
@@ -69,25 +72,11 @@ int64_t Recomputer::bodyPrice(PointwiseOpInterface op) {
   return price;
 }
 
-/// Whether a value of few elements is spread over many.
-static bool isSpread(Operation *op) {
-  constexpr int64_t many = 32;
-  auto broadcast = llvm::dyn_cast_or_null<BroadcastToOp>(op);
-  if (!broadcast)
-    return false;
-  RankedTensorType to = broadcast.getType(), from = broadcast.getX().getType();
-  int64_t lead = to.getRank() - from.getRank(), readers = 1;
-  for (int64_t axis = 0; axis < to.getRank(); ++axis)
-    if ((axis < lead || from.getDimSize(unsigned(axis - lead)) == 1) &&
-        !to.isDynamicDim(unsigned(axis)))
-      readers *= to.getDimSize(unsigned(axis));
-  return readers >= many;
-}
-
 int64_t Recomputer::priceOf(Value x) {
   while (isCloned(x.getDefiningOp()) || x.getDefiningOp<ReshapeOp>()) {
     Operation *op = x.getDefiningOp();
-    if (op->getNumOperands() == 0 || llvm::isa<IotaOp>(op) || isSpread(op))
+    if (op->getNumOperands() == 0 || llvm::isa<IotaOp>(op) ||
+        isSpread(op, guess))
       return 0;
     x = op->getOperand(0);
     // A view of a computed value would need that in memory.
@@ -100,8 +89,9 @@ int64_t Recomputer::priceOf(Value x) {
   return it == prices.end() ? priceless : it->second;
 }
 
-/// Clones op and the forward ops that it needs in front of a reader.
-void Recomputer::computeAgain(Operation *op, Operation *reader) {
+/// Clones op and the forward ops that it needs in front of a reader. Returns
+/// the clone's result.
+Value Recomputer::computeAgain(Operation *op, Operation *reader) {
   // At most priceless of them, each before its users.
   llvm::SetVector<Operation *> ops;
   ops.insert(op);
@@ -118,6 +108,7 @@ void Recomputer::computeAgain(Operation *op, Operation *reader) {
     b.clone(*part, map)->setAttr(kBackwardAttr, b.getUnitAttr());
   for (OpOperand &use : reader->getOpOperands())
     use.set(map.lookupOrDefault(use.get()));
+  return map.lookup(op->getResult(0));
 }
 
 /// Whether this is kept for pointwise ops and takes little to compute if the
@@ -180,13 +171,28 @@ void Recomputer::visit(Operation *op) {
                maxPriceOf(y) / std::max<int64_t>(1, int64_t(readers.size())));
   if (price <= maxPrice)
     prices[y] = price;
-  bool isKept = price > maxPrice || llvm::any_of(readers, [](Operation *user) {
-                  return !llvm::isa<PointwiseOpInterface>(user);
-                });
+  bool isKept = price > maxPrice;
+  SmallVector<Operation *> dense; // readers that want it in memory
+  llvm::copy_if(readers, std::back_inserter(dense), [](Operation *user) {
+    return !llvm::isa<PointwiseOpInterface>(user);
+  });
+  bool isAgain = price <= maxPriceAgain && guess.bytesOf(y) >= minBytesFar;
+  isKept |= !dense.empty() && !isAgain;
   if ((isKept && !readers.empty()) || (price > maxPrice && sources.contains(y)))
     kept.insert(y);
-  if (!isKept)
-    for (Operation *reader : readers)
+  if (isKept)
+    return;
+  if (!dense.empty()) {
+    Operation *first =
+        *llvm::min_element(dense, [](Operation *a, Operation *b) {
+          return a->isBeforeInBlock(b);
+        });
+    Value copy = computeAgain(op, first);
+    for (Operation *reader : dense)
+      reader->replaceUsesOfWith(y, copy);
+  }
+  for (Operation *reader : readers)
+    if (llvm::isa<PointwiseOpInterface>(reader))
       computeAgain(op, reader);
 }
 

@@ -37,6 +37,11 @@ private:
     return op ? behind.lookup(op) : -1;
   }
   bool isApart(Operation *user, Operation *op);
+  bool isFew(Operation *op) {
+    return isSpread(op, guess) || (isCloned(op) && op->getNumOperands() == 0);
+  }
+
+  ExtentGuess guess;
 
   llvm::DenseMap<Operation *, int64_t> position, behind;
   /// Instructions that a copy stands for, with those of its readers.
@@ -73,23 +78,6 @@ static bool isThere(Operation *from, Operation *op) {
                       [&](Operation *user) { return user != op; });
 }
 
-/// Whether x is few numbers that are spread over many elements.
-static bool isFew(Value x) {
-  constexpr int64_t many = 32;
-  Operation *op = x.getDefiningOp();
-  auto broadcast = llvm::dyn_cast_or_null<BroadcastToOp>(op);
-  if (!broadcast)
-    return isCloned(op) && op->getNumOperands() == 0;
-  RankedTensorType to = broadcast.getType(), from = broadcast.getX().getType();
-  int64_t lead = to.getRank() - from.getRank(), readers = 1;
-  for (int64_t axis = 0; axis < to.getRank(); ++axis)
-    if (axis < lead || from.getDimSize(unsigned(axis - lead)) == 1)
-      readers *= to.isDynamicDim(unsigned(axis))
-                     ? many
-                     : to.getDimSize(unsigned(axis));
-  return readers >= many;
-}
-
 void LateValues::visit(Operation *op) {
   auto pointwise = llvm::dyn_cast<PointwiseOpInterface>(op);
   if (!pointwise || op->use_empty())
@@ -122,7 +110,7 @@ void LateValues::visit(Operation *op) {
   // What it is computed from.
   llvm::SetVector<Value> arrays;
   for (Value x : op->getOperands())
-    if (llvm::isa<RankedTensorType>(x.getType()) && !isFew(x))
+    if (llvm::isa<RankedTensorType>(x.getType()) && !isFew(x.getDefiningOp()))
       arrays.insert(x);
   bool areArguments = true;
   for (Value x : arrays) {

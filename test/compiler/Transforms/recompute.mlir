@@ -98,3 +98,21 @@ func.func @main(%x: tensor<512x512xf32>, %g: tensor<512x512xf32>) -> (tensor<512
   %2 = etch.mul %0, %g {etch.backward} : (tensor<512x512xf32>, tensor<512x512xf32>) -> tensor<512x512xf32>
   func.return %1, %2 : tensor<512x512xf32>, tensor<512x512xf32>
 }
+
+// -----
+
+// A large one is made again for products, too: once.
+// CHECK-LABEL: func @main
+// CHECK: %[[Y:.*]] = etch.sub
+// CHECK: etch.tanh %[[Y]]
+// CHECK: %[[AGAIN:.*]] = etch.sub %{{.*}}, %{{.*}} {etch.backward}
+// CHECK: etch.matmul %[[AGAIN]], %{{.*}} {etch.backward}
+// CHECK-NOT: etch.sub
+// CHECK: etch.matmul %{{.*}}, %[[AGAIN]] {etch.backward}
+func.func @main(%a: tensor<512x512xf32>, %b: tensor<512x512xf32>) -> (tensor<512x512xf32>, tensor<512x512xf32>, tensor<512x512xf32>) {
+  %0 = etch.sub %a, %b : (tensor<512x512xf32>, tensor<512x512xf32>) -> tensor<512x512xf32>
+  %1 = etch.tanh %0 : (tensor<512x512xf32>) -> tensor<512x512xf32>
+  %2 = etch.matmul %0, %a {etch.backward} : (tensor<512x512xf32>, tensor<512x512xf32>) -> tensor<512x512xf32>
+  %3 = etch.matmul %a, %0 {etch.backward} : (tensor<512x512xf32>, tensor<512x512xf32>) -> tensor<512x512xf32>
+  func.return %1, %2, %3 : tensor<512x512xf32>, tensor<512x512xf32>, tensor<512x512xf32>
+}
