@@ -7,6 +7,8 @@
 #include "compiler/Target/CPU/Kernel.h"
 #include "compiler/Target/Kernel/Evaluator.h"
 
+#include "dialects/Etch/ScalarPrice.h"
+
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -215,6 +217,23 @@ void cpu::emitStreamed(Kernel &k, ArrayRef<unsigned> results, Ix n,
       });
 }
 
+/// A long body is a chain of operations each of which waits for the one before:
+/// vectors of two registers are two chains side by side, those of four four. As
+/// many as leave no large part of the last vector empty.
+static int64_t chainsOf(Kernel &k, Ix inner, int64_t lanes) {
+  constexpr int64_t longer = 40; // operations in one op, for four
+  bool isLonger = llvm::any_of(
+      k.source.getBody().front().getOps<PointwiseOpInterface>(),
+      [](PointwiseOpInterface op) { return scalarPrice(op) >= longer; });
+  int64_t chains = isLonger ? 4 : k.isLong() ? 2 : 1;
+  auto covered = [&](int64_t side) {
+    return int64_t(llvm::alignTo(inner.known, lanes * side));
+  };
+  while (inner.isKnown() && chains > 1 && 4 * covered(chains) > 5 * covered(1))
+    chains /= 2;
+  return chains;
+}
+
 LogicalResult etch::cpu::emitPointwise(Kernel &k) {
   Emit &e = k.e;
   const Buffer &out = k.buffers[k.resultBuffer(0)];
@@ -231,11 +250,9 @@ LogicalResult etch::cpu::emitPointwise(Kernel &k) {
 
   auto numbers = llvm::to_vector(llvm::seq(0u, unsigned(k.results().size())));
   ArrayRef<Ix> extents = values.loopExtents();
-  // A long body is a chain of operations each of which waits for the one
-  // before: vectors of two registers are two chains side by side.
   int64_t lanes = k.options.quick ? k.commonLanes() : k.memoryLanes();
-  if (!k.options.quick && k.isLong())
-    lanes *= 2;
+  if (!k.options.quick)
+    lanes *= chainsOf(k, extents.empty() ? Ix(1) : extents.back(), lanes);
   if (extents.empty())
     lanes = 1;
   else if (Ix inner = extents.back(); inner.isKnown())

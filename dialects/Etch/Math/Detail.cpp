@@ -7,6 +7,9 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/BuiltinTypes.h"
 
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SmallVector.h"
+
 using namespace mlir;
 
 namespace etch::detail {
@@ -48,11 +51,23 @@ ScalarExpr powerOfTwo(ScalarExpr n, ScalarExpr like) {
   return fromBits(shiftLeft(biased, fractionBits(like)), like);
 }
 
-ScalarExpr polynomial(ScalarExpr x, llvm::ArrayRef<double> c) {
+static ScalarExpr horner(ScalarExpr x, llvm::ArrayRef<double> c) {
   ScalarExpr sum = constantLike(x, c.back());
   for (double coefficient : llvm::reverse(c.drop_back()))
     sum = fma(sum, x, coefficient);
   return sum;
+}
+
+ScalarExpr polynomial(ScalarExpr x, llvm::ArrayRef<double> c) {
+  constexpr size_t few = 5;
+  if (c.size() <= few)
+    return horner(x, c);
+  llvm::SmallVector<double> parts[2];
+  for (auto [i, coefficient] : llvm::enumerate(c.drop_front(2)))
+    parts[i % 2].push_back(coefficient);
+  ScalarExpr square = x * x;
+  ScalarExpr rest = fma(horner(square, parts[1]), x, horner(square, parts[0]));
+  return fma(fma(rest, x, c[1]), x, c[0]);
 }
 
 Pair fastTwoSum(ScalarExpr a, ScalarExpr b) {

@@ -54,7 +54,9 @@ ScalarExpr powerOfTwo(ScalarExpr n, ScalarExpr like);
 // Polynomials and pairs
 //===----------------------------------------------------------------------===//
 
-/// c[0] + c[1] x + ..., by Horner's rule with fma.
+/// c[0] + c[1] x + ..., by Horner's rule with fma. The rest of a long one is
+/// the sum of its even and odd powers: two chains of operations that do not
+/// wait for each other.
 ScalarExpr polynomial(ScalarExpr x, llvm::ArrayRef<double> c);
 
 /// An unevaluated sum, |lo| at most half an ulp of hi once normalised.
@@ -76,13 +78,24 @@ Pair twoProduct(ScalarExpr a, ScalarExpr b);
 /// x + tail = n ln 2 + r.hi + r.lo with |r| <= ln(2) / 2 (a little more, by
 /// rounding). n is an integer. f32 has r.lo = 0 and takes no tail.
 struct ExpArgument {
-  ScalarExpr n;
+  ScalarExpr biased; ///< n and the exponent's bias, under other bits
   Pair r;
+
+  ScalarExpr n() const;
+  /// 2^n for n in the normal range.
+  ScalarExpr power() const;
 };
 ExpArgument reduceExp(ScalarExpr x, std::optional<ScalarExpr> tail = {});
 
 /// exp(r) - 1 - r.hi: the sum of all but the leading term.
 ScalarExpr expm1Rest(const Pair &r);
+
+/// exp(x) = power (1 + s) for x in the normal range, the error of s a few times
+/// 2^-fractionBits(x) / 8: for what adds this to something larger.
+struct ExpParts {
+  ScalarExpr power, s;
+};
+ExpParts expParts(ScalarExpr x);
 
 /// p * 2^n with one rounding where the result is subnormal, for |n| <= 1100.
 ScalarExpr scale(ScalarExpr p, ScalarExpr n);

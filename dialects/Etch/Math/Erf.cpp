@@ -25,11 +25,9 @@ static constexpr double erfFar32[] = {
     0.00034153895103372633, 1.1270891427993774,   0.638144850730896,
     0.10310682654380798,    -0.02183816023170948, 0.0029477032367140055,
     -0.00018638641631696373};
-// -log(erfc(1)) in two parts, and (-log(erfc(1 + t)) + log(erfc(1))) / t for t
-// in
-// [-1/8, 5], the error weighted with |t| erfc(1 + t)/erf(1 + t): 2^-56.8.
+// -log(erfc(1)), and (-log(erfc(1 + t)) + log(erfc(1))) / t for t in [-1/8, 5],
+// the error weighted with |t| erfc(1 + t)/erf(1 + t): 2^-56.8.
 static constexpr double erfFarHead = 0x1.d97fbf27aa2a1p+0;
-static constexpr double erfFarTail = 0x1.9b2f9379f1952p-57;
 static constexpr double erfFar64[] = {
     0x1.51c9b0006c23ep+1,   0x1.afabc11a28fe7p-1,   0x1.5477f09ca4248p-5,
     -0x1.48c9d40d567ddp-7,  0x1.033f69c2a7c10p-9,   -0x1.f1b4b9e3cf8b3p-13,
@@ -49,22 +47,12 @@ ScalarExpr erf(ScalarExpr x) {
   double end = single ? 4.1 : 5.95;
   ScalarExpr y = select(gt(a, end), end, a);
   // No scaling in steps: erfc(6) is far from the subnormals.
-  ScalarExpr far = x;
-  if (single) {
-    ExpArgument e = reduceExp(-polynomial(y, erfFar32));
-    ScalarExpr p = 1 + (e.r.hi + expm1Rest(e.r));
-    far = fma(-p, powerOfTwo(e.n, x), 1);
-  } else {
-    // Where erfc is largest, near 1, t and with it the error is small. (The sum
-    // is exact as long as t times the polynomial is below the head; beyond,
-    // erfc is so small that it need not be.)
-    ScalarExpr t = 1 - y;
-    Pair minusLog =
-        fastTwoSum(constantLike(x, -erfFarHead), t * polynomial(-t, erfFar64));
-    ExpArgument e = reduceExp(minusLog.hi, minusLog.lo - erfFarTail);
-    ScalarExpr p = 1 + (e.r.hi + expm1Rest(e.r));
-    far = fma(-p, powerOfTwo(e.n, x), 1);
-  }
+  // Where erfc is largest, near 1, t and with it the error is small.
+  ScalarExpr t = y - 1;
+  ScalarExpr logarithm = single ? -polynomial(y, erfFar32)
+                                : fma(-t, polynomial(t, erfFar64), -erfFarHead);
+  auto [power, s] = expParts(logarithm);
+  ScalarExpr far = fma(-s, power, 1 - power);
   return copysign(select(lt(a, single ? 1 : 0.875), near, far), x);
 }
 
