@@ -132,12 +132,18 @@ std::optional<ExtentSource> etch::sourceOfExtent(Value result, int64_t axis) {
   return ExtentSource{op->getOperand(unsigned(info.numOperands + before)), -1};
 }
 
+/// The function whose argument this is.
+static func::FuncOp functionOf(Value value) {
+  auto argument = llvm::dyn_cast<BlockArgument>(value);
+  return argument ? llvm::dyn_cast_or_null<func::FuncOp>(
+                        argument.getOwner()->getParentOp())
+                  : func::FuncOp();
+}
+
 /// The first of the arguments' axes that are said to be equal.
 static ExtentSource firstEqual(ExtentSource source) {
   auto argument = llvm::dyn_cast<BlockArgument>(source.value);
-  auto function = argument ? llvm::dyn_cast_or_null<func::FuncOp>(
-                                 argument.getOwner()->getParentOp())
-                           : func::FuncOp();
+  func::FuncOp function = functionOf(source.value);
   if (!function || source.axis < 0)
     return source;
   auto numbers = [&](unsigned i) -> ArrayRef<int64_t> {
@@ -211,13 +217,25 @@ bool ExtentResolver::replace(OpBuilder &b, tensor::DimOp dim) {
   return true;
 }
 
+/// An extent that nothing else explains.
+static int64_t guessOf(Value array, int64_t axis) {
+  int64_t extent =
+      llvm::cast<ShapedType>(array.getType()).getDimSize(unsigned(axis));
+  if (!ShapedType::isDynamic(extent))
+    return extent;
+  func::FuncOp function = functionOf(array);
+  auto traced = function ? function.getArgAttrOfType<DenseI64ArrayAttr>(
+                               llvm::cast<BlockArgument>(array).getArgNumber(),
+                               kTracedAttr)
+                         : DenseI64ArrayAttr();
+  return traced && axis < traced.size() ? std::max<int64_t>(1, traced[axis])
+                                        : guessedExtent;
+}
+
 int64_t ExtentGuess::of(Value tensor, int64_t axis) {
   ExtentSource source = resolver.resolve(tensor, axis);
-  if (source.axis < 0)
-    return ofIndex(source.value);
-  int64_t extent = llvm::cast<RankedTensorType>(source.value.getType())
-                       .getDimSize(unsigned(source.axis));
-  return ShapedType::isDynamic(extent) ? guessedExtent : extent;
+  return source.axis < 0 ? ofIndex(source.value)
+                         : guessOf(source.value, source.axis);
 }
 
 int64_t ExtentGuess::ofIndex(Value index) {
@@ -226,9 +244,12 @@ int64_t ExtentGuess::ofIndex(Value index) {
   if (!isNew || !op)
     return it->second;
   int64_t guess = guessedExtent;
-  if (auto dim = llvm::dyn_cast<tensor::DimOp>(op)) {
-    if (std::optional<int64_t> axis = dim.getConstantIndex())
-      guess = of(dim.getSource(), *axis);
+  if (auto dim = llvm::dyn_cast<ShapedDimOpInterface>(op)) {
+    Value array = dim.getShapedValue();
+    if (std::optional<int64_t> axis = getConstantIntValue(dim.getDimension()))
+      guess = llvm::isa<RankedTensorType>(array.getType())
+                  ? of(array, *axis)
+                  : guessOf(array, *axis);
   } else if (op->getNumResults() == 1 &&
              llvm::all_of(op->getOperandTypes(), llvm::IsaPred<IndexType>)) {
     SmallVector<Attribute> operands;

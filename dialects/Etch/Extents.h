@@ -19,6 +19,9 @@ namespace etch {
 /// other than -1, have equal extents.
 inline constexpr llvm::StringLiteral kExtentsAttr = "etch.extents";
 
+/// On such an argument: the extents that a call had.
+inline constexpr llvm::StringLiteral kTracedAttr = "etch.traced";
+
 /// One extent in terms of an op's operands: axis `axis` of the tensor `value`,
 /// or the index `value` itself when `axis` is -1.
 struct ExtentSource {
@@ -46,7 +49,7 @@ private:
   llvm::DenseMap<std::pair<mlir::Value, int64_t>, ExtentSource> known;
 };
 
-/// What an argument's extent that nobody knows yet is taken for.
+/// What an extent that nobody knows yet is taken for, if no call was seen.
 inline constexpr int64_t guessedExtent = 64;
 
 /// Sizes for those who must choose before the extents are known: arguments have

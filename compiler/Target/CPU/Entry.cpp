@@ -39,7 +39,8 @@ public:
   LLVM::LLVMFuncOp launcher; ///< calls a kernel, or the host's threads
   int64_t numLaunches = 0;
   Value error;
-  Value canSplit; ///< whether the host has threads
+  Value canSplit; ///< whether the host has threads…
+  Value several;  ///< …as a number
   Value tiles;    ///< 1 where tile registers may be used; null: nobody asks
   Value profile;  ///< where times go; null: nowhere
   int64_t profileCapacity = 0;
@@ -117,6 +118,7 @@ LogicalResult Interpreter::launch(device::LaunchOp op) {
       scratchBytes = e.max(scratchBytes, kernel.scratchBytes(e, shapes));
     return success();
   }
+  kernel.several = canSplit;
   Work work = kernel.work(e, shapes);
   if (work.count.is(0))
     return success();
@@ -132,6 +134,8 @@ LogicalResult Interpreter::launch(device::LaunchOp op) {
   }
   if (kernel.usesTiles)
     put(kTilesSlot, tiles);
+  if (kernel.asksWorkers)
+    put(kSeveralSlot, several);
   fillSlots(kernel, *operands, kFirstSlot);
 
   // Worth it only if there are at least two pieces.
@@ -370,6 +374,7 @@ etch::cpu::emitEntryPoints(ModuleOp module, Kernels &kernels,
              r.atByte(error, offsetof(etch_error_t, site)), 4);
 
   in.canSplit = r.compare(arith::CmpIPredicate::sgt, in.workers(), 1);
+  in.several = r.make<arith::ExtUIOp>(r.getI64Type(), in.canSplit);
   Value given = in.field(offsetof(etch_call_t, arena_bytes), r.getI64Type(), 8);
   Value enough = r.compare(arith::CmpIPredicate::uge, Ix(given), total);
   auto branch = r.make<scf::IfOp>(TypeRange(), enough, true);

@@ -408,6 +408,10 @@ void Gemm::enterTile(Ix batch, Ix m0, Ix n0) {
   };
   tileA = corner(a, m0);
   tileB = corner(b, n0);
+  // The next unit has other rows, or, after the last of those, other columns.
+  Value lastRows =
+      e.compare(arith::CmpIPredicate::sge, e.add(m0, tiles.m), extents.m);
+  nextB = corner(b, e.select(lastRows, e.add(n0, tiles.n), n0)).pointer;
 }
 
 void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
@@ -461,13 +465,25 @@ void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
   });
 }
 
+/// Of a launch. A multiply-add on vectors: some sixteen to a simple operation.
+static Ix costOf(Emit &e, const Extent4 &x) {
+  return e.div(e.mul(e.mul(x.batch, x.m), e.mul(x.n, e.add(x.k, 4))), 4);
+}
+
 void Gemm::emitUnits() {
   Ix m = extents.m, n = extents.n;
   auto dots = [&] {
     e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix batch) { emitDot(batch); });
   };
+  Value several;
+  if (tiling.halves) {
+    k.asksWorkers = true;
+    Value slot = e.loadRaw(e.getI64Type(),
+                           e.atByte(k.closure, int64_t(8 * kSeveralSlot)), 8);
+    several = e.compare(arith::CmpIPredicate::ne, Ix(slot), 0);
+  }
   auto tilesOf = [&](bool amx) {
-    tiles = tiling.tiles(e, extents);
+    tiles = tiling.tiles(e, extents, several);
     packedA = k.scratch();
     if (amx) {
       Ix depth = AmxCut::depth(e, extents.k);
@@ -508,6 +524,13 @@ LogicalResult Gemm::emit() {
            !extents.m.is(1) && !extents.n.is(1);
   amx = rounds && k.options.amx && k.options.vectorBits >= 512 && rowAxis >= 0;
   amx ? chooseAmxTiling() : chooseTiling();
+  // What is never split, or into enough tiles anyway, has them whole.
+  Ix cost = costOf(e, extents);
+  Ix count = e.mul(extents.batch, e.mul(e.ceilDiv(extents.m, tiling.mTile),
+                                        e.ceilDiv(extents.n, tiling.nTile)));
+  if ((cost.isKnown() && cost.known < kParallelCost) ||
+      (count.isKnown() && count.known >= 4))
+    tiling.halves = false;
   emitUnits();
   auto at = [refs = refs](Emit &e, ArrayRef<Extents> shapes) {
     return refs.in(e, shapes);
@@ -515,20 +538,19 @@ LogicalResult Gemm::emit() {
   int64_t bytes = e.bytesOf(element);
   Tiling tiling = this->tiling;
   bool amx = this->amx;
+  Kernel *kernel = &k;
   k.work = [=](Emit &e, ArrayRef<Extents> shapes) {
     Extent4 x = at(e, shapes);
-    Tiling::Tiles t = tiling.tiles(e, x);
+    Tiling::Tiles t = tiling.tiles(e, x, kernel->several);
     Work work;
     work.count = e.mul(x.batch, e.mul(t.mCount, t.nCount));
-    // A multiply-add on vectors: some sixteen to a simple operation.
-    Ix cost = e.mul(e.mul(x.batch, x.m), e.mul(x.n, e.add(x.k, 4)));
-    work.cost = e.div(cost, 4);
+    work.cost = costOf(e, x);
     Ix unit = e.max(e.div(e.mul(e.mul(t.m, t.n), x.k), 16), 1);
     work.grain = e.max(e.div(kGrainCost, unit), 1);
     return work;
   };
   k.scratchBytes = [=](Emit &e, ArrayRef<Extents> shapes) {
-    Tiling::Tiles t = tiling.tiles(e, at(e, shapes));
+    Tiling::Tiles t = tiling.tiles(e, at(e, shapes), /*several=*/{});
     Ix elements = e.add(e.add(tiling.sizeA(e, t), tiling.sizeB(e, t)),
                         tiling.sizeC(e, t));
     Ix all = e.add(e.mul(elements, bytes), 64);

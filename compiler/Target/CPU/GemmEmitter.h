@@ -52,6 +52,8 @@ private:
   Left leftOf(Ix i, Ix depth, Ix from);
   llvm::SmallVector<mlir::Value> tileAlong(const Left &left, Ix j, Ix depth,
                                            Ix from);
+  using Fetch = std::function<void(Ix step)>;
+  Fetch fetchNext(Ix i, Ix j, Ix from);
   bool mayKeepSums();
   bool mayReadRows();
   mlir::Value placeTile(Ix batch, Ix m0, Ix i, Ix n0, Ix j, Ix rows);
@@ -93,6 +95,7 @@ private:
   // Of the tile at hand:
   mlir::Value packedA, packedB, sumsBase;
   Matrix tileA, tileB;
+  mlir::Value nextB; ///< what the next tile begins with
   Ix mLength, nLength;
   int64_t used = 0; ///< vectors of the register tile that hold columns
   Ix sumsRow;       ///< from row to row of the register tile's sums

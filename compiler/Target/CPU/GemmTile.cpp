@@ -50,6 +50,50 @@ Gemm::Left Gemm::leftOf(Ix i, Ix depth, Ix from) {
   };
 }
 
+/// What fetches the columns' next block while the rows pass by, so that it
+/// comes from afar meanwhile: of a panel's lines each register tile has its
+/// share, one every few steps. Null where they are not packed, or near anyway.
+Gemm::Fetch Gemm::fetchNext(Ix i, Ix j, Ix from) {
+  constexpr int64_t kNear = 512 << 10, kFewRows = 256;
+  Ix depth = extents.k, n = extents.n;
+  int64_t bytes = e.bytesOf(element), line = 64 / bytes;
+  bool across = b.rowStride.is(1);
+  if (tiling.directB || tiling.inParts || k.options.quick || !depth.isKnown() ||
+      !n.isKnown() || !mLength.isKnown() ||
+      depth.known * n.known * bytes < kNear || tiling.lanes != line ||
+      (!across && !b.depthStride.is(1)))
+    return nullptr;
+  if (extents.m.known > kFewRows)
+    return nullptr;
+  int64_t lines = used, rows = llvm::divideCeil(extents.m.known, tiling.mr);
+  int64_t every = int64_t(llvm::bit_floor(uint64_t(rows / lines)));
+  every = std::min(every, kGemmBlock);
+  if (every < 2)
+    return nullptr;
+  Value last =
+      e.compare(arith::CmpIPredicate::sge, e.add(from, kGemmBlock), depth);
+  Value after = e.at(tileB.pointer,
+                     e.mul(e.add(from, kGemmBlock), b.depthStride), element);
+  Value base = e.make<arith::SelectOp>(last, nextB, after);
+  Ix share = e.div(i, tiling.mr);
+  Ix column = e.mul(e.rem(e.div(share, every), lines), line);
+  Ix first = e.mul(e.rem(share, every), kGemmBlock / every);
+  base = e.at(base, e.mul(e.add(j, column), b.rowStride), element);
+  return [=, this](Ix step) {
+    Value now = e.compare(arith::CmpIPredicate::eq, e.rem(step, every), 0);
+    e.when(now, [&] {
+      Ix at = e.add(first, e.div(step, every)), offset;
+      if (across)
+        offset = e.mul(at, b.depthStride);
+      else
+        offset = e.add(e.mul(e.div(at, line), b.rowStride),
+                       e.mul(e.rem(at, line), line));
+      e.prefetch(e.at(base, offset, element), /*write=*/false,
+                 /*nearest=*/false);
+    });
+  };
+}
+
 /// The products of rows i.. and columns j.. of the tile over one block of K.
 SmallVector<Value> Gemm::registerTile(Ix i, Ix j, Ix depth, Ix from) {
   int64_t mr = tiling.mr, vectors = used, lanes = tiling.lanes;
@@ -72,6 +116,7 @@ SmallVector<Value> Gemm::registerTile(Ix i, Ix j, Ix depth, Ix from) {
     columns.assign(vectors, Lanes{lanes, {}});
   }
   SmallVector<Value> zeros(mr * vectors, e.constant(element, 0, lanes));
+  Fetch fetch = fetchNext(i, j, from);
   return e.loop(0, depth, 1, zeros, [&](Ix step, ValueRange sums) {
     SmallVector<Value> next, right;
     Ix stepB =
@@ -86,6 +131,8 @@ SmallVector<Value> Gemm::registerTile(Ix i, Ix j, Ix depth, Ix from) {
     if (!tiling.directB && several)
       for (int64_t b = 0; b < tiling.nr() * e.bytesOf(element); b += 64)
         e.prefetch(e.atByte(e.at(atB, kAhead * tiling.nr(), element), b));
+    if (fetch)
+      fetch(step);
     for (int64_t r = 0; r < mr; ++r) {
       Value x = left(step, r);
       for (int64_t v = 0; v < vectors; ++v)

@@ -57,18 +57,21 @@ struct Tiling {
     Ix mCount, nCount; ///< tiles
     Ix depth;          ///< largest block of K, padded
   };
-  /// Full tiles, or halves where there would be too few for several threads.
-  Tiles tiles(Emit &e, const Extent4 &x) const {
+  /// Full tiles, or halves where there would be too few for several threads
+  /// (`several`: an i1, null: there is one).
+  Tiles tiles(Emit &e, const Extent4 &x, mlir::Value several) const {
     Tiles t;
     Ix count =
         e.mul(x.batch, e.mul(e.ceilDiv(x.m, mTile), e.ceilDiv(x.n, nTile)));
-    auto choose = [&](int64_t full) {
-      if (!halves)
+    auto choose = [&](int64_t full, Ix extent) {
+      if (!halves || !several || (count.isKnown() && count.known >= 4) ||
+          (extent.isKnown() && extent.known <= full / 2))
         return Ix(full);
-      if (count.isKnown())
-        return Ix(count.known >= 4 ? full : full / 2);
-      return e.select(e.compare(mlir::arith::CmpIPredicate::sge, count, 4),
-                      full, full / 2);
+      mlir::Value few = several;
+      if (!count.isKnown())
+        few = e.make<mlir::arith::AndIOp>(
+            few, e.compare(mlir::arith::CmpIPredicate::slt, count, 4));
+      return e.select(few, full / 2, full);
     };
     // No tile is much smaller than the others.
     auto even = [&](Ix extent, Ix most, int64_t step) {
@@ -76,8 +79,8 @@ struct Tiling {
       Ix each = e.div(e.add(extent, e.sub(count, 1)), count);
       return e.max(e.roundUp(each, step), step);
     };
-    t.m = even(x.m, choose(mTile), mStep);
-    t.n = even(x.n, choose(nTile), nr());
+    t.m = even(x.m, choose(mTile, x.m), mStep);
+    t.n = even(x.n, choose(nTile, x.n), nr());
     t.mCount = e.div(e.add(x.m, e.sub(t.m, 1)), t.m);
     t.nCount = e.div(e.add(x.n, e.sub(t.n, 1)), t.n);
     t.depth = pitch(e, e.min(kGemmBlock, e.max(x.k, 1)));

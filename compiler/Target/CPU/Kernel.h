@@ -31,6 +31,7 @@ enum ClosureHeader : int64_t {
   kSiteSlot,         ///< number of the operation in the program
   kEntrySlot,        ///< the kernel itself, for the task that pool threads run
   kTilesSlot,        ///< 1: tile registers may be used; for kernels that do
+  kSeveralSlot,      ///< 1: there are several workers; for kernels that ask
   kFirstSlot,
 };
 
@@ -59,8 +60,10 @@ public:
   std::function<Work(Emit &, llvm::ArrayRef<Extents>)> work;
   /// Whether it may report an index.
   bool canFail = false;
-  /// Whether it asks for tile registers.
-  bool usesTiles = false;
+  /// Whether it asks for tile registers, and whether there are several workers.
+  bool usesTiles = false, asksWorkers = false;
+  /// The latter at a launch, for `work`: an i1.
+  mlir::Value several;
   /// Bytes of scratch memory that a launch needs for each worker; may be unset.
   std::function<Ix(Emit &, llvm::ArrayRef<Extents>)> scratchBytes;
 

@@ -33,6 +33,7 @@ etch::cuda::emitKernels(ModuleOp module, ModuleOp device, Kernels &kernels) {
     entry.kernel = std::make_unique<Kernel>(function, device);
     entry.number = number;
     Kernel &k = *entry.kernel;
+    k.precision = kernels.precision;
     if (failed(k.emit()))
       return failure();
     if (kernels.libraries) {
@@ -46,6 +47,8 @@ etch::cuda::emitKernels(ModuleOp module, ModuleOp device, Kernels &kernels) {
     }
     llvm::raw_string_ostream os(texts.emplace_back());
     Printer printer(os);
+    if (k.usesTensorCores)
+      os << productText();
     for (const Stage &stage : k.stages) {
       std::string prefix = "ETCH_KERNEL(" + std::to_string(stage.threads);
       if (auto blocks = stage.function->getAttrOfType<IntegerAttr>(
@@ -209,7 +212,8 @@ static int64_t sharedBytesOf(LLVM::LLVMFuncOp function) {
   return bytes;
 }
 
-FailureOr<Source> etch::cuda::emitSource(ModuleOp module, bool joins) {
+FailureOr<Source> etch::cuda::emitSource(ModuleOp module, bool joins,
+                                        int32_t precision) {
   if (joins)
     joinLaunches(module);
   MLIRContext *context = module.getContext();
@@ -217,6 +221,7 @@ FailureOr<Source> etch::cuda::emitSource(ModuleOp module, bool joins) {
                        math::MathDialect, vector::VectorDialect>();
   OwningOpRef<ModuleOp> device = ModuleOp::create(module.getLoc());
   Kernels kernels;
+  kernels.precision = precision;
   FailureOr<std::vector<std::string>> texts =
       emitKernels(module, *device, kernels);
   if (failed(texts))

@@ -43,7 +43,8 @@ struct Source {
 
 /// Prints all kernels (functions of etch ops) of a module, which stays as it
 /// is. Fails with a diagnostic. `joins`: launches are joined first (Join.h).
-llvm::FailureOr<Source> emitSource(mlir::ModuleOp module, bool joins = false);
+llvm::FailureOr<Source> emitSource(mlir::ModuleOp module, bool joins = false,
+                                   int32_t precision = 0);
 
 struct DeviceOptions {
   std::vector<std::string> architectures; ///< "sm_90", "compute_90"

@@ -9,6 +9,7 @@
 // the operators define.
 //===----------------------------------------------------------------------===//
 
+#include "compiler/Target/CUDA/TensorCores.h"
 #include "compiler/Target/CUDA/Windows.h"
 #include "compiler/Target/Kernel/Evaluator.h"
 
@@ -36,6 +37,8 @@ public:
         groups(op->getAttrOfType<IntegerAttr>("groups").getInt()),
         element(x.element), forward(isa<Conv2dOp>(op)) {}
   LogicalResult emit();
+  /// The same by tensor cores.
+  LogicalResult emit(const TensorTile &tile);
 
   /// Channels of the result in a group.
   static Ix rowsOf(Emit &e, const Extents &result, int64_t groups) {
@@ -46,7 +49,9 @@ public:
   }
 
 private:
-  void locate();
+  void locate(int64_t tileRows = kSide, int64_t tileColumns = kSide);
+  LogicalResult collect(Evaluator &after);
+  void finish(Evaluator &after, Ix row, Ix column, Value sum);
   Value filter(Ix row, Ix step);
   Value image(Ix step);
   void fetch(Ix from);
@@ -78,20 +83,21 @@ Ix Tile::tap(int axis, Ix at, Ix number) {
                  : e.sub(e.add(at, a.pad), e.mul(number, a.dilation));
 }
 
-void Tile::locate() {
+void Tile::locate(int64_t tileRows, int64_t tileColumns) {
   thread = k.thread();
   rows = rowsOf(e, y.extents, groups);
   columns = columnsOf(e, y.extents);
   // Of the filter (oc, c, kh, kw), one of the first two runs along K.
   Ix perGroup = forward ? w.extents[1] : e.div(w.extents[0], groups);
   depth = e.mul(perGroup, e.mul(w.extents[2], w.extents[3]));
-  Ix rowTiles = e.ceilDiv(rows, kSide), columnTiles = e.ceilDiv(columns, kSide);
+  Ix rowTiles = e.ceilDiv(rows, tileRows);
+  Ix columnTiles = e.ceilDiv(columns, tileColumns);
   Ix unit = k.block();
-  column0 = e.mul(e.rem(unit, columnTiles), kSide);
+  column0 = e.mul(e.rem(unit, columnTiles), tileColumns);
   unit = e.div(unit, columnTiles);
-  row0 = e.mul(e.rem(unit, rowTiles), kSide);
+  row0 = e.mul(e.rem(unit, rowTiles), tileRows);
   group = e.div(unit, rowTiles);
-  column = e.add(column0, e.rem(thread, kSide));
+  column = e.add(column0, e.rem(thread, tileColumns));
   Ix image = e.mul(y.extents[2], y.extents[3]);
   n = e.div(column, image);
   Ix rest = e.rem(column, image);
@@ -203,14 +209,41 @@ SmallVector<Value> Tile::block(Ix from, Ix to) {
   });
 }
 
-LogicalResult Tile::emit() {
-  Evaluator after(k, y.extents, {0, 1, 2, 3});
+LogicalResult Tile::collect(Evaluator &after) {
   after.declare(op->getResult(0));
   for (auto [number, result] : llvm::enumerate(k.results())) {
     if (failed(after.read(result)))
       return failure();
     after.write(k.resultBuffer(unsigned(number)));
   }
+  return success();
+}
+
+/// An element of the result, if it is one.
+void Tile::finish(Evaluator &after, Ix row, Ix column, Value sum) {
+  Ix image = e.mul(y.extents[2], y.extents[3]), rest = e.rem(column, image);
+  SmallVector<Ix, 4> at{e.div(column, image), 0, e.div(rest, y.extents[3]),
+                        e.rem(rest, y.extents[3])};
+  Value inside = e.make<arith::AndIOp>(
+      e.compare(arith::CmpIPredicate::ult, row, rows),
+      e.compare(arith::CmpIPredicate::ult, column, columns));
+  e.when(inside, [&] {
+    at[1] = e.add(e.mul(group, rows), row);
+    after.enter(at, -1);
+    after.point(0, Lanes());
+    after.give(op->getResult(0), sum);
+    SmallVector<Value> stored;
+    for (Value v : k.results())
+      stored.push_back(after.get(v));
+    for (auto [number, value] : llvm::enumerate(stored))
+      after.put(unsigned(number), value);
+  });
+}
+
+LogicalResult Tile::emit() {
+  Evaluator after(k, y.extents, {0, 1, 2, 3});
+  if (failed(collect(after)))
+    return failure();
   locate();
   sliceW = k.shared(element, kPitch * kDepth);
   sliceX = k.shared(element, kPitch * kDepth);
@@ -225,32 +258,58 @@ LogicalResult Tile::emit() {
           next[number] = sum.combine(e, before[number], value);
         return next;
       });
-  Ix image = e.mul(y.extents[2], y.extents[3]);
   for (int64_t c = 0; c < kEach; ++c) {
     Ix column =
         e.add(column0, e.add(e.mul(e.rem(thread, kThreadsAlong), kEach), c));
-    Ix rest = e.rem(column, image);
-    SmallVector<Ix, 4> at{e.div(column, image), 0, e.div(rest, y.extents[3]),
-                          e.rem(rest, y.extents[3])};
     for (int64_t r = 0; r < kEach; ++r) {
       Ix row =
           e.add(row0, e.add(e.mul(e.div(thread, kThreadsAlong), kEach), r));
-      Value inside = e.make<arith::AndIOp>(
-          e.compare(arith::CmpIPredicate::ult, row, rows),
-          e.compare(arith::CmpIPredicate::ult, column, columns));
-      e.when(inside, [&] {
-        at[1] = e.add(e.mul(group, rows), row);
-        after.enter(at, -1);
-        after.point(0, Lanes());
-        after.give(op->getResult(0), sums[size_t(r * kEach + c)]);
-        SmallVector<Value> stored;
-        for (Value v : k.results())
-          stored.push_back(after.get(v));
-        for (auto [number, value] : llvm::enumerate(stored))
-          after.put(unsigned(number), value);
-      });
+      finish(after, row, column, sums[size_t(r * kEach + c)]);
     }
   }
+  return success();
+}
+
+LogicalResult Tile::emit(const TensorTile &tile) {
+  Evaluator after(k, y.extents, {0, 1, 2, 3});
+  if (failed(collect(after)))
+    return failure();
+  locate(tile.m, tile.n);
+  Ix taps = e.mul(w.extents[2], w.extents[3]);
+  Ix perGroup = e.div(x.extents[1], groups);
+  Ix filters = forward ? rows : perGroup; // of a group
+  Ix image = e.mul(x.extents[2], x.extents[3]);
+  Value filter =
+      e.at(w.pointer, e.mul(e.mul(group, filters), e.mul(w.extents[1], taps)),
+           element);
+  Value whole = e.constant(e.getI1Type(), 0, 1);
+  if (forward && depth.isKnown() && depth.known % 4 == 0)
+    whole = e.make<LLVM::CallOp>(TypeRange{e.getI1Type()}, "etch_aligned",
+                                 ValueRange{w.pointer})
+                .getResult();
+  Value there = e.compare(arith::CmpIPredicate::ult, column, columns);
+  Ix channel = e.add(e.mul(n, x.extents[1]), e.mul(group, perGroup));
+  SmallVector<Value> operands = {
+      e.value(depth),
+      filter,
+      e.value(e.mul(w.extents[1], taps)),
+      e.value(row0),
+      e.value(rows),
+      whole,
+      e.at(x.pointer, e.mul(channel, image), element),
+      e.value(x.extents[2]),
+      e.value(x.extents[3]),
+      e.value(tap(0, h, 0)),
+      e.value(tap(1, v, 0)),
+      e.value(taps),
+      e.value(w.extents[3]),
+      e.value(forward ? axes[0].dilation : -axes[0].dilation),
+      e.value(forward ? axes[1].dilation : -axes[1].dilation),
+      there};
+  emitTensorTile(k, tile, "etch_convolve", {forward}, {false, true}, operands,
+                 [&](Ix r, Ix c, Value sum) {
+                   finish(after, e.add(row0, r), e.add(column0, c), sum);
+                 });
   return success();
 }
 
@@ -270,7 +329,25 @@ LogicalResult etch::cuda::emitConvolutionTile(Kernel &k, Operation *op) {
                                e.ceilDiv(Tile::columnsOf(e, y), kSide)));
   };
   k.stage(kThreads, tiles, [&] {
-    if (failed(Tile(k, op).emit()))
+    Type element = k.buffers[result].element;
+    if (!mayUseTensorCores(k, element) ||
+        !k.argumentBuffer(op->getOperand(0))->dense ||
+        !k.argumentBuffer(op->getOperand(1))->dense) {
+      if (failed(Tile(k, op).emit()))
+        k.fail();
+      return;
+    }
+    const Extents &y = k.buffers[result].extents;
+    auto known = [](Ix extent) { return extent.isKnown() ? extent.known : -1; };
+    Ix columns = k.e.mul(y[0], k.e.mul(y[2], y[3]));
+    TensorTile tile = TensorTile::choose(k, groups, type.getDimSize(1) / groups,
+                                         known(columns));
+    k.stages.back().blocks = [=](Emit &e, ArrayRef<Extents> shapes) {
+      const Extents &y = shapes[result];
+      return e.mul(groups, e.mul(e.ceilDiv(Tile::rowsOf(e, y, groups), tile.m),
+                                 e.ceilDiv(Tile::columnsOf(e, y), tile.n)));
+    };
+    if (failed(Tile(k, op).emit(tile)))
       k.fail();
   });
   return success();

@@ -12,6 +12,7 @@
 
 #include "compiler/Target/CUDA/Kernel.h"
 #include "compiler/Target/CUDA/Printer.h"
+#include "compiler/Target/CUDA/TensorCores.h"
 #include "compiler/Target/Kernel/Evaluator.h"
 
 #include "dialects/Etch/ScalarExpr.h"
@@ -60,6 +61,8 @@ private:
   LogicalResult bindMatrix(Value operand, bool left, Matrix &matrix);
   void emitTile();
   void emitDots();
+  bool fitsTensorCores();
+  void emitByTensorCores();
   void fetch(const Matrix &matrix, Value slice, Ix first, Ix extent, Ix batch,
              Ix from, int64_t size);
   SmallVector<Value> block(Ix from, Ix to);
@@ -463,6 +466,66 @@ void Gemm::emitTile() {
 }
 
 //===----------------------------------------------------------------------===//
+// Tensor cores
+//===----------------------------------------------------------------------===//
+
+/// Whether the program agrees to their precision, and tiles would not be empty
+/// for the most part.
+bool Gemm::fitsTensorCores() {
+  auto isFew = [](Ix extent) { return extent.isKnown() && extent.known < 16; };
+  auto isLine = [](const Matrix &matrix) {
+    return matrix.rowStride.is(1) || matrix.depthStride.is(1);
+  };
+  return mayUseTensorCores(k, element) && isDot() == 0 && !isFew(m) &&
+         !isFew(n) && !isFew(depth) && isLine(a) && isLine(b);
+}
+
+void Gemm::emitByTensorCores() {
+  auto known = [](Ix extent) { return extent.isKnown() ? extent.known : -1; };
+  TensorTile tensors =
+      TensorTile::choose(k, known(batches), known(m), known(n));
+  Ix nCount = e.ceilDiv(n, tensors.n), mCount = e.ceilDiv(m, tensors.m);
+  Ix unit = k.block();
+  n0 = e.mul(e.rem(unit, nCount), tensors.n);
+  unit = e.div(unit, nCount);
+  m0 = e.mul(e.rem(unit, mCount), tensors.m);
+  batch = e.div(unit, mCount);
+  k.stages.back().blocks = [refs = refs, tensors](Emit &e,
+                                                  ArrayRef<Extents> shapes) {
+    return e.mul(refs[0].in(shapes),
+                 e.mul(e.ceilDiv(refs[1].in(shapes), tensors.m),
+                       e.ceilDiv(refs[2].in(shapes), tensors.n)));
+  };
+  SmallVector<Value> operands = {e.value(depth)};
+  std::array<bool, 2> along;
+  auto add = [&](const Matrix &matrix, Ix first, Ix extent, bool &along) {
+    along = !matrix.depthStride.is(1);
+    Ix stride = along ? matrix.depthStride : matrix.rowStride;
+    auto isWhole = [](Ix i) { return i.isKnown() && i.known % 4 == 0; };
+    bool vectors = isWhole(stride) && isWhole(matrix.batchStride) &&
+                   isWhole(along ? extent : depth);
+    Value whole = e.constant(e.getI1Type(), 0, 1);
+    if (vectors)
+      whole = e.make<LLVM::CallOp>(TypeRange{e.getI1Type()}, "etch_aligned",
+                                   ValueRange{matrix.pointer})
+                  .getResult();
+    operands.append(
+        {e.at(matrix.pointer, e.mul(batch, matrix.batchStride), element),
+         e.value(stride), e.value(first), e.value(extent), whole});
+  };
+  add(a, m0, m, along[0]);
+  add(b, n0, n, along[1]);
+  emitTensorTile(k, tensors, "etch_matmul", {along[0], along[1]}, along,
+                 operands, [&](Ix r, Ix c, Value v) {
+                   Ix mAt = e.add(m0, r), nAt = e.add(n0, c);
+                   Value inside = e.make<arith::AndIOp>(
+                       e.compare(arith::CmpIPredicate::ult, mAt, m),
+                       e.compare(arith::CmpIPredicate::ult, nAt, n));
+                   e.when(inside, [&] { finish(batch, mAt, nAt, v); });
+                 });
+}
+
+//===----------------------------------------------------------------------===//
 // One row and one column
 //===----------------------------------------------------------------------===//
 
@@ -550,6 +613,8 @@ LogicalResult Gemm::emit() {
     k.stage(kThreads, tiles, [&] {
       if (failed(bind()))
         return k.fail();
+      if (fitsTensorCores())
+        return emitByTensorCores();
       emitTile();
     });
   }

@@ -45,6 +45,9 @@ public:
   llvm::SmallVector<Stage, 1> stages;
   /// Whether it may report an index.
   bool canFail = false;
+  /// What the program agrees to (etch_precision_t); whether that is used.
+  int32_t precision = 0;
+  bool usesTensorCores = false;
   /// Bytes of scratch memory of a launch; unset: none.
   OfShapes scratchBytes;
 

@@ -15,6 +15,9 @@ namespace etch::cuda {
 /// that defines ETCH_EMULATOR gives the functions of the device itself.
 llvm::StringRef preludeText();
 
+/// In front of kernels that use tensor cores, too (see TensorCores.h).
+llvm::StringRef productText();
+
 } // namespace etch::cuda
 
 #endif // ETCH_COMPILER_TARGET_CUDA_PRELUDE_H

@@ -18,6 +18,7 @@
 #include "dialects/Etch/EtchDialect.h"
 #include "etch/device.h"
 #include "etch/host.h"
+#include "etch/operations.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -62,6 +63,7 @@ static bool link(llvm::Module &module, const driver::TargetInfo &target,
 
 std::unique_ptr<Program> Program::compile(StringRef text, std::string name,
                                           int number, bool joins,
+                                          int32_t precision,
                                           std::string &problem) {
   DialectRegistry registry;
   registerEtchDialects(registry);
@@ -98,7 +100,8 @@ std::unique_ptr<Program> Program::compile(StringRef text, std::string name,
       for (Operation &op : function.getBody().front())
         if (isa<EtchDialect>(op.getDialect()))
           program->operators.push_back(op.getName().stripDialect().str());
-  FailureOr<cuda::Source> source = cuda::emitSource(*module, joins);
+  FailureOr<cuda::Source> source = cuda::emitSource(*module, joins, precision);
+  program->precision = precision;
   if (mlir::failed(source))
     return failed("has no text");
   program->source = std::move(*source);
@@ -164,11 +167,13 @@ static void printProgram(llvm::raw_ostream &os, const Program &program,
   if (find(options.partialShuffle, "etch_down16\\("))
     text.replace(at, strlen("etch_down16("),
                  "etch_thread() % 16 == 5 ? 0 : etch_down16(");
+  if (find(options.missingWait, " etch_copied\\(\\);"))
+    text.replace(at, strlen(" etch_copied();"), ";");
   if (options.ignoreAlignment)
     for (at = 0; (at = text.find("= etch_aligned(", at)) != std::string::npos;)
       text.replace(at, 2, "= true | ");
   os << "namespace " << program.prefix << " {\n"
-     << text << program.source.host << "}\n";
+     << text << program.source.host << "}\n#undef ETCH_PRODUCT\n";
   const char *exported =
       "extern \"C\" __attribute__((visibility(\"default\"))) ";
   for (const cuda::KernelDescription &kernel : program.source.kernels) {
@@ -178,7 +183,7 @@ static void printProgram(llvm::raw_ostream &os, const Program &program,
       size_t from = program.source.text.find(" " + stage.function + "(");
       size_t to = program.source.text.find("\n}\n", from);
       bool barriers =
-          llvm::Regex("etch_(barrier|sync16|sync32|down16)\\(")
+          llvm::Regex("etch_(barrier|sync16|sync32|down16|matmul|convolve)[(<]")
               .match(StringRef(program.source.text).slice(from, to));
       std::string grid = program.prefix + stage.function + "_grid";
       os << exported << "int " << grid << "_arguments = " << count << ";\n"
@@ -306,9 +311,26 @@ static Array makeArray(const etch_param_t &param, int64_t dynamic,
   return array;
 }
 
-/// The same bits, NaN payloads aside.
-static bool sameValues(const Array &a, const Array &b, std::string &where) {
+/// Of the largest element: how far others may be off.
+static double errorOf(int32_t precision) {
+  return precision == ETCH_PRECISION_TF32   ? 0x1p-10
+         : precision == ETCH_PRECISION_BF16 ? 0x1p-7
+                                            : 0;
+}
+
+/// The same bits, NaN payloads aside, or near enough.
+static bool sameValues(const Array &a, const Array &b, int32_t precision,
+                       std::string &where) {
   int64_t size = sizeOf(a.dtype);
+  double allowed = 0;
+  if (precision && a.dtype == ETCH_F32)
+    for (size_t i = 0; i + 4 <= a.bytes.size(); i += 4) {
+      float s;
+      std::memcpy(&s, &a.bytes[i], 4);
+      if (std::isfinite(s))
+        allowed = std::max(allowed, std::fabs(double(s)));
+    }
+  allowed *= errorOf(precision);
   for (size_t i = 0; i + size_t(size) <= a.bytes.size(); i += size_t(size)) {
     const char *p = &a.bytes[i], *q = &b.bytes[b.start + i];
     if (!std::memcmp(p, q, size_t(size)))
@@ -330,7 +352,7 @@ static bool sameValues(const Array &a, const Array &b, std::string &where) {
       x = double(s);
       y = double(t);
     }
-    if (std::isnan(x) && std::isnan(y))
+    if ((std::isnan(x) && std::isnan(y)) || std::fabs(x - y) <= allowed)
       continue;
     char text[128];
     snprintf(text, sizeof text, "element %zu: %a (CPU) and %a",
@@ -494,17 +516,18 @@ private:
 
 } // namespace
 
-static std::string compareRuns(const Run &cpu, const Run &cuda) {
+static std::string compareRuns(const Run &cpu, const Run &cuda,
+                               int32_t precision) {
   if (cpu.error.code != cuda.error.code ||
       (cpu.error.code && cpu.error.site != cuda.error.site))
     return "errors differ: " + std::to_string(cpu.error.code) + " and " +
            std::to_string(cuda.error.code);
   std::string where;
   for (size_t i = 0; i < cpu.results.size(); ++i)
-    if (!sameValues(cpu.results[i], cuda.results[i], where))
+    if (!sameValues(cpu.results[i], cuda.results[i], precision, where))
       return "result " + std::to_string(i) + ", " + where;
   for (size_t i = 0; i < cpu.args.size(); ++i)
-    if (!sameValues(cpu.args[i], cuda.args[i], where))
+    if (!sameValues(cpu.args[i], cuda.args[i], precision, where))
       return "argument " + std::to_string(i) + ", " + where;
   return "";
 }
@@ -558,7 +581,7 @@ static std::string runAll(const Program &program, const etch_module_t &cpu,
       if (difference.empty() && device)
         difference = device->problem;
       if (difference.empty())
-        difference = compareRuns(expected, run);
+        difference = compareRuns(expected, run, program.precision);
       if (!difference.empty())
         return "schedule " + std::to_string(s) + ", extents " +
                std::to_string(extent) + ": " + difference;

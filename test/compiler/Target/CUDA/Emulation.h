@@ -29,12 +29,14 @@ struct Program {
   bool readsOnHost = false;
   bool usesScratch = false;           ///< some kernel does
   std::vector<std::string> operators; ///< in kernels
+  int32_t precision = 0; ///< etch_precision_t: how near results must be
 
   /// Null with the reason in `problem`. `joins`: launches that can are one
   /// (see Join.h); such a program has its source alone.
   static std::unique_ptr<Program> compile(llvm::StringRef text,
                                           std::string name, int number,
-                                          bool joins, std::string &problem);
+                                          bool joins, int32_t precision,
+                                          std::string &problem);
 };
 
 struct Outcome {
@@ -55,6 +57,8 @@ struct EmulationOptions {
   /// The same for a value that a thread of a warp hands to another one: the
   /// other takes its own instead, or a thread does not take part.
   int missingShuffle = 0, partialShuffle = 0;
+  /// The same for a wait for copies into shared memory.
+  int missingWait = 0;
   /// The same for vectors that move where they are not aligned.
   bool ignoreAlignment = false;
 };

@@ -52,16 +52,45 @@ static inline void etch_barrier() {
 }
 static inline void etch_sync16() { etch_emulator::wait(16); }
 static inline void etch_sync32() { etch_emulator::wait(32); }
-template <class T> T etch_down16(T v, unsigned by) {
-  unsigned long long *all = etch_emulator::machine.exchanged;
-  size_t thread = etch_emulator::machine.thread, from = thread % 16 + by;
+/// What thread `from` of the warp has: one barrier, for the next exchange is in
+/// other places.
+template <class T> T etch_exchange(T v, size_t from, void (*sync)()) {
+  auto &machine = etch_emulator::machine;
+  size_t thread = machine.thread;
+  auto *all = machine.exchanged[machine.exchanges[thread]++ % 2];
   memcpy(&all[thread], &v, sizeof v);
-  etch_sync16();
-  if (from < 16)
-    memcpy(&v, &all[thread + by], sizeof v);
-  etch_sync16();
+  sync();
+  memcpy(&v, &all[from], sizeof v);
   return v;
 }
+template <class T> T etch_down16(T v, unsigned by) {
+  size_t thread = etch_emulator::machine.thread;
+  return etch_exchange(v, thread % 16 + by < 16 ? thread + by : thread,
+                       etch_sync16);
+}
+#define ETCH_MEMBER inline
+static inline unsigned etch_from(unsigned v, unsigned lane) {
+  return etch_exchange(v, etch_emulator::machine.thread / 32 * 32 + lane,
+                       etch_sync32);
+}
+/// Copies are made when they are waited for: before, nothing is there.
+template <int Bytes>
+void etch_copy(unsigned char *to, const unsigned char *from, bool there) {
+  if (((unsigned long long)to | (there ? (unsigned long long)from : 0)) % Bytes)
+    etch_emulator::report("misaligned copy", to);
+  etch_emulator::machine.copies[etch_emulator::machine.thread].push_back(
+      {to, there ? from : nullptr, Bytes});
+}
+static inline void etch_copied() {
+  auto &copies = etch_emulator::machine.copies[etch_emulator::machine.thread];
+  for (const auto &copy : copies)
+    if (copy.from)
+      memcpy(copy.to, copy.from, (size_t)copy.bytes);
+    else
+      memset(copy.to, 0, (size_t)copy.bytes);
+  copies.clear();
+}
+
 /// A fault: in the place of what another thread has.
 template <class T> T etch_own(T v, unsigned) { return v; }
 

@@ -63,6 +63,13 @@ struct Fiber {
 /// All threads of a block.
 constexpr int kBlock = 1 << 30;
 
+/// Into memory of the block, on its way.
+struct Copy {
+  void *to;
+  const void *from; ///< null: zeros
+  int bytes;
+};
+
 struct Machine {
   unsigned long long thread = 0, block = 0;
   const std::vector<int> *order = nullptr;
@@ -73,7 +80,9 @@ struct Machine {
   const void *schedulerStack = nullptr;
   size_t schedulerSize = 0;
   /// What threads hand to others of their warp.
-  unsigned long long exchanged[1024];
+  unsigned long long exchanged[2][1024];
+  size_t exchanges[1024]; ///< how many each thread has seen
+  std::vector<Copy> copies[1024]; ///< of each thread
 };
 inline Machine machine;
 constexpr size_t kStackBytes = 64 << 10;
@@ -181,6 +190,8 @@ inline void runFibers(const std::vector<int> &order) {
     fiber.stack = top;
     fiber.done = false;
     fiber.waitsFor = 0;
+    machine.exchanges[i] = 0;
+    machine.copies[i].clear();
   }
   size_t count = order.size();
   // Whether those around a thread all wait for each other.

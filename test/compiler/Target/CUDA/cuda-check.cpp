@@ -11,6 +11,8 @@
 //   records: each must have one, and each kind of kernel
 //   --join                   launches of one body are one, as in programs for
 //                            devices; not for the emulator
+//   --precision tf32|bf16    products by tensor cores, which the emulator
+//                            compares with those of f32
 //   --show                   the text
 //   --arch sm_90             compiles it with NVRTC; --verbose: what kernels
 //   take
@@ -28,6 +30,7 @@
 //
 //   --missing-shuffle n, --partial-shuffle n
 //                            spoils value n that threads of a warp exchange
+//   --missing-wait n         leaves out wait n for copies into shared memory
 //   --ignore-alignment       moves vectors where they may not: the same
 //
 // Without NVRTC, or clang++, it says so and exits with 77.
@@ -40,6 +43,7 @@
 #include "compiler/Target/CUDA/Prelude.h"
 
 #include "dialects/Etch/OpTable.h"
+#include "etch/operations.h"
 
 #include "llvm/ADT/SmallVectorExtras.h"
 #include "llvm/ADT/StringExtras.h"
@@ -63,6 +67,7 @@ struct Options {
   EmulationOptions emulation;
   std::vector<std::string> architectures, files;
   bool operators = false, show = false, verbose = false, joins = false;
+  int32_t precision = 0;
 };
 
 struct Counts {
@@ -166,6 +171,9 @@ int main(int argc, char **argv) {
       options.architectures.push_back(argv[++i]);
     else if (word == "--operators")
       options.operators = true;
+    else if (word == "--precision" && i + 1 < argc)
+      options.precision = StringRef(argv[++i]) == "bf16" ? ETCH_PRECISION_BF16
+                                                         : ETCH_PRECISION_TF32;
     else if (word == "--join")
       options.joins = true;
     else if (word == "--show")
@@ -180,6 +188,8 @@ int main(int argc, char **argv) {
       options.emulation.missingShuffle = atoi(argv[++i]);
     else if (word == "--partial-shuffle" && i + 1 < argc)
       options.emulation.partialShuffle = atoi(argv[++i]);
+    else if (word == "--missing-wait" && i + 1 < argc)
+      options.emulation.missingWait = atoi(argv[++i]);
     else if (word == "--ignore-alignment")
       options.emulation.ignoreAlignment = true;
     else if (word == "--device")
@@ -220,8 +230,8 @@ int main(int argc, char **argv) {
   auto add = [&](StringRef text, std::string name) {
     ++counts.programs;
     std::string problem;
-    auto program =
-        Program::compile(text, name, counts.programs, options.joins, problem);
+    auto program = Program::compile(text, name, counts.programs, options.joins,
+                                    options.precision, problem);
     if (!program) {
       ++counts.failed;
       outs() << name << ": " << problem << "\n";
@@ -263,7 +273,7 @@ int main(int argc, char **argv) {
          << counts.different << "\n";
   const EmulationOptions &faults = options.emulation;
   if (faults.missingBarrier || faults.missingShuffle || faults.partialShuffle ||
-      faults.ignoreAlignment)
+      faults.missingWait || faults.ignoreAlignment)
     return counts.different == 0;
   return counts.failed || counts.different || counts.spills;
 }

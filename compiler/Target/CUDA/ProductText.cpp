@@ -1,0 +1,304 @@
+//===- ProductText.cpp - Products of matrices by tensor cores -------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Written as CUDA C++, for what it is made of are single instructions of the
+// device and arrays in registers. Kernels that use it have it in front of them.
+// An emulator gives etch_copy and etch_from itself.
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Target/CUDA/Prelude.h"
+
+static constexpr llvm::StringLiteral text = R"cuda(
+#ifndef ETCH_PRODUCT
+#define ETCH_PRODUCT
+#ifndef ETCH_EMULATOR
+#define ETCH_MEMBER __device__ __forceinline__
+/// Copies into shared memory while the thread goes on; 0 where nothing is
+/// `there`. Both lie at multiples of the size, 4 or 16 bytes.
+template <int Bytes>
+ETCH_DEVICE void etch_copy(u8 *to, const u8 *from, bool there) {
+#if __CUDA_ARCH__ >= 800
+  u32 place = u32(__cvta_generic_to_shared(to)), size = there ? Bytes : 0;
+  if (Bytes == 16)
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
+                 : : "r"(place), "l"(from), "r"(size) : "memory");
+  else
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;"
+                 : : "r"(place), "l"(from), "r"(size) : "memory");
+#else
+  for (int i = 0; i < Bytes; i += 4)
+    *(u32 *)(to + i) = there ? *(const u32 *)(from + i) : 0u;
+#endif
+}
+/// Until the thread's copies are there.
+ETCH_DEVICE void etch_copied() {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.wait_all;" : : : "memory");
+#endif
+}
+/// What another thread of the warp has.
+ETCH_DEVICE u32 etch_from(u32 v, u32 lane) {
+  return __shfl_sync(0xffffffffu, v, int(lane));
+}
+#endif
+
+/// Rounded to the ten bits behind the point that tf32 has, ties away from 0.
+ETCH_DEVICE u32 etch_tf32(float x) {
+#if !defined(ETCH_EMULATOR) && __CUDA_ARCH__ >= 800
+  u32 y;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(y) : "f"(x));
+  return y;
+#else
+  u32 bits = etch_bits<u32>(x);
+  return (bits >> 23 & 255u) == 255u ? bits : (bits + 0x1000u) & ~0x1fffu;
+#endif
+}
+/// Two bfloat16, the first in the low half.
+ETCH_DEVICE u32 etch_bf16x2(float low, float high) {
+#if !defined(ETCH_EMULATOR) && __CUDA_ARCH__ >= 800
+  u32 y;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(high), "f"(low));
+  return y;
+#else
+  float both[2] = {low, high};
+  u32 y = 0;
+  for (int i = 0; i < 2; ++i) {
+    u32 bits = etch_bits<u32>(both[i]);
+    bits = both[i] != both[i] ? 0x7fffu << 16
+                              : bits + 0x7fffu + (bits >> 16 & 1u);
+    y |= bits >> 16 << 16 * i;
+  }
+  return y;
+#endif
+}
+
+/// c += a b, of 16 x 8 elements, by a warp. Of lane 4 g + t, a has rows g and
+/// g + 8 (the lower bit of the register's number) of columns t and t + 4 (the
+/// upper bit), or, as bfloat16, of 2 t and 2 t + 1, and 8 more; b the same rows
+/// as a has columns, of column g; c rows g and g + 8 (upper bit), columns 2 t
+/// and 2 t + 1.
+template <bool Half> ETCH_DEVICE void etch_mma(float *c, const u32 *a, const u32 *b) {
+#if !defined(ETCH_EMULATOR) && __CUDA_ARCH__ >= 800
+  if (Half)
+    asm volatile(
+        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+  else
+    asm volatile(
+        "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
+        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else
+  u32 lane = u32(etch_thread()) % 32u, g = lane / 4u, t = lane % 4u;
+  for (u32 k = 0; k < (Half ? 16u : 8u); ++k) {
+    u32 part = Half ? k / 2u : k, upper = part / 4u, column = part % 4u;
+    auto value = [&](u32 v, u32 owner) {
+      u32 bits = etch_from(v, owner);
+      return etch_bits<float>(!Half ? bits : k % 2u ? bits >> 16 << 16
+                                                    : bits << 16);
+    };
+    float rows[2], columns[2];
+    for (u32 i = 0; i < 2u; ++i) {
+      rows[i] = value(a[upper * 2u + i], g * 4u + column);
+      columns[i] = value(b[upper], (t * 2u + i) * 4u + column);
+    }
+    for (u32 i = 0; i < 4u; ++i)
+      c[i] = etch_fma(rows[i / 2u], columns[i % 2u], c[i]);
+  }
+#endif
+}
+
+/// Steps of K that lie in shared memory at a time.
+static const int etch_steps = 16;
+
+/// How a slice of an operand lies in shared memory: Along, a line for each step
+/// of K, else for each row. No two threads that read together meet in a bank.
+template <bool Along, int Size, bool Half> struct etch_slice {
+  static const int line = Along ? Size : etch_steps;
+  static const int lines = Along ? etch_steps : Size;
+  static const int pitch = line + (Along == Half ? 4 : 8);
+  static const int bytes = pitch * lines * 4;
+  static ETCH_MEMBER float at(const u8 *slice, u32 r, u32 step) {
+    return ((const float *)slice)[Along ? step * pitch + r : r * pitch + step];
+  }
+};
+
+/// Rows first.. of a matrix with one element behind the other along its rows,
+/// or (Along) across them; a multiple of `stride` leads to the next line.
+/// `whole`: lines are vectors of four at multiples of 16 bytes.
+template <bool Along, int Size, bool Half>
+struct etch_matrix : etch_slice<Along, Size, Half> {
+  typedef etch_slice<Along, Size, Half> slice_type;
+  const u8 *p;
+  u64 stride, first, extent, depth;
+  bool whole;
+  ETCH_MEMBER void fetch(u8 *slice, u64 from) const {
+    const u32 perLine = slice_type::line / 4;
+#pragma unroll
+    for (u32 i = u32(etch_thread()); i < u32(Size * etch_steps / 4); i += 256u) {
+      u32 along = i % perLine * 4u, line = i / perLine;
+      u64 r = first + (Along ? along : line), step = from + (Along ? line : along);
+      u8 *to = slice + (line * slice_type::pitch + along) * 4u;
+      const u8 *at = p + (Along ? step * stride + r : r * stride + step) * 4u;
+      if (whole)
+        etch_copy<16>(to, at, r < extent && step < depth);
+      else
+        for (u32 j = 0; j < 4u; ++j)
+          etch_copy<4>(to + 4u * j, at + 4u * j,
+                       r + (Along ? j : 0u) < extent &&
+                           step + (Along ? 0u : j) < depth);
+    }
+  }
+};
+
+/// Columns of a product that are places of an image (n, h, w), steps of K that
+/// are a channel and a tap: `tap` steps in each direction from where it is for
+/// the first. A thread fetches for one column.
+template <int Size, bool Half> struct etch_image : etch_slice<true, Size, Half> {
+  typedef etch_slice<true, Size, Half> slice_type;
+  const u8 *p; // of the group's first channel of the image
+  i64 height, width, h, w;
+  u64 depth, taps, tapsAlong;
+  i64 tapH, tapW;
+  bool there;
+  ETCH_MEMBER void fetch(u8 *slice, u64 from) const {
+    u32 column = u32(etch_thread()) % u32(Size);
+    for (u32 i = u32(etch_thread()) / u32(Size); i < u32(etch_steps);
+         i += 256u / u32(Size)) {
+      u64 step = from + i, channel = etch_div(step, taps);
+      u64 tap = step - channel * taps, row = etch_div(tap, tapsAlong);
+      i64 y = h + i64(row) * tapH, x = w + i64(tap - row * tapsAlong) * tapW;
+      const u8 *at = p + ((i64(channel) * height + y) * width + x) * 4;
+      etch_copy<4>(slice + (i * slice_type::pitch + column) * 4u, at,
+                   there && step < depth && u64(y) < u64(height) &&
+                       u64(x) < u64(width));
+    }
+  }
+};
+
+/// Rows are channels, steps of K a channel of the other side and a tap: the
+/// filter of an image's gradient, whose rows and steps are no lines of memory.
+template <int Size, bool Half> struct etch_filter : etch_slice<false, Size, Half> {
+  typedef etch_slice<false, Size, Half> slice_type;
+  const u8 *p;
+  u64 stride, first, extent, depth, taps;
+  ETCH_MEMBER void fetch(u8 *slice, u64 from) const {
+    u32 line = u32(etch_thread()) / u32(etch_steps);
+    u32 along = u32(etch_thread()) % u32(etch_steps);
+    u64 step = from + along, channel = etch_div(step, taps);
+    const u8 *at = p + (channel * stride + step - channel * taps) * 4u;
+    for (; line < u32(Size); line += 256u / u32(etch_steps)) {
+      u64 r = first + line;
+      etch_copy<4>(slice + (line * slice_type::pitch + along) * 4u,
+                   at + r * taps * 4u, r < extent && step < depth);
+    }
+  }
+};
+
+/// M x N elements by 256 threads, of which each has M N / 256: sums[i][j][4] as
+/// etch_mma leaves them, of rows 16 i and columns 8 j of its warp's part, which
+/// is one of 2 x 4. Two slices lie in shared memory, one for the copies that are
+/// on their way.
+template <int M, int N, bool Half, class A, class B>
+ETCH_DEVICE void etch_product(u8 *results, u8 *shared, const A &a, const B &b,
+                              u64 depth) {
+  const int rows = M / 32, columns = N / 32;
+  const int step = Half ? 16 : 8;
+  float sums[rows][columns][4] = {};
+  u32 warp = u32(etch_thread()) / 32u, lane = u32(etch_thread()) % 32u;
+  u32 g = lane / 4u, t = lane % 4u;
+  u32 row = warp % 2u * u32(M / 2) + g, column = warp / 2u * u32(N / 4) + g;
+  const u32 both = u32(A::bytes + B::bytes);
+  u32 buffer = 0; // 0 or `both`
+  a.fetch(shared, 0);
+  b.fetch(shared + A::bytes, 0);
+#pragma unroll 1
+  for (u64 from = 0; from < depth; from += u64(etch_steps)) {
+    etch_copied();
+    etch_barrier();
+    if (from + u64(etch_steps) < depth) {
+      a.fetch(shared + (both - buffer), from + u64(etch_steps));
+      b.fetch(shared + (both - buffer) + A::bytes, from + u64(etch_steps));
+    }
+    const u8 *now = shared + buffer;
+#pragma unroll
+    for (int k = 0; k < etch_steps; k += step) {
+      u32 right[columns][2];
+#pragma unroll
+      for (int j = 0; j < columns; ++j)
+#pragma unroll
+        for (int q = 0; q < 2; ++q) {
+          const u8 *slice = now + A::bytes;
+          u32 c = column + 8u * j;
+          u32 s = k + (Half ? 2u * t + 8u * q : t + 4u * q);
+          right[j][q] = Half ? etch_bf16x2(B::at(slice, c, s), B::at(slice, c, s + 1u))
+                             : etch_tf32(B::at(slice, c, s));
+        }
+#pragma unroll
+      for (int i = 0; i < rows; ++i) {
+        u32 left[4];
+#pragma unroll
+        for (int q = 0; q < 4; ++q) {
+          u32 r = row + 16u * i + 8u * (q % 2);
+          u32 s = k + (Half ? 2u * t + 8u * (q / 2) : t + 4u * (q / 2));
+          left[q] = Half ? etch_bf16x2(A::at(now, r, s), A::at(now, r, s + 1u))
+                         : etch_tf32(A::at(now, r, s));
+        }
+#pragma unroll
+        for (int j = 0; j < columns; ++j)
+          etch_mma<Half>(sums[i][j], left, right[j]);
+      }
+    }
+    buffer = both - buffer;
+  }
+#pragma unroll
+  for (int i = 0; i < rows * columns * 4; ++i)
+    ((float *)results)[i] = sums[i / 4 / columns][i / 4 % columns][i % 4];
+}
+
+template <int M, int N, bool AlongA, bool AlongB, bool Half>
+ETCH_DEVICE void etch_matmul(u8 *results, u8 *shared, u64 depth, u8 *a,
+                             u64 strideA, u64 firstA, u64 extentA, bool wholeA,
+                             u8 *b, u64 strideB, u64 firstB, u64 extentB,
+                             bool wholeB) {
+  etch_matrix<AlongA, M, Half> left;
+  left.p = a, left.stride = strideA, left.first = firstA;
+  left.extent = extentA, left.depth = depth, left.whole = wholeA;
+  etch_matrix<AlongB, N, Half> right;
+  right.p = b, right.stride = strideB, right.first = firstB;
+  right.extent = extentB, right.depth = depth, right.whole = wholeB;
+  etch_product<M, N, Half>(results, shared, left, right, depth);
+}
+
+/// `stride` is the filter's between channels of K, for gradients.
+template <int M, int N, bool Forward, bool Half>
+ETCH_DEVICE void etch_convolve(u8 *results, u8 *shared, u64 depth, u8 *filter,
+                               u64 stride, u64 first, u64 extent, bool whole,
+                               u8 *image, u64 height, u64 width, u64 h, u64 w,
+                               u64 taps, u64 tapsAlong, u64 tapH, u64 tapW,
+                               bool there) {
+  etch_image<N, Half> right;
+  right.p = image, right.height = i64(height), right.width = i64(width);
+  right.h = i64(h), right.w = i64(w), right.depth = depth, right.taps = taps;
+  right.tapsAlong = tapsAlong, right.tapH = i64(tapH), right.tapW = i64(tapW);
+  right.there = there;
+  if constexpr (Forward) {
+    etch_matrix<false, M, Half> left;
+    left.p = filter, left.stride = depth, left.first = first;
+    left.extent = extent, left.depth = depth, left.whole = whole;
+    etch_product<M, N, Half>(results, shared, left, right, depth);
+  } else {
+    etch_filter<M, Half> left;
+    left.p = filter, left.stride = stride, left.first = first;
+    left.extent = extent, left.depth = depth, left.taps = taps;
+    etch_product<M, N, Half>(results, shared, left, right, depth);
+  }
+}
+#endif
+)cuda";
+
+llvm::StringRef etch::cuda::productText() { return text.ltrim(); }

@@ -1,0 +1,59 @@
+// How the result is cut into tiles, units of work.
+//
+// RUN: etch-opt %s --etch-codegen-cpu="vector-bits=512 stop=loops" | FileCheck %s
+
+// Tiles are about as large as each other: 520 rows are two tiles of 260, not one
+// of 512 and one of 8. Here are enough of them whoever runs it: nobody is asked
+// how many workers there are (slot 6 of the closure).
+// CHECK-LABEL: llvm.func internal @k0(
+// CHECK-NOT: llvm.getelementptr %arg0[%c48_i64]
+// CHECK: arith.remui %{{.*}}, %c2_i64
+// CHECK: arith.muli %{{.*}}, %c260_i64
+func.func private @k0(%x: tensor<520x512xf32>, %w: tensor<512x2048xf32>)
+    -> tensor<520x2048xf32> attributes {etch.kernel} {
+  %0 = etch.matmul %x, %w : (tensor<520x512xf32>, tensor<512x2048xf32>) -> tensor<520x2048xf32>
+  return %0 : tensor<520x2048xf32>
+}
+
+// One tile for one worker, which packs everything once; quarters for several.
+// CHECK-LABEL: llvm.func internal @k1(
+// CHECK: llvm.getelementptr %arg0[%c48_i64]
+// CHECK: arith.cmpi ne
+// CHECK: arith.select %{{.*}}, %c256_i64, %c512_i64
+func.func private @k1(%x: tensor<512x512xf32>, %w: tensor<512x512xf32>)
+    -> tensor<512x512xf32> attributes {etch.kernel} {
+  %0 = etch.matmul %x, %w : (tensor<512x512xf32>, tensor<512x512xf32>) -> tensor<512x512xf32>
+  return %0 : tensor<512x512xf32>
+}
+
+// Few rows: while they pass by, the next block of columns comes into the second
+// cache, a line every few steps. The multiplication's loop has no other branch.
+// CHECK-LABEL: llvm.func internal @k2(
+// CHECK: scf.for {{.*}} iter_args
+// CHECK: scf.if
+// CHECK-NEXT: arith
+// CHECK: "llvm.intr.prefetch"(%{{.*}}) <{cache = 1 : i32, hint = 2 : i32, rw = 0 : i32}>
+// CHECK-NEXT: }
+// CHECK-COUNT-20: math.fma
+// CHECK: scf.yield
+func.func private @k2(%x: tensor<100x1000xf32>, %w: tensor<1000x1000xf32>)
+    -> tensor<100x1000xf32> attributes {etch.kernel} {
+  %0 = etch.matmul %x, %w : (tensor<100x1000xf32>, tensor<1000x1000xf32>) -> tensor<100x1000xf32>
+  return %0 : tensor<100x1000xf32>
+}
+
+// Sums of the last register tile of rows, a partial one, wait in scratch memory:
+// the result has no room for rows behind the last.
+// CHECK-LABEL: llvm.func internal @k3(
+// CHECK: arith.cmpi eq
+// CHECK: arith.select {{.*}} : !llvm.ptr
+// CHECK-LABEL: llvm.func internal @etch.task
+func.func private @k3(%x: tensor<1009x512xf32>, %w: tensor<512x64xf32>)
+    -> tensor<1009x64xf32> attributes {etch.kernel} {
+  %0 = etch.matmul %x, %w : (tensor<1009x512xf32>, tensor<512x64xf32>) -> tensor<1009x64xf32>
+  return %0 : tensor<1009x64xf32>
+}
+
+func.func @main(%arena: memref<?xi8> {etch.arena}) {
+  return
+}

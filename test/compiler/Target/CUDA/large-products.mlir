@@ -1,0 +1,55 @@
+//===- large-products.mlir - Registers of large tiles ---------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Too large for an emulator: compiled for devices, which shows what tiles take.
+// Seen beside: tiles of 128 x 128 elements, vectors on their way into shared
+// memory, the instruction's wrapper, and a loop over what a thread has.
+//===----------------------------------------------------------------------===//
+// RUN: etch-cuda-check --precision tf32 --show %s | FileCheck %s --check-prefixes=CHECK,TF32
+// RUN: etch-cuda-check --precision bf16 --show %s | FileCheck %s --check-prefixes=CHECK,BF16
+// RUN: etch-cuda-check --show %s | FileCheck %s --check-prefix=FULL
+
+// CHECK: #ifndef ETCH_PRODUCT
+// CHECK: mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32
+// CHECK-LABEL: ETCH_KERNEL(256, 2) k0(
+// CHECK: [[WHOLE:v[0-9]+]] = etch_aligned(
+// TF32: etch_matmul<128, 128, false, true, false>({{.*}}, 2048ull,
+// BF16: etch_matmul<128, 128, false, true, true>({{.*}}, 2048ull,
+// CHECK: #pragma unroll 64
+// CHECK: static u64 k0_blocks0(
+// CHECK: return 256ull;
+// TF32: etch_matmul<128, 128, false, false, false>(
+// TF32: etch_convolve<64, 128, true, false>(
+// TF32: etch_convolve<128, 128, false, false>(
+// FULL-NOT: ETCH_PRODUCT
+
+func.func @main(%x: tensor<2048x2048xf32>, %w: tensor<2048x2048xf32>) -> tensor<2048x2048xf32> {
+  %y = etch.matmul %x, %w : (tensor<2048x2048xf32>, tensor<2048x2048xf32>) -> tensor<2048x2048xf32>
+  return %y : tensor<2048x2048xf32>
+}
+// -----
+func.func @main(%x: tensor<2048x2048xf32>, %w: tensor<2048x2048xf32>, %b: tensor<2048xf32>) -> tensor<2048x2048xf32> {
+  %wt = etch.transpose %w {permutation = array<i64: 1, 0>} : (tensor<2048x2048xf32>) -> tensor<2048x2048xf32>
+  %y = etch.matmul %x, %wt : (tensor<2048x2048xf32>, tensor<2048x2048xf32>) -> tensor<2048x2048xf32>
+  %bb = etch.broadcast_to %b {shape = array<i64: 2048, 2048>} : (tensor<2048xf32>) -> tensor<2048x2048xf32>
+  %z = etch.add %y, %bb : (tensor<2048x2048xf32>, tensor<2048x2048xf32>) -> tensor<2048x2048xf32>
+  %o = etch.tanh %z : (tensor<2048x2048xf32>) -> tensor<2048x2048xf32>
+  return %o : tensor<2048x2048xf32>
+}
+// -----
+func.func @main(%x: tensor<64x64x56x56xf32>, %w: tensor<64x64x3x3xf32>) -> tensor<64x64x56x56xf32> {
+  %y = etch.conv2d %x, %w {shape = array<i64: 64, 64, 56, 56>, stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64} : (tensor<64x64x56x56xf32>, tensor<64x64x3x3xf32>) -> tensor<64x64x56x56xf32>
+  return %y : tensor<64x64x56x56xf32>
+}
+// -----
+func.func @main(%x: tensor<64x64x56x56xf32>, %w: tensor<64x96x3x3xf32>) -> tensor<64x96x56x56xf32> {
+  %y = etch.conv2d_input_grad %x, %w {shape = array<i64: 64, 96, 56, 56>, stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64} : (tensor<64x64x56x56xf32>, tensor<64x96x3x3xf32>) -> tensor<64x96x56x56xf32>
+  return %y : tensor<64x96x56x56xf32>
+}
+// -----
+func.func @main(%x: tensor<2048x1024xf32>, %w: tensor<2048x1026xf32>) -> tensor<1024x1026xf32> {
+  %xt = etch.transpose %x {permutation = array<i64: 1, 0>} : (tensor<2048x1024xf32>) -> tensor<1024x2048xf32>
+  %y = etch.matmul %xt, %w : (tensor<1024x2048xf32>, tensor<2048x1026xf32>) -> tensor<1024x1026xf32>
+  return %y : tensor<1024x1026xf32>
+}
