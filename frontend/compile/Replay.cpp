@@ -65,7 +65,8 @@ Variable Tracer::known(const OpInfo &op, std::span<const Operand> xs,
     bool number = from.kind == Event::Kind::literal;
     if (number != xs[i].is_literal() ||
         (!number && (from.untracked != e.untracked ||
-                     !matches(t->uses[from.first_use], xs[i].var()))))
+                     !matches(t->uses[from.first_use], xs[i].var()))) ||
+        (number && !t->may_be(from.first_value, xs[i].as_double())))
       return {};
     numbers |= number;
   }

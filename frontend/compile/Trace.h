@@ -25,6 +25,7 @@ enum class Source : uint8_t {
   argument, ///< of the call
   captured, ///< an array with contents that was met in an operation
   literal,  ///< a host number, as large as the other operand
+  number,   ///< one that is always the same (see FixedNumbers.h)
   result,   ///< of an event
 };
 
@@ -102,8 +103,8 @@ struct Trace {
   /// same number at every call, or itself. One argument of the program stands
   /// for both.
   std::vector<int32_t> same_number;
-  std::vector<int32_t> captured;   ///< the slots of captured arrays
-  bool stale = false;              ///< some Nodes are missing or taken
+  std::vector<int32_t> captured; ///< the slots of captured arrays
+  bool stale = false;            ///< some Nodes are missing or taken
 
   std::span<const Use> uses_of(const Event &e) const {
     return {uses.data() + e.first_use, e.num_uses};
@@ -114,6 +115,11 @@ struct Trace {
   }
   /// The value of which this one is another name in the program.
   int32_t resolve(int32_t value) const;
+  /// Whether a literal may have this value in another call.
+  bool may_be(int32_t literal, double value) const {
+    return values[size_t(literal)].source != Source::number ||
+           literals[size_t(literal)] == value;
+  }
   /// Finds where several literals have the same number, among those that had it
   /// before.
   void find_same_numbers();

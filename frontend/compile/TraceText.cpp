@@ -220,8 +220,9 @@ std::string Printer::ssa(int32_t value) {
   }
   const TraceValue &v = t.values[size_t(value)];
   std::string number = std::to_string(value);
-  if (v.source == Source::literal && v.type.shape.empty())
-    return options.standalone
+  bool fixed = v.source == Source::number;
+  if ((fixed || v.source == Source::literal) && v.type.shape.empty())
+    return fixed || options.standalone
                ? captured("%lit" + number, type(value), v.event)
                : captured("%arg" + std::to_string(number_of(value)),
                           type(value), -1);
@@ -402,12 +403,14 @@ void Printer::print_event(size_t i) {
     if (!used[size_t(e.first_value)])
       return;
     const TensorType &full = t.values[size_t(e.first_value)].type;
-    if (full.shape.empty() && !options.standalone)
+    bool constant = options.standalone ||
+                    t.values[size_t(e.first_value)].source == Source::number;
+    if (full.shape.empty() && !constant)
       return; // the argument itself
     std::string name = "%" + std::to_string(e.first_value),
                 scalar = type(TensorType{full.dtype, {}});
     std::string from;
-    if (!options.standalone) {
+    if (!constant) {
       from = captured("%arg" + std::to_string(number_of(e.first_value)), scalar,
                       -1);
     } else {
@@ -509,6 +512,7 @@ bool Printer::is_argument(int32_t value) const {
     return used[size_t(value)] && !is_embedded(value);
   case Source::literal:
     return numbers[size_t(value)] && !options.standalone;
+  case Source::number:
   case Source::result:
     return false;
   }
@@ -540,7 +544,7 @@ void Printer::print_arguments() {
       name = state ? "state" + std::to_string(states++)
                    : "x" + std::to_string(inputs++);
     out += type(v) + " {" + (state ? "etch.state, " : "") +
-           "etch.name = " + quoted(name) + open_axes(v) + "}";
+           "etch.name = " + quoted(name) + open_axes(v) + traced_shape(v) + "}";
   }
   out += ") -> (";
 }

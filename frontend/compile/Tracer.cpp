@@ -7,6 +7,7 @@
 #include "frontend/compile/Tracer.h"
 
 #include "etch/config.h"
+#include "frontend/core/FixedNumbers.h"
 #include "frontend/engine/Tape.h"
 
 #include <algorithm>
@@ -445,7 +446,8 @@ Variable Tracer::literal(double value, const TensorType &type,
                          const Location &where) {
   while (replaying) {
     Event *e = next(Event::Kind::literal);
-    if (e && t->values[size_t(e->first_value)].type == type) {
+    if (e && t->values[size_t(e->first_value)].type == type &&
+        t->may_be(e->first_value, value)) {
       e->where = where;
       ++cursor;
       t->literals[size_t(e->first_value)] = value;
@@ -456,7 +458,8 @@ Variable Tracer::literal(double value, const TensorType &type,
   add_event(Event::Kind::literal, where);
   Variable y = add_result(type, Node::constant | Node::literal);
   size_t id = size_t(y.node()->index);
-  t->values[id].source = Source::literal;
+  t->values[id].source =
+      FixedNumbers::are_on() ? Source::number : Source::literal;
   t->literals[id] = value;
   return y;
 }

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "etch/functions.h"
+#include "frontend/core/FixedNumbers.h"
 #include "frontend/core/Promotion.h"
 #include "frontend/engine/Engine.h"
 
@@ -59,6 +60,7 @@ Variable etch::gelu(Operand x, Gelu form) {
   if (form == Gelu::erf)
     return gelu(x);
   LocationScope scope(x.location());
+  FixedNumbers fixed;
   Variable v = floating(x);
   // sqrt(2 / pi).
   Variable inner = 0.7978845608028654 * (v + 0.044715 * (v * v * v));

@@ -438,6 +438,12 @@ etch_status_t etch_device_product(etch_device_t *device,
                        overlap(p.bias_grad, p.n * size, p.b, p.b_strides,
                                {p.batch, p.k, p.n}, size))))
     p.bias_grad = nullptr;
+  // What comes behind a product may lie where that has its operands.
+  if (gelu && (overlap(p.y, p.m * p.n * size, p.a, p.a_strides,
+                       {p.batch, p.m, p.k}, size) ||
+               overlap(p.y, p.m * p.n * size, p.b, p.b_strides,
+                       {p.batch, p.k, p.n}, size)))
+    return ETCH_OK;
   // As much as there is a way for.
   int32_t before = 0;
   for (int less = 0; less < 4; ++less) {
@@ -446,16 +452,19 @@ etch_status_t etch_device_product(etch_device_t *device,
     if (!epilogue || epilogue == before || !describe(p, epilogue, form))
       continue;
     before = epilogue;
+    int32_t all = ETCH_DONE;
+    if (epilogue & kAux && !(epilogue & (kReluGrad | kGeluGrad)))
+      all |= ETCH_DONE_AUX;
+    if (epilogue & (kBiasGrad | kBiasGradOfA))
+      all |= ETCH_DONE_BIAS_GRAD;
+    if (p.required & ~all)
+      continue;
     Plan *plan = planFor(device, form);
     if (!plan || !plan->good)
       continue;
     if (etch_status_t status = multiply(device, p, *plan))
       return status;
-    *done = ETCH_DONE;
-    if (epilogue & kAux && !(epilogue & (kReluGrad | kGeluGrad)))
-      *done |= ETCH_DONE_AUX;
-    if (epilogue & (kBiasGrad | kBiasGradOfA))
-      *done |= ETCH_DONE_BIAS_GRAD;
+    *done = all;
     return ETCH_OK;
   }
   return ETCH_OK;

@@ -10,6 +10,8 @@
 
 #include "compiler/Target/CUDA/Entry.h"
 
+#include "compiler/Target/CUDA/Gelu.h"
+
 #include "compiler/Target/CPU/HostCode.h"
 
 #include "etch/runtime.h"
@@ -102,8 +104,19 @@ private:
     e.storeRaw(value, e.atByte(work, offset), 0);
   }
   void set(int64_t offset, Ix value) { set(offset, e.value(value)); }
-  Ix product(const LibraryWork &w, ArrayRef<View> operands, Value y, bool whole,
+  /// What a library is asked to make of a product.
+  struct Wish {
+    Value y, bias, aux, sums; ///< null: none
+    int32_t activation = ETCH_NO_ACTIVATION;
+    bool sumsOfRight = true; ///< else of y
+    int32_t required = 0;    ///< of ETCH_DONE…: all of it, or nothing
+  };
+  Wish wishFor(const LibraryWork &w, ArrayRef<View> operands, Value y,
+               Operation *op);
+  Ix product(const LibraryWork &w, ArrayRef<View> operands, const Wish &wish,
              Operation *op);
+  void withGelu(Kernels::Entry &entry, ArrayRef<View> operands,
+                device::LaunchOp op, GeluPair pair, function_ref<void()> alone);
   Ix convolution(const LibraryWork &w, ArrayRef<View> operands, Value y,
                  bool whole);
   void byLibrary(Kernels::Entry &entry, ArrayRef<View> operands,
@@ -121,6 +134,9 @@ private:
   DenseMap<Operation *, device::LaunchOp> sumOf;
   DenseMap<Operation *, Operation *> summedBy;
   DenseMap<Operation *, Ix> done; ///< by the library, of launches in main
+  /// By the product; the launches that these see to.
+  DenseMap<Operation *, GeluPair> gelus;
+  DenseSet<Operation *> seenTo;
 };
 
 } // namespace
@@ -169,17 +185,6 @@ Value HostPart::constant(memref::GetGlobalOp op) {
 // What launches have for one another
 //===----------------------------------------------------------------------===//
 
-/// The launch in front of or behind this one with nothing done between them.
-static device::LaunchOp beside(device::LaunchOp op, bool after) {
-  auto step = [after](Operation *o) {
-    return after ? o->getNextNode() : o->getPrevNode();
-  };
-  Operation *next = step(op);
-  while (next && isPure(next))
-    next = step(next);
-  return dyn_cast_or_null<device::LaunchOp>(next);
-}
-
 /// The one launch, in front of `op`, that writes a buffer.
 static device::LaunchOp makerOf(Value buffer, device::LaunchOp op) {
   device::LaunchOp made;
@@ -204,9 +209,19 @@ void HostPart::pair(func::FuncOp source) {
     auto &w = kernels.entries[found->second].library;
     return w && w->whole && w->isProduct() ? &*w : nullptr;
   };
+  if (kernels.libraries)
+    for (GeluPair &pair :
+         findGelus(source.getBody().front(), [&](device::LaunchOp op) {
+           return kernels.entries[numberOf(op)].library
+                      ? &*kernels.entries[numberOf(op)].library
+                      : nullptr;
+         })) {
+      seenTo.insert(pair.rest);
+      gelus[pair.product] = pair;
+    }
   for (auto op : source.getBody().front().getOps<device::LaunchOp>()) {
     LibraryWork *w = workOf(op);
-    if (!w)
+    if (!w || gelus.contains(op))
       continue;
     device::LaunchOp made = w->mask < 0
                                 ? device::LaunchOp()
@@ -239,6 +254,10 @@ void HostPart::pair(func::FuncOp source) {
         continue;
       sumOf[op] = sum;
       summedBy[sum] = op;
+      // Where it is has to be known.
+      for (Operation *between = op->getNextNode(); after && between != sum;
+           between = op->getNextNode())
+        between->moveBefore(op);
       break;
     }
   }
@@ -251,8 +270,43 @@ void HostPart::pair(func::FuncOp source) {
 /// Where nothing is.
 static Value nowhere(Emit &e) { return e.make<LLVM::ZeroOp>(e.ptrType()); }
 
-Ix HostPart::product(const LibraryWork &w, ArrayRef<View> operands, Value y,
-                     bool whole, Operation *op) {
+/// All of its kernel, and what launches beside it want of it.
+HostPart::Wish HostPart::wishFor(const LibraryWork &w, ArrayRef<View> operands,
+                                 Value y, Operation *op) {
+  Wish wish;
+  wish.y = y;
+  wish.activation = w.activation;
+  if (w.bias >= 0)
+    wish.bias = operands[size_t(w.bias)].pointer;
+  Operation *mask = maskOf.lookup(op);
+  if (maskFor.contains(op)) {
+    wish.aux = e.atByte(kept, keptAt.lookup(op));
+  } else if (mask) {
+    // The mask, if the library has left one.
+    Value left = e.compare(arith::CmpIPredicate::ne,
+                           e.make<arith::AndIOp>(e.value(done.lookup(mask)),
+                                                 e.value(ETCH_DONE_AUX))
+                               .getResult(),
+                           0);
+    wish.aux = e.make<LLVM::SelectOp>(left, e.atByte(kept, keptAt.lookup(mask)),
+                                      nowhere(e));
+  }
+  wish.sumsOfRight = w.activation != ETCH_RELU_GRAD;
+  if (device::LaunchOp sum = sumOf.lookup(op)) {
+    // As many rows as the product has, or all that is summed is another thing.
+    size_t rank = w.left.axes.size();
+    const View &a = operands[w.left.argument];
+    Ix rows = a.extents[size_t(w.left.axes[rank - (wish.sumsOfRight ? 1 : 2)])];
+    const View &from = view(sum.getIns()[0]);
+    wish.sums = e.make<LLVM::SelectOp>(
+        e.compare(arith::CmpIPredicate::eq, from.extents[1], rows),
+        view(sum.getOuts()[0]).pointer, nowhere(e));
+  }
+  return wish;
+}
+
+Ix HostPart::product(const LibraryWork &w, ArrayRef<View> operands,
+                     const Wish &wish, Operation *op) {
   const View &a = operands[w.left.argument], &b = operands[w.right.argument];
   size_t rank = w.left.axes.size();
   auto at = [&](const MatrixOperand &m, const View &v, size_t axis,
@@ -262,42 +316,18 @@ Ix HostPart::product(const LibraryWork &w, ArrayRef<View> operands, Value y,
     auto own = size_t(m.axes[axis - (3 - rank)]);
     return stride ? v.strides[own] : v.extents[own];
   };
-  Ix m = at(w.left, a, 1, false), n = at(w.right, b, 2, false),
-     k = at(w.left, a, 2, false);
-  Value none = nowhere(e), aux = none, sums = none;
-  Operation *mask = whole ? maskOf.lookup(op) : nullptr;
-  if (whole && maskFor.contains(op)) {
-    aux = e.atByte(kept, keptAt.lookup(op));
-  } else if (mask) {
-    // The mask, if the library has left one.
-    Value left = e.compare(arith::CmpIPredicate::ne,
-                           e.make<arith::AndIOp>(e.value(done.lookup(mask)),
-                                                 e.value(ETCH_DONE_AUX))
-                               .getResult(),
-                           0);
-    aux =
-        e.make<LLVM::SelectOp>(left, e.atByte(kept, keptAt.lookup(mask)), none);
-  }
-  if (device::LaunchOp sum = whole ? sumOf.lookup(op) : device::LaunchOp()) {
-    // As many rows as the product has, or all that is summed is another thing.
-    const View &from = view(sum.getIns()[0]);
-    Ix rows = w.activation == ETCH_RELU_GRAD ? m : k;
-    sums = e.make<LLVM::SelectOp>(
-        e.compare(arith::CmpIPredicate::eq, from.extents[1], rows),
-        view(sum.getOuts()[0]).pointer, none);
-  }
+  auto orNowhere = [&](Value v) { return v ? v : nowhere(e); };
 #define ETCH_AT(member) int64_t(offsetof(etch_product_t, member))
-  set(ETCH_AT(y), y);
+  set(ETCH_AT(y), wish.y);
   set(ETCH_AT(a), a.pointer);
   set(ETCH_AT(b), b.pointer);
-  set(ETCH_AT(bias),
-      whole && w.bias >= 0 ? operands[size_t(w.bias)].pointer : none);
-  set(ETCH_AT(aux), aux);
-  set(ETCH_AT(bias_grad), sums);
+  set(ETCH_AT(bias), orNowhere(wish.bias));
+  set(ETCH_AT(aux), orNowhere(wish.aux));
+  set(ETCH_AT(bias_grad), orNowhere(wish.sums));
   set(ETCH_AT(batch), at(w.left, a, 0, false));
-  set(ETCH_AT(m), m);
-  set(ETCH_AT(n), n);
-  set(ETCH_AT(k), k);
+  set(ETCH_AT(m), at(w.left, a, 1, false));
+  set(ETCH_AT(n), at(w.right, b, 2, false));
+  set(ETCH_AT(k), at(w.left, a, 2, false));
   for (size_t axis = 0; axis < 3; ++axis) {
     set(ETCH_AT(a_strides) + 8 * int64_t(axis), at(w.left, a, axis, true));
     set(ETCH_AT(b_strides) + 8 * int64_t(axis), at(w.right, b, axis, true));
@@ -305,13 +335,85 @@ Ix HostPart::product(const LibraryWork &w, ArrayRef<View> operands, Value y,
   auto type = cast<RankedTensorType>(w.op->getResult(0).getType());
   set(ETCH_AT(dtype), number(libraryType(type.getElementType())));
   set(ETCH_AT(precision), number(kernels.precision));
-  set(ETCH_AT(activation), number(whole ? w.activation : 0));
-  set(ETCH_AT(bias_grad_of), number(w.activation != ETCH_RELU_GRAD));
+  set(ETCH_AT(activation), number(wish.activation));
+  set(ETCH_AT(bias_grad_of), number(wish.sumsOfRight));
   set(ETCH_AT(site), number(cpu::siteOf(op->getLoc())));
+  set(ETCH_AT(required), number(wish.required));
 #undef ETCH_AT
   return Value(e.make<arith::ExtUIOp>(
       e.getI64Type(),
       ask(offsetof(etch_queue_t, product), {work}, e.getI32Type())));
+}
+
+/// A product and the gelu behind it, or the gradient of one: by the library in
+/// one, or `alone` and what `rest` says.
+void HostPart::withGelu(Kernels::Entry &entry, ArrayRef<View> operands,
+                        device::LaunchOp op, GeluPair pair,
+                        function_ref<void()> alone) {
+  device::LaunchOp rest = pair.rest;
+  Wish wish;
+  wish.y = view(rest.getOuts()[pair.result]).pointer;
+  auto launchRest = [&](device::LaunchOp launch, std::optional<unsigned> lost) {
+    Kernels::Entry &each = kernels.entries[numberOf(launch)];
+    FailureOr<SmallVector<View>> views = operandsOf(launch, *each.kernel);
+    if (failed(views))
+      return;
+    if (lost)
+      (*views)[views->size() - launch.getOuts().size() + *lost].pointer =
+          scratch;
+    forget();
+    grids(each.number, *views, cpu::siteOf(launch.getLoc()));
+    forget();
+  };
+  if (!pair.forward) {
+    wish.activation = ETCH_GELU;
+    if (entry.library->bias >= 0)
+      wish.bias = operands[size_t(entry.library->bias)].pointer;
+    // In z's place nobody reads z.
+    if (!beginTogether(rest.getOuts()[pair.result], op.getOuts()[0])) {
+      wish.aux = operands.back().pointer;
+      wish.required = ETCH_DONE_AUX;
+    }
+  } else {
+    wish.activation = ETCH_GELU_GRAD;
+    wish.aux = view(pair.forward.getOuts()[0]).pointer;
+    wish.sumsOfRight = false;
+    if (pair.sum >= 0) {
+      wish.sums = view(rest.getOuts()[unsigned(pair.sum)]).pointer;
+      wish.required = ETCH_DONE_BIAS_GRAD;
+    }
+  }
+  auto none = [&](Ix what) {
+    return e.compare(arith::CmpIPredicate::eq, what, 0);
+  };
+  auto inTwo = [&] {
+    alone();
+    if (pair.forward) {
+      // What the forward launch has besides, if the library has left it out.
+      GeluPair first = gelus.find(pair.forward)->second;
+      if (first.rest.getOuts().size() > 1)
+        e.when(
+            none(done.lookup(pair.forward)), [] {},
+            [&] { launchRest(first.rest, first.result); });
+    }
+    launchRest(rest, std::nullopt);
+  };
+  Ix what = product(*entry.library, operands, wish, op);
+  // The result's memory may be that of an operand, which is not needed behind
+  // the product: then it takes a way round.
+  Value end = wish.y;
+  wish.y = scratch;
+  Value slot = e.stack(e.getI64Type(), 1);
+  e.storeRaw(e.value(what), slot, 8);
+  e.when(none(what), [&] {
+    Ix again = product(*entry.library, operands, wish, op);
+    e.storeRaw(e.value(again), slot, 8);
+    Ix bytes = 4;
+    for (Ix extent : operands.back().extents)
+      bytes = e.mul(bytes, extent);
+    e.when(none(again), inTwo, [&] { copy(end, scratch, bytes); });
+  });
+  done[op] = Ix(e.loadRaw(e.getI64Type(), slot, 8));
 }
 
 Ix HostPart::convolution(const LibraryWork &w, ArrayRef<View> operands, Value y,
@@ -375,8 +477,12 @@ void HostPart::byLibrary(Kernels::Entry &entry, ArrayRef<View> operands,
   const LibraryWork &w = *entry.library;
   int64_t site = cpu::siteOf(op.getLoc());
   auto attempt = [&](Value y, bool whole) {
-    return w.isProduct() ? product(w, operands, y, whole, op)
-                         : convolution(w, operands, y, whole);
+    if (!w.isProduct())
+      return convolution(w, operands, y, whole);
+    Wish alone;
+    alone.y = y;
+    return product(w, operands, whole ? wishFor(w, operands, y, op) : alone,
+                   op);
   };
   auto own = [&] {
     forget();
@@ -401,6 +507,12 @@ void HostPart::byLibrary(Kernels::Entry &entry, ArrayRef<View> operands,
       forget();
     });
   };
+  if (auto pair = gelus.find(op); pair != gelus.end()) {
+    return withGelu(entry, operands, op, pair->second, [&] {
+      Ix what = attempt(operands.back().pointer, true);
+      e.when(none(what), rest);
+    });
+  }
   // Without a mask there is no gradient of a relu.
   if (!w.whole || (w.mask >= 0 && !maskOf.contains(op)))
     return rest();
@@ -463,6 +575,13 @@ LogicalResult HostPart::launch(device::LaunchOp op) {
       scratchBytes = e.max(scratchBytes, entry.kernel->scratchBytes(e, shapes));
     if (entry.rest)
       scratchBytes = e.max(scratchBytes, scratchOf(entry, *operands));
+    if (auto pair = gelus.find(op); pair != gelus.end()) {
+      // A gelu that only comes along (see withGelu()).
+      Ix bytes = 4;
+      for (Ix extent : operands->back().extents)
+        bytes = e.mul(bytes, extent);
+      scratchBytes = e.max(scratchBytes, bytes);
+    }
     if (maskFor.contains(op)) {
       // A bit for each element, of rows of whole 16 bytes.
       const Extents &y = operands->back().extents;
@@ -472,7 +591,7 @@ LogicalResult HostPart::launch(device::LaunchOp op) {
     }
     return success();
   }
-  if (summedBy.contains(op))
+  if (summedBy.contains(op) || seenTo.contains(op))
     return success(); // its product sees to it
   if (entry.library)
     byLibrary(entry, *operands, op);

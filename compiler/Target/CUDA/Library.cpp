@@ -9,6 +9,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 
 using namespace mlir;
 using namespace etch;
@@ -192,6 +193,16 @@ bool etch::cuda::isColumnSum(func::FuncOp kernel) {
          typeOf(sum->getOperand(0)).getRank() == 3 &&
          typeOf(sum->getOperand(0)).getDimSize(0) == 1 &&
          body.getTerminator()->getOperands() == sum->getResults();
+}
+
+device::LaunchOp etch::cuda::beside(device::LaunchOp op, bool after) {
+  auto step = [after](Operation *o) {
+    return after ? o->getNextNode() : o->getPrevNode();
+  };
+  Operation *next = step(op);
+  while (next && isPure(next))
+    next = step(next);
+  return dyn_cast_or_null<device::LaunchOp>(next);
 }
 
 bool etch::cuda::beginTogether(Value a, Value b) {

@@ -6,6 +6,7 @@
 #ifndef ETCH_COMPILER_TARGET_CUDA_LIBRARY_H
 #define ETCH_COMPILER_TARGET_CUDA_LIBRARY_H
 
+#include "dialects/Device/DeviceDialect.h"
 #include "dialects/Etch/EtchDialect.h"
 #include "etch/operations.h"
 
@@ -49,6 +50,9 @@ mlir::func::FuncOp makeRest(mlir::func::FuncOp kernel, mlir::Operation *op);
 
 /// Whether a kernel sums the rows of a matrix and does nothing else.
 bool isColumnSum(mlir::func::FuncOp kernel);
+
+/// The launch in front of or behind this one with nothing done between them.
+device::LaunchOp beside(device::LaunchOp op, bool after);
 
 /// Whether two buffers begin at the same place for certain.
 bool beginTogether(mlir::Value a, mlir::Value b);

@@ -58,7 +58,7 @@ struct etch_product {
   int32_t activation;   /* etch_activation_t */
   int32_t bias_grad_of; /* 0: y; 1: b */
   int32_t site;
-  int32_t reserved;
+  int32_t required; /* ETCH_DONE_AUX…: without it nothing is to be done */
 };
 
 typedef enum etch_convolution_kind {

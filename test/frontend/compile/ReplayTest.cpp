@@ -39,6 +39,23 @@ TEST(Replay, NumbersAreRefilled) {
               array({1.5, -2.0, 4.0}), 4, 1);
 }
 
+// Etch's own formulas have numbers that are constants of the program: a user's
+// formula of the same operations is another one, unless its numbers are these.
+TEST(Replay, FixedNumbersAreCompared) {
+  auto formula = [](const Variable &v, double cube) {
+    Variable inner = 0.7978845608028654 * (v + cube * (v * v * v));
+    return 0.5 * v * (1.0 + tanh(inner));
+  };
+  expect_same(
+      [&](const Variable &x, int call) {
+        return call == 0   ? gelu(x, Gelu::tanh)
+               : call == 1 ? formula(x, 0.044715)
+               : call == 2 ? formula(x, 0.3)
+                           : gelu(x, Gelu::tanh);
+      },
+      array({1.5, -2.0, 0.25}), 4, 2);
+}
+
 // x * 2 of integers stays integer, x * 2.5 does not.
 TEST(Replay, KindOfANumber) {
   expect_same(

@@ -80,12 +80,16 @@ TEST_F(WithProducts, ProductsOfAnyForm) {
   }
 }
 
-/// Steps of a network of relu layers; its losses and weights.
-std::vector<double> train(const CompileOptions &options, uint64_t *calls) {
+Variable tanh_gelu(Operand x) { return gelu(x, Gelu::tanh); }
+
+/// Steps of a network of such layers; its losses and weights.
+std::vector<double> train(Variable (*activation)(Operand),
+                          const CompileOptions &options, uint64_t *calls,
+                          int64_t batch = 6) {
   random::seed(0);
-  MLP model({24, 16, 8}, relu);
-  Variable x = waves({6, 10}).set_requires_grad(false),
-           t = waves({6, 8}).set_requires_grad(false);
+  MLP model({24, 16, 8}, activation);
+  Variable x = waves({batch, 10}).set_requires_grad(false),
+           t = waves({batch, 8}).set_requires_grad(false);
   model(x);
   SGD optimizer({.lr = 0.1});
   optimizer.setup(model);
@@ -120,12 +124,12 @@ int fake_calls(const char *name) {
 }
 
 TEST_F(WithProducts, AStepOfReluLayers) {
-  std::vector<double> expected = train({}, nullptr);
+  std::vector<double> expected = train(relu, {}, nullptr);
   uint64_t calls = 0;
   int masks = fake_calls("cublasLt.relu_aux"),
       sums = fake_calls("cublasLt.bgrad"),
       gradients = fake_calls("cublasLt.drelu");
-  std::vector<double> found = train(fast, &calls);
+  std::vector<double> found = train(relu, fast, &calls);
   // Three layers: forward, gradients of three weights and of two inputs.
   EXPECT_EQ(calls, 8u);
   ASSERT_EQ(found.size(), expected.size());
@@ -135,6 +139,73 @@ TEST_F(WithProducts, AStepOfReluLayers) {
     EXPECT_GT(fake_calls("cublasLt.relu_aux"), masks);
     EXPECT_GT(fake_calls("cublasLt.drelu"), gradients);
     EXPECT_GT(fake_calls("cublasLt.bgrad"), sums);
+  }
+}
+
+TEST_F(WithProducts, AStepOfGeluLayers) {
+  std::vector<double> expected = train(tanh_gelu, {}, nullptr);
+  uint64_t calls = 0;
+  int kept = fake_calls("cublasLt.gelu_aux"),
+      sums = fake_calls("cublasLt.dgelu_bgrad");
+  std::vector<double> found = train(tanh_gelu, fast, &calls);
+  EXPECT_EQ(calls, 8u);
+  ASSERT_EQ(found.size(), expected.size());
+  for (size_t i = 0; i < found.size(); ++i)
+    EXPECT_NEAR(found[i], expected[i], 1e-4) << i;
+  // Two layers have a gelu.
+  if (kept >= 0) {
+    kept = fake_calls("cublasLt.gelu_aux") - kept;
+    sums = fake_calls("cublasLt.dgelu_bgrad") - sums;
+    EXPECT_GE(kept, 4);
+    EXPECT_EQ(kept % 2, 0);
+    EXPECT_EQ(sums, kept);
+  }
+}
+
+TEST_F(WithProducts, GelusWithoutALibraryThatHasThem) {
+  // Whatever the library refuses: the forward way, the gradients' way, both.
+  void *driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
+  auto fail = reinterpret_cast<void (*)(const char *, int, int)>(
+      dlsym(driver, "etch_fake_fail"));
+  if (!fail)
+    GTEST_SKIP() << "a real library does not refuse what it is asked to";
+  for (int refused : {1, 2, 3}) {
+    // Plans are kept: each time other ones are made.
+    int64_t batch = 6 + refused;
+    std::vector<double> expected = train(tanh_gelu, {}, nullptr, batch);
+    if (refused & 1)
+      fail("cublasLt.no_gelu", 15, 0);
+    if (refused & 2)
+      fail("cublasLt.no_dgelu", 15, 0);
+    int kept = fake_calls("cublasLt.gelu_aux"),
+        sums = fake_calls("cublasLt.dgelu_bgrad");
+    std::vector<double> found = train(tanh_gelu, fast, nullptr, batch);
+    EXPECT_EQ(fake_calls("cublasLt.gelu_aux") > kept, !(refused & 1));
+    EXPECT_EQ(fake_calls("cublasLt.dgelu_bgrad") > sums, !(refused & 2));
+    fail("cublasLt.no_gelu", 0, 0);
+    fail("cublasLt.no_dgelu", 0, 0);
+    for (size_t i = 0; i < found.size(); ++i)
+      EXPECT_NEAR(found[i], expected[i], 1e-4) << refused << ", " << i;
+  }
+}
+
+TEST_F(WithProducts, GelusOfInference) {
+  auto f = [](const Variables &v) {
+    NoGrad scope;
+    Variable h = gelu(matmul(v[0], v[1]) + v[2], Gelu::tanh);
+    return Variables{h, gelu(matmul(h, v[3]), Gelu::tanh)};
+  };
+  Variables xs = {waves({6, 10}), waves({10, 16}), waves({16}), waves({16, 8})},
+            expected = f(xs);
+  auto gelus = [] {
+    return fake_calls("cublasLt.gelu") + fake_calls("cublasLt.gelu_aux");
+  };
+  int before = gelus();
+  Variables found = compile(f, fast)(xs);
+  for (size_t i = 0; i < found.size(); ++i)
+    expect_near(found[i], expected[i], 1e-5);
+  if (before >= 0) {
+    EXPECT_EQ(gelus(), before + 2);
   }
 }
 

@@ -251,6 +251,10 @@ EXPORT int cublasLtMatmulAlgoGetHeuristic(void *, const Description *d,
   *out = {};
   if (int code = etch_fake_enter("cublasLtMatmulAlgoGetHeuristic"))
     return code;
+  // For tests in which a library lacks them, as long as they say.
+  if ((d->epilogue & kGelu && etch_fake_refuses("cublasLt.no_gelu")) ||
+      (d->epilogue & kGeluGrad && etch_fake_refuses("cublasLt.no_dgelu")))
+    return kNotSupported;
   uint64_t m = d->transposeA ? a->columns : a->rows,
            k = d->transposeA ? a->rows : a->columns,
            n = d->transposeB ? b->rows : b->columns,
@@ -293,6 +297,11 @@ EXPORT int cublasLtMatmul(void *, const Description *d, const void *alpha,
     etch_fake_enter("cublasLt.relu_aux");
   if (d->epilogue & kReluGrad)
     etch_fake_enter("cublasLt.drelu");
+  if (d->epilogue & kGelu)
+    etch_fake_enter(d->epilogue & kAux ? "cublasLt.gelu_aux" : "cublasLt.gelu");
+  if (d->epilogue & kGeluGrad)
+    etch_fake_enter(d->epilogue & kBiasGrad ? "cublasLt.dgelu_bgrad"
+                                            : "cublasLt.dgelu");
   if (d->epilogue & (kBiasGrad | kBiasGradA | kBiasGradB))
     etch_fake_enter("cublasLt.bgrad");
   auto *p = new Product{

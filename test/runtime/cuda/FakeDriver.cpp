@@ -163,6 +163,10 @@ EXPORT bool etch_fake_in_memory(const void *from, unsigned long long bytes) {
   return inMemory(Address(from), bytes);
 }
 EXPORT int etch_fake_enter(const char *function) { return enter(function); }
+EXPORT bool etch_fake_refuses(const char *what) {
+  auto it = failures.find(what);
+  return it != failures.end() && it->second.code;
+}
 EXPORT int etch_fake_calls(const char *function) { return calls[function]; }
 EXPORT unsigned long long etch_fake_used() { return used; }
 EXPORT void etch_fake_run_ahead(bool on) { ahead = on; }

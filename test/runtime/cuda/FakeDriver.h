@@ -15,6 +15,8 @@ void etch_fake_fail(const char *function, int code, int after);
 void etch_fake_enqueue(void *stream, void (*work)(void *), void *data);
 bool etch_fake_in_memory(const void *from, unsigned long long bytes);
 int etch_fake_enter(const char *function);
+/// Whether a test wants this to fail: until it asks for code 0.
+bool etch_fake_refuses(const char *what);
 /// How often a function was called.
 int etch_fake_calls(const char *function);
 /// Bytes of the device that are handed out.

@@ -197,6 +197,34 @@ TEST_F(Product, GeluKeepsItsArgument) {
   EXPECT_NEAR(g.now()[30], dot(a, b, back, 1, 6) * slope, 1e-5);
 }
 
+TEST_F(Product, WhatIsRequiredIsDoneOrNothingIs) {
+  Array a(device, m * k, 0), b(device, k * n, 1), y(device, m * n, 2),
+      z(device, m * n, 4), sums(device, n, 3);
+  etch_product_t p = product(y, a, b);
+  p.activation = ETCH_GELU;
+  p.aux = z.there;
+  p.required = ETCH_DONE_AUX;
+  EXPECT_EQ(run(p), ETCH_DONE | ETCH_DONE_AUX);
+  // Its argument is kept in rows of eight numbers.
+  p.n = 20;
+  EXPECT_EQ(run(p), 0);
+  p.required = 0;
+  EXPECT_EQ(run(p), ETCH_DONE);
+  // The sums would go where an operand is.
+  etch_product_t back = product(y, a, b);
+  back.activation = ETCH_GELU_GRAD;
+  back.aux = z.there;
+  back.bias_grad = a.there;
+  back.required = ETCH_DONE_BIAS_GRAD;
+  EXPECT_EQ(run(back), 0);
+  back.bias_grad = sums.there;
+  EXPECT_EQ(run(back), ETCH_DONE | ETCH_DONE_BIAS_GRAD);
+  // So would the result of what comes behind a product.
+  back.y = b.there;
+  EXPECT_EQ(run(back), 0);
+  EXPECT_EQ(b.now(), b.host);
+}
+
 TEST_F(Product, SumsOfAnOperand) {
   Array a(device, m * k, 0), b(device, k * n, 1), y(device, m * n, 2),
       sums(device, n, 3);
