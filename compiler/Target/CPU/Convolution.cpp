@@ -557,10 +557,20 @@ LogicalResult Correlation::emit() {
   return success();
 }
 
+/// A product of filters by images of few places: panels take places of several
+/// images side by side, and the filters are read once for all of them.
+static bool suitsPanels(Kernel &k, Operation *op) {
+  constexpr int64_t kFewPlaces = 128;
+  auto images = cast<RankedTensorType>(op->getOperand(0).getType());
+  return isa<Conv2dOp, Conv2dInputGradOp>(op) && k.options.vectorBits >= 512 &&
+         !images.isDynamicDim(3) && images.getDimSize(3) > 1 &&
+         images.getDimSize(3) <= kFewPlaces && images.getDimSize(0) != 1;
+}
+
 LogicalResult etch::cpu::emitConvolution(Kernel &k) {
   for (Operation &op : k.source.getBody().front()) {
     if (isa<Conv2dOp, Conv2dInputGradOp, Conv2dWeightGradOp>(op) &&
-        isProduct(&op))
+        isProduct(&op) && !suitsPanels(k, &op))
       return emitProduct(k, &op);
     if (isa<Conv2dOp, Conv2dInputGradOp>(op)) {
       std::optional<LogicalResult> emitted = emitWinograd(k, &op);

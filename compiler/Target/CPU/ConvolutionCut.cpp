@@ -13,6 +13,8 @@ using namespace etch::cpu::correlation;
 
 /// Places that a unit packs panels of, about.
 constexpr int64_t kPlaces = 512;
+/// Rows of filters, times taps, that make staging cheap.
+constexpr int64_t kStagingRows = 128;
 /// Cycles to copy a piece of a vector; how much longer multiply-adds take with
 /// vectors across lines of the cache; bytes that stay in the cache beside
 /// others, and that come from behind it in a cycle.
@@ -184,6 +186,10 @@ Cut Job::cut(Emit &e, const Numbers &x) const {
   Ix others = e.mul(e.mul(c.imageTiles, groups), e.mul(c.residues, c.strips));
   others = e.max(others, 1);
   Ix wanted = ceilDivBy(e, packed ? 2 : 8, others);
+  // Each of them stages all that it reads. More than two should not spend much
+  // of their time with that.
+  Ix window = e.max(e.mul(c.axis[0].taps, c.axis[1].taps), 1);
+  wanted = e.min(wanted, e.max(e.div(e.mul(x.rows, window), kStagingRows), 2));
   Ix fitting = e.div(e.div((1 << 20) / bytes / together, e.max(c.columns, 1)),
                      tile.rows);
   wanted =

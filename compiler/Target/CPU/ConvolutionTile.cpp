@@ -27,7 +27,27 @@ void etch::cpu::emitStagedRow(Emit &e, const StagedRow &row, int64_t lanes) {
   Ix stride = e.mul(row.sourceStride, row.step);
   Value start =
       e.at(row.source, e.mul(row.origin, row.sourceStride), row.element);
+  // Every other place: those of two vectors, which is faster than to gather.
+  bool halves = row.step == 2 && row.sourceStride.is(1) && lanes > 1;
+  SmallVector<int32_t> even;
+  for (int32_t i = 0; i < lanes; ++i)
+    even.push_back(2 * i);
+  Ix extent = row.isInside ? e.select(row.isInside, row.extent, 0) : row.extent;
+  auto half = [&](Ix place) {
+    Ix from = e.add(row.origin, place);
+    Value inside = e.maskBelow(e.sub(extent, from), lanes);
+    if (!low.is(0))
+      inside =
+          e.make<arith::XOrIOp>(inside, e.maskBelow(e.sub(0, from), lanes));
+    return e.load(e.at(start, place, row.element), 1, row.element,
+                  Lanes{lanes, inside});
+  };
   auto piece = [&](Ix j, Value stored) {
+    if (halves) {
+      Value v =
+          e.shuffle(half(e.mul(j, 2)), half(e.add(e.mul(j, 2), lanes)), even);
+      return e.store(v, e.at(row.target, j, row.element), Lanes{lanes, stored});
+    }
     Value inside = e.maskBelow(e.sub(high, j), lanes);
     if (!low.is(0))
       inside = e.make<arith::XOrIOp>(inside, e.maskBelow(e.sub(low, j), lanes));

@@ -45,6 +45,33 @@ func.func private @k2(%x: tensor<31x67x53x53xf32>, %w: tensor<61x67x3x3xf32>)
   return %0 : tensor<31x61x53x53xf32>
 }
 
+// A product of filters by images of few places is one of panels, too: those of
+// ten images, and filters are read once for all of them.
+// CHECK-LABEL: llvm.func internal @k3(
+// CHECK: scf.for {{.*}} step %c48_i64
+// CHECK: llvm.intr.masked.store
+// CHECK-COUNT-24: math.fma
+func.func private @k3(%x: tensor<?x512x1x49xf32>, %w: tensor<2048x512x1x1xf32>, %n: index)
+    -> tensor<?x2048x1x49xf32> attributes {etch.kernel} {
+  %0 = etch.conv2d %x, %w, %n {stride = array<i64: 1, 1>, pad = array<i64: 0, 0>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: -9223372036854775808, 2048, 1, 49>} : (tensor<?x512x1x49xf32>, tensor<2048x512x1x1xf32>, index) -> tensor<?x2048x1x49xf32>
+  return %0 : tensor<?x2048x1x49xf32>
+}
+
+// Strides of two: the places are picked from two vectors, not gathered. Few
+// windows of one place each are worth only two parts for threads, since all
+// that they read is staged for each part.
+// CHECK-LABEL: llvm.func internal @k4(
+// CHECK-NOT: llvm.intr.masked.gather
+// CHECK: llvm.shufflevector
+// CHECK-NOT: llvm.intr.masked.gather
+// CHECK: math.fma
+// CHECK: llvm.return
+func.func private @k4(%x: tensor<1x256x56x56xf32>, %w: tensor<128x256x1x1xf32>)
+    -> tensor<1x128x28x28xf32> attributes {etch.kernel} {
+  %0 = etch.conv2d %x, %w {stride = array<i64: 2, 2>, pad = array<i64: 0, 0>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 1, 128, 28, 28>} : (tensor<1x256x56x56xf32>, tensor<128x256x1x1xf32>) -> tensor<1x128x28x28xf32>
+  return %0 : tensor<1x128x28x28xf32>
+}
+
 func.func @main(%x: memref<32x64x56x56xf32>, %w: memref<64x64x3x3xf32>,
     %x1: memref<32x512x4x4xf32>, %w1: memref<512x512x3x3xf32>,
     %x2: memref<31x67x53x53xf32>, %w2: memref<61x67x3x3xf32>,
