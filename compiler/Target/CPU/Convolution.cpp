@@ -573,8 +573,9 @@ LogicalResult etch::cpu::emitConvolution(Kernel &k) {
         isProduct(&op) && !suitsPanels(k, &op))
       return emitProduct(k, &op);
     if (isa<Conv2dOp, Conv2dInputGradOp>(op)) {
-      std::optional<LogicalResult> emitted = emitWinograd(k, &op);
-      return emitted ? *emitted : Correlation(k, &op).emit();
+      auto direct = [&] { return Correlation(k, &op).emit(); };
+      std::optional<LogicalResult> emitted = emitWinograd(k, &op, direct);
+      return emitted ? *emitted : direct();
     }
     if (auto weights = dyn_cast<Conv2dWeightGradOp>(op))
       return emitWeightGrad(k, weights);

@@ -37,10 +37,11 @@ using namespace mlir;
 using namespace etch;
 using namespace etch::cpu;
 
-/// Filters of a unit, bytes of a block's transforms, and tiles of it.
-constexpr int64_t kFilters = 128, kBlock = 3 << 18, kFewest = 32, kMost = 128;
-/// What a block may take when a row of tiles is long.
-constexpr int64_t kLargest = 32 << 20;
+/// Bytes of numbers that stay in the nearer caches beside others, and what a
+/// block may take at all beside its filters.
+constexpr int64_t kNear = 5 << 18, kLargest = 32 << 20;
+/// From so many images on it must pay, if their number is open.
+constexpr int64_t kManyImages = 64;
 
 //===----------------------------------------------------------------------===//
 // How it is cut, and when it pays
@@ -55,6 +56,7 @@ struct Job {
   int64_t channels, filters; ///< summed over, and of the result
   int64_t extent[2], count[2], pad[2];
   int64_t lanes, most; ///< most: rows of a register tile
+  int64_t fewest = 0;  ///< images; of fewer the chains are cheaper
   // How it is cut:
   int64_t m;                 ///< outputs of a tile along each axis
   int64_t tiles[2];          ///< of an image
@@ -74,16 +76,15 @@ struct Job {
   }
   // Elements, with an odd number of cache lines from plane to plane.
   static int64_t plane(int64_t n) { return int64_t(llvm::alignTo(n, 32)) + 16; }
-  int64_t imagePitch() const {
-    return int64_t(llvm::alignTo(channels, lanes)) + 16;
-  }
-  int64_t imagePlane() const {
-    return plane(int64_t(llvm::alignTo(block(), rows)) * imagePitch());
-  }
+  /// Numbers of tiles are (products, groups of channels, tiles, lanes), those
+  /// of filters (products, panels, channels, nr), sums (products, panels,
+  /// tiles, nr): what comes one after the other lies side by side.
+  int64_t padded() const { return int64_t(llvm::alignTo(block(), rows)); }
+  int64_t groups() const { return int64_t(llvm::divideCeil(channels, lanes)); }
+  int64_t imageGroup() const { return (padded() | 1) * lanes; }
+  int64_t imagePlane() const { return plane(groups() * imageGroup()); }
   int64_t filterPlane() const { return plane(each * channels); }
-  int64_t sumPlane() const {
-    return plane(int64_t(llvm::alignTo(block(), rows)) * each);
-  }
+  int64_t sumPlane() const { return plane(padded() * each); }
   int64_t stripPitch() const { return m * tiles[1] + 2; }
   int64_t stripElements() const {
     return ((m * stripRows + 2) * stripPitch() + lanes) * lanes;
@@ -100,9 +101,10 @@ struct Job {
   }
 
   bool bind(Kernel &k, Operation *op);
-  void cut(int64_t m);
-  double cycles() const;
-  double directCycles() const;
+  void cut(int64_t m, int64_t filters, int64_t tiles);
+  double cycles(int64_t number) const;
+  double directCycles(int64_t number) const;
+  bool choose(int64_t number);
 };
 
 } // namespace
@@ -146,42 +148,52 @@ bool Job::bind(Kernel &k, Operation *op) {
   }
   lanes = k.lanesOf(source->element);
   most = k.options.vectorBits >= 512 ? 14 : 6;
-  double best = 0.9 * directCycles();
-  int64_t chosen = 0;
-  for (int64_t size : {4, 2}) {
-    cut(size);
-    if (scratch() <= kLargest + 4 * products() * filterPlane() &&
-        cycles() < best) {
-      best = cycles();
-      chosen = size;
-    }
-  }
-  if (chosen)
-    cut(chosen);
-  return chosen;
+  if (batch.operand < 0)
+    return choose(batch.known);
+  if (!choose(kManyImages))
+    return false;
+  fewest = 1;
+  while (fewest < kManyImages && cycles(fewest) >= directCycles(fewest))
+    ++fewest;
+  return true;
 }
 
-void Job::cut(int64_t size) {
+/// The cheapest cut for so many images; false if none is cheap enough.
+bool Job::choose(int64_t number) {
+  double best = directCycles(number);
+  std::optional<Job> chosen;
+  for (int64_t size : {4, 2})
+    for (int64_t some = nr(); some <= 256; some *= 2)
+      for (int64_t block : {16, 32, 48, 64, 96, 128}) {
+        cut(size, some, block);
+        if (scratch() > kLargest + 4 * products() * filterPlane() ||
+            cycles(number) >= best)
+          continue;
+        best = cycles(number);
+        chosen = *this;
+      }
+  if (chosen)
+    *this = *chosen;
+  return chosen.has_value();
+}
+
+/// So many filters in a unit, and about so many tiles.
+void Job::cut(int64_t size, int64_t some, int64_t wanted) {
   m = size;
   auto parts = [](int64_t n, int64_t most) {
     return int64_t(llvm::divideCeil(n, most));
   };
   for (int i = 0; i < 2; ++i)
     tiles[i] = parts(count[i], m);
-  chunks = parts(filters, kFilters);
+  chunks = parts(filters, some);
   each = int64_t(llvm::alignTo(parts(filters, chunks), nr()));
   chunks = parts(filters, each);
-  // So many tiles that filters need not come from far for few of them.
-  int64_t wanted =
-      std::clamp(kBlock / (products() * 4 * (channels + each)), kFewest, kMost);
   int64_t all = tiles[0] * tiles[1];
-  images = 1;
-  stripRows = std::clamp<int64_t>(wanted / tiles[1], 1, tiles[0]);
-  stripRows = parts(tiles[0], parts(tiles[0], stripRows));
-  if (all < wanted)
-    images = wanted / all;
+  images = std::max<int64_t>(wanted / all, 1);
   if (batch.operand < 0)
     images = std::clamp<int64_t>(batch.known, 1, images);
+  stripRows = std::clamp<int64_t>(wanted / tiles[1], 1, tiles[0]);
+  stripRows = parts(tiles[0], parts(tiles[0], stripRows));
   rows = most;
   auto cost = [&](int64_t r) { return parts(block(), r) * (r + 1); };
   for (int64_t r = most; r > most / 2; --r)
@@ -189,29 +201,34 @@ void Job::cut(int64_t size) {
       rows = r;
 }
 
-/// Estimates. A multiply-add takes half a cycle; a block's sums go to memory
-/// and back; tiles and filters are transformed by about so many operations on
-/// vectors for each of their numbers. Where the batch is open: one image.
-double Job::cycles() const {
-  double number = double(batch.operand < 0 ? batch.known : 1);
-  double units = double(llvm::divideCeil(uint64_t(number), images) * strips());
-  double rowsOf = double(llvm::alignTo(block(), rows));
+/// Estimates for so many images, from measurements. A multiply-add takes half a
+/// cycle, sums of a block go to memory and back. Transforms take a few cycles
+/// for each number, more where numbers go farther than the nearest caches;
+/// before and behind them rows are turned. Filters that do not stay near go to
+/// memory and come back for each block.
+double Job::cycles(int64_t number) const {
+  int64_t inUnit = std::min(images, number) * stripRows * tiles[1];
+  double units = double(llvm::divideCeil(number, images) * strips());
   double columns = double(each * chunks / lanes), p = double(products());
-  double sums = units * rowsOf * columns * p * (double(channels) + 8) * 0.55;
-  double vectors = double(llvm::divideCeil(channels, lanes)) * double(chunks) +
-                   double(llvm::divideCeil(filters, lanes));
-  double transforms = units * double(block()) * vectors * (3 * p + 40);
-  double numbers = double(channels) * double(each * chunks);
-  double own = numbers * (p + 9) / double(lanes) * 6;
-  // Those that do not stay in the cache come back for each block.
-  if (double(each) * double(channels) * p * 4 > double(1 << 20))
-    own += units * numbers * p / 4;
-  return sums + transforms + own;
+  double sums = units * double(llvm::alignTo(inUnit, rows)) * columns * p *
+                (double(channels) + 8) * (each == nr() ? 0.7 : 0.55);
+  double groupsRead = double(groups() * chunks);
+  bool isFar = 4 * products() * (imagePlane() + sumPlane()) > kNear;
+  double transforms = units * double(inUnit) *
+                      (groupsRead * p * (isFar ? 19 : 9) + columns * p * 5);
+  double row = double(llvm::divideCeil(count[1], lanes)) * 110;
+  double turned = double(number * strips()) * row *
+                  (groupsRead * double(m * stripRows + 2) +
+                   columns * double(m * stripRows));
+  double weights = double(channels) * double(each * chunks);
+  double own = weights * (p + 9) / double(lanes) * 6;
+  if (4 * products() * filterPlane() > kNear)
+    own += weights * p * (0.8 + units / 5);
+  return sums + transforms + turned + own;
 }
 
-double Job::directCycles() const {
-  double number = double(batch.operand < 0 ? batch.known : 1);
-  return number * double(count[0] * count[1]) * double(filters) *
+double Job::directCycles(int64_t number) const {
+  return double(number * count[0] * count[1]) * double(filters) *
          double(channels) * 9 / double(lanes) * 0.6;
 }
 
@@ -319,6 +336,7 @@ private:
   void emitUnit(Ix unit);
   void transformFilters(Ix firstFilter);
   void transformTiles(Ix image, Ix firstTile, Ix firstRow, Ix rows);
+  SmallVector<Value> registerTile(Value tiles, Value filters);
   void multiply(Ix tiles);
   void transformSums(Ix image, Ix firstTile, Ix firstRow, Ix rows,
                      Ix firstFilter, Ix filters);
@@ -420,14 +438,14 @@ void Winograd::transformTiles(Ix image, Ix firstTile, Ix firstRow, Ix rows) {
     turned.emit(e);
     e.loop(0, rows, 1, [&](Ix row) {
       Value ofRow = e.at(strip, e.mul(row, m * pitch * lanes), element);
+      Ix first = e.add(firstTile, e.mul(row, job.tiles[1]));
       Value toRow = e.at(numbers,
-                         e.add(e.mul(e.add(firstTile, e.mul(row, job.tiles[1])),
-                                     job.imagePitch()),
-                               channel),
+                         e.add(e.mul(e.div(channel, lanes), job.imageGroup()),
+                               e.mul(first, lanes)),
                          element);
       e.loop(0, job.tiles[1], 1, [&](Ix tile) {
         Value from = e.at(ofRow, e.mul(tile, m * lanes), element);
-        Value to = e.at(toRow, e.mul(tile, job.imagePitch()), element);
+        Value to = e.at(toRow, e.mul(tile, lanes), element);
         Transform::Numbers places;
         for (int64_t i = 0; i < n; ++i)
           for (int64_t j = 0; j < n; ++j)
@@ -442,35 +460,57 @@ void Winograd::transformTiles(Ix image, Ix firstTile, Ix firstRow, Ix rows) {
   });
 }
 
+/// Rows of tiles by two vectors of filters, in registers: sums over all
+/// channels.
+SmallVector<Value> Winograd::registerTile(Value tiles, Value filters) {
+  int64_t lanes = job.lanes, nr = job.nr();
+  Lanes all = {lanes, {}};
+  SmallVector<Value> zeros(size_t(2 * job.rows), e.constant(element, 0, lanes));
+  return e.loop(0, job.groups(), 1, zeros, [&](Ix group, ValueRange before) {
+    Ix steps = lanes;
+    if (job.channels % lanes)
+      steps = e.min(lanes, e.sub(job.channels, e.mul(group, lanes)));
+    Value left = e.at(tiles, e.mul(group, job.imageGroup()), element);
+    Value right = e.at(filters, e.mul(group, lanes * nr), element);
+    return e.loop(0, steps, 1, before, [&](Ix k, ValueRange carried) {
+      Value atRight = e.at(right, e.mul(k, nr), element);
+      Value columns[] = {loadVector(atRight, 0), loadVector(atRight, lanes)};
+      Value atLeft = e.at(left, k, element);
+      SmallVector<Value> next;
+      for (int64_t r = 0; r < job.rows; ++r) {
+        Value number =
+            e.load(e.at(atLeft, r * lanes, element), 0, element, all);
+        for (int64_t v = 0; v < 2; ++v)
+          next.push_back(fma(ScalarExpr(e, e.loc, number),
+                             ScalarExpr(e, e.loc, columns[v]),
+                             ScalarExpr(e, e.loc, carried[size_t(2 * r + v)])));
+      }
+      return next;
+    });
+  });
+}
+
 void Winograd::multiply(Ix tiles) {
-  RegisterTile tile;
-  tile.rows = job.rows;
-  tile.vectors = 2;
-  tile.lanes = job.lanes;
-  tile.element = element;
-  tile.rightStride = job.nr();
+  int64_t nr = job.nr(), lanes = job.lanes;
   e.loop(0, job.products(), 1, [&](Ix p) {
     Value left = e.at(numbers, e.mul(p, job.imagePlane()), element);
-    // No garbage behind the last tile: multiply-adds of it may be slow.
-    Value behind = e.at(left, e.mul(tiles, job.imagePitch()), element);
-    Ix most = e.roundUp(tiles, tile.rows);
-    e.loop(0, e.mul(e.sub(most, tiles), job.imagePitch()), job.lanes,
-           [&](Ix i) {
-             storeVector(e.constant(element, 0, job.lanes), behind, i);
-           });
     Value right = e.at(weights, e.mul(p, job.filterPlane()), element);
     Value into = e.at(sums, e.mul(p, job.sumPlane()), element);
-    e.loop(0, job.each, job.nr(), [&](Ix column) {
-      e.loop(0, tiles, tile.rows, [&](Ix row) {
-        RegisterTile t = tile;
-        t.left = e.at(left, e.mul(row, job.imagePitch()), element);
-        t.right = e.at(right, e.mul(column, job.channels), element);
-        // Distances that are known: each would need a register for its address.
-        for (int64_t r = 0; r < tile.rows; ++r)
-          t.rowOffsets.push_back(r * job.imagePitch());
-        SmallVector<Value> block = t.emit(e, job.channels);
-        t.addTo(e, e.at(into, e.add(e.mul(row, job.each), column), element),
-                job.each, block, 0);
+    // No garbage behind the last tile: multiply-adds of it may be slow.
+    e.loop(0, job.groups(), 1, [&](Ix group) {
+      Value ofGroup = e.at(left, e.mul(group, job.imageGroup()), element);
+      e.loop(tiles, e.roundUp(tiles, job.rows), 1, [&](Ix tile) {
+        storeVector(e.constant(element, 0, lanes), ofGroup, e.mul(tile, lanes));
+      });
+    });
+    e.loop(0, job.each / nr, 1, [&](Ix panel) {
+      Value filters = e.at(right, e.mul(panel, job.channels * nr), element);
+      e.loop(0, tiles, job.rows, [&](Ix tile) {
+        SmallVector<Value> block =
+            registerTile(e.at(left, e.mul(tile, lanes), element), filters);
+        Ix to = e.add(e.mul(panel, job.padded() * nr), e.mul(tile, nr));
+        for (auto [i, v] : llvm::enumerate(block))
+          storeVector(v, into, e.add(to, int64_t(i) * lanes));
       });
     });
   });
@@ -484,14 +524,15 @@ void Winograd::transformSums(Ix image, Ix firstTile, Ix firstRow, Ix rows,
   Ix places = e.min(e.mul(rows, m), e.sub(job.count[0], firstPlace));
   e.loop(0, filters, lanes, [&](Ix number) {
     e.loop(0, rows, 1, [&](Ix row) {
+      Ix panel = e.mul(e.div(number, job.nr()), job.padded() * job.nr());
+      Ix first = e.add(firstTile, e.mul(row, job.tiles[1]));
       Value ofRow = e.at(
           sums,
-          e.add(e.mul(e.add(firstTile, e.mul(row, job.tiles[1])), job.each),
-                number),
+          e.add(e.add(panel, e.rem(number, job.nr())), e.mul(first, job.nr())),
           element);
       Value toRow = e.at(outputs, e.mul(row, m * pitch * lanes), element);
       e.loop(0, job.tiles[1], 1, [&](Ix tile) {
-        Value from = e.at(ofRow, e.mul(tile, job.each), element);
+        Value from = e.at(ofRow, e.mul(tile, job.nr()), element);
         Value to = e.at(toRow, e.mul(tile, m * lanes), element);
         Transform::Numbers square;
         for (int64_t p = 0; p < job.products(); ++p)
@@ -610,9 +651,42 @@ LogicalResult Winograd::emit() {
   return success();
 }
 
-std::optional<LogicalResult> etch::cpu::emitWinograd(Kernel &k, Operation *op) {
+std::optional<LogicalResult>
+etch::cpu::emitWinograd(Kernel &k, Operation *op,
+                        llvm::function_ref<LogicalResult()> direct) {
   Job job;
   if (!op->hasAttr(kRelaxedAttr) || !job.bind(k, op))
     return {};
-  return Winograd(k, op, job).emit();
+  if (job.fewest <= 1)
+    return Winograd(k, op, job).emit();
+  // Few images by the chains of the definition, many by fewer products.
+  auto isMany = [job](Emit &e, const auto &from) {
+    return e.compare(arith::CmpIPredicate::sge, job.batch.in(from), job.fewest);
+  };
+  struct Way {
+    LogicalResult emitted = success();
+    decltype(k.work) work;
+    decltype(k.scratchBytes) scratch;
+  } many, few;
+  auto emit = [&](Way &way, llvm::function_ref<LogicalResult()> emitOne) {
+    way.emitted = emitOne();
+    way.work = std::move(k.work);
+    way.scratch = std::move(k.scratchBytes);
+  };
+  k.e.when(
+      isMany(k.e, ArrayRef<Buffer>(k.buffers)),
+      [&] { emit(many, [&] { return Winograd(k, op, job).emit(); }); },
+      [&] { emit(few, direct); });
+  k.work = [=](Emit &e, ArrayRef<Extents> shapes) {
+    Value which = isMany(e, shapes);
+    Work a = many.work(e, shapes), b = few.work(e, shapes);
+    return Work{e.select(which, a.count, b.count),
+                e.select(which, a.grain, b.grain),
+                e.select(which, a.cost, b.cost)};
+  };
+  k.scratchBytes = [=](Emit &e, ArrayRef<Extents> shapes) {
+    return e.select(isMany(e, shapes), many.scratch(e, shapes),
+                    few.scratch(e, shapes));
+  };
+  return success(succeeded(many.emitted) && succeeded(few.emitted));
 }

@@ -12,8 +12,12 @@
 namespace etch::cpu {
 
 /// Emits conv2d or its gradient in the images by fewer products, if its
-/// rounding is free (see kRelaxedAttr) and that pays; none otherwise.
-std::optional<llvm::LogicalResult> emitWinograd(Kernel &k, mlir::Operation *op);
+/// rounding is free (see kRelaxedAttr) and that pays; none otherwise. `direct`
+/// emits the kernel by the chains of the definition: for few images, if it is
+/// open how many there are.
+std::optional<llvm::LogicalResult>
+emitWinograd(Kernel &k, mlir::Operation *op,
+             llvm::function_ref<llvm::LogicalResult()> direct);
 
 } // namespace etch::cpu
 

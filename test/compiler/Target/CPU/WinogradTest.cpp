@@ -45,6 +45,9 @@ const Sizes all[] = {
     {1, 200, 64, 5, 11, 2, 1},
     {9, 96, 96, 13, 14, 1, 1, false, true},
     {9, 96, 96, 13, 14, 1, 1, true, true},
+    // Chains for few images, fewer products for many.
+    {1, 192, 160, 4, 5, 1, 1, false, true},
+    {66, 192, 160, 4, 5, 1, 1, false, true},
 };
 
 std::string program(const Sizes &s, bool epilogue) {
