@@ -92,6 +92,10 @@ private:
   int lastScalar = -1; // the latest cluster of ops on one element
 };
 
+/// Moves small values that follow from others than a product in front of it,
+/// where something is computed from both: that can then share its kernel.
+void moveSmallAhead(mlir::func::FuncOp main);
+
 } // namespace etch
 
 #endif // ETCH_COMPILER_TRANSFORMS_CLUSTERS_H

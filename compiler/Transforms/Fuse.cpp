@@ -322,6 +322,8 @@ static void fuse(func::FuncOp main, KernelTable &kernels, bool alone) {
   auto listOps = [&] {
     return llvm::map_to_vector(body, [](Operation &op) { return &op; });
   };
+  if (!alone)
+    moveSmallAhead(main);
   SpaceMap spaces(main);
   for (Operation &op : body)
     if (llvm::isa<PointwiseOpInterface>(op))
