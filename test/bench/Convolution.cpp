@@ -65,6 +65,13 @@ void etch::bench::addConvolutions(std::vector<Workload> &workloads) {
                       return programRunner(program(op, a, b, result, s), inputs,
                                            result);
                     }}};
+      // By fewer products (Winograd).
+      if (s.taps == 3 && s.stride == 1 && op != "conv2d_weight_grad")
+        w.systems.push_back({"etch fast", [=, inputs = w.inputs] {
+                               return programRunner(
+                                   program(op, a, b, result, s), inputs, result,
+                                   1, Rounding::fast);
+                             }});
       workloads.push_back(std::move(w));
     };
     addOne("conv2d", images, filters, outputs);

@@ -51,16 +51,17 @@ void etch::bench::addMatmuls(std::vector<Workload> &workloads) {
         std::swap(w.inputs[i].shape[0], w.inputs[i].shape[1]);
     w.flops = 2.0 * double(m) * double(k) * double(n);
     w.tiles = bf16;
+    Rounding rounding = bf16 ? Rounding::bf16 : Rounding::strict;
     w.systems = {{"etch", [=, inputs = w.inputs] {
                     return programRunner(
                         program(form, inputs[0], inputs[1], m, k, n), inputs,
-                        {m, n}, 1, bf16);
+                        {m, n}, 1, rounding);
                   }}};
     w.systems.push_back({"etch 2 threads",
                          [=, inputs = w.inputs] {
                            return programRunner(
                                program(form, inputs[0], inputs[1], m, k, n),
-                               inputs, {m, n}, 2, bf16);
+                               inputs, {m, n}, 2, rounding);
                          },
                          2});
     workloads.push_back(std::move(w));

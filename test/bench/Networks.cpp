@@ -48,24 +48,27 @@ void etch::bench::addNetworks(
       w.op = name;
       w.inputs = inputsOf(name, batch);
       w.flops = flops * double(batch);
-      w.systems = {{"etch", [inputs = w.inputs, name = std::string(name)] {
-                      std::shared_ptr<Model> model = makeNetwork(name);
-                      NoGrad noGrad;
-                      TestMode test;
-                      Variable x = makeInput(inputs[0], 0);
-                      auto f = [model](const Variable &x) {
-                        NoGrad noGrad;
-                        TestMode test;
-                        return (*model)(x);
-                      };
-                      auto compiled = std::make_shared<Compiled<decltype(f)>>(
-                          compile(f, {.pure = true}));
-                      compiled->build(x);
-                      Variables params = model->params();
-                      for (size_t i = 0; i < params.size(); ++i)
-                        params[i].assign(makeInput(inputs[1 + i], 1 + i));
-                      return runnerOf([=] { return (*compiled)(x); });
-                    }}};
+      for (Mode mode : {Mode::strict, Mode::fast})
+        w.systems.push_back(
+            {mode == Mode::fast ? "etch fast" : "etch",
+             [mode, inputs = w.inputs, name = std::string(name)] {
+               std::shared_ptr<Model> model = makeNetwork(name);
+               NoGrad noGrad;
+               TestMode test;
+               Variable x = makeInput(inputs[0], 0);
+               auto f = [model](const Variable &x) {
+                 NoGrad noGrad;
+                 TestMode test;
+                 return (*model)(x);
+               };
+               auto compiled = std::make_shared<Compiled<decltype(f)>>(
+                   compile(f, {.mode = mode, .pure = true}));
+               compiled->build(x);
+               Variables params = model->params();
+               for (size_t i = 0; i < params.size(); ++i)
+                 params[i].assign(makeInput(inputs[1 + i], 1 + i));
+               return runnerOf([=] { return (*compiled)(x); });
+             }});
       workloads.push_back(std::move(w));
     }
 }

@@ -48,12 +48,13 @@ std::string etch::bench::typeOf(const Shape &shape) {
 
 Runner etch::bench::programRunner(const std::string &program,
                                   const std::vector<Input> &inputs,
-                                  const Shape &result, int threads, bool bf16) {
+                                  const Shape &result, int threads,
+                                  Rounding rounding) {
   driver::CompileOptions options;
-  if (bf16) {
+  if (rounding != Rounding::strict)
     options.mode = driver::Mode::fast;
+  if (rounding == Rounding::bf16)
     options.precision = driver::Precision::bf16;
-  }
   driver::CompileResult compiled = driver::compile(program, options);
   if (!compiled) {
     fprintf(stderr, "%s\n%s\n", program.c_str(),

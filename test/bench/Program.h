@@ -13,14 +13,17 @@ namespace etch::bench {
 /// "tensor<2x3xf32>".
 std::string typeOf(const std::vector<int64_t> &shape);
 
+/// That of the definition, mode fast, or mode fast with operands of products
+/// rounded to bfloat16.
+enum class Rounding { strict, fast, bf16 };
+
 /// Compiles a program of f32 arguments and one f32 result and keeps its
 /// buffers: what is timed is the kernel, with no array made or freed. Without
-/// `run` when it cannot be compiled. `bf16`: in mode fast, operands of products
-/// rounded.
+/// `run` when it cannot be compiled.
 Runner programRunner(const std::string &program,
                      const std::vector<Input> &inputs,
                      const std::vector<int64_t> &result, int threads = 1,
-                     bool bf16 = false);
+                     Rounding rounding = Rounding::strict);
 
 } // namespace etch::bench
 

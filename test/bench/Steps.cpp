@@ -203,10 +203,11 @@ std::shared_ptr<Task> begun(const std::function<std::shared_ptr<Task>()> &make,
 
 using Wanted = std::function<bool(const std::string &)>;
 
-/// `name` eager, compiled and compiled with `pure`; each has its own net. The
-/// inputs are x, t and the parameters.
+/// `name` eager, compiled and compiled with `pure`, perhaps in mode fast, too;
+/// each has its own net. The inputs are x, t and the parameters.
 void add(std::vector<Workload> &workloads, const Wanted &wanted, Workload w,
-         Input x, Input t, std::function<std::shared_ptr<Task>()> make) {
+         Input x, Input t, std::function<std::shared_ptr<Task>()> make,
+         bool fast = false) {
   if (!wanted(w.name))
     return;
   w.inputs = {std::move(x), std::move(t)};
@@ -214,8 +215,8 @@ void add(std::vector<Workload> &workloads, const Wanted &wanted, Workload w,
   for (const Variable &p : task->network().params())
     w.inputs.push_back(weight({p.shape().begin(), p.shape().end()}, 12));
   w.checkRuns = 3;
-  for (int kind = 0; kind < 3; ++kind) {
-    const char *names[] = {"etch", "etch re-traced", "etch eager"};
+  for (int kind = 0; kind < (fast ? 4 : 3); ++kind) {
+    const char *names[] = {"etch", "etch re-traced", "etch eager", "etch fast"};
     w.systems.push_back(
         {names[kind], [=, inputs = w.inputs] {
            Variables values;
@@ -231,7 +232,8 @@ void add(std::vector<Workload> &workloads, const Wanted &wanted, Workload w,
              return task->step(x, t);
            };
            auto step = std::make_shared<Compiled<decltype(f)>>(
-               compile(f, {.pure = kind == 0}));
+               compile(f, {.mode = kind == 3 ? Mode::fast : Mode::strict,
+                           .pure = kind == 0 || kind == 3}));
            return runnerOf([=] { return (*step)(x, t); }, w.checkRuns);
          }});
   }
@@ -279,7 +281,7 @@ void etch::bench::addSteps(std::vector<Workload> &workloads,
        "optimizer=sgd lr=0.01"};
   w.flops = 3 * 2 * 32 * 0.5554e9;
   add(workloads, wanted, w, {{32, 3, 32, 32}}, {{32}, "i64", 10},
-      taskOf<SmallResNet18>(SGD({.lr = 0.01})));
+      taskOf<SmallResNet18>(SGD({.lr = 0.01})), /*fast=*/true);
   w = {"step encoder 4 blocks d256 h4 T128 b8 Adam", "encoder_step",
        "optimizer=adam lr=0.0001 loss=mse"};
   w.flops = 3 * 2 * 4 * 8 * 128 * (12 * 256 * 256 + 2 * 128 * 256.0);
