@@ -230,6 +230,14 @@ std::string Printer::open_axes(int32_t value) const {
   return ", etch.extents = " + integers("i64", numbers);
 }
 
+/// The extents of the call that was traced: others are likely to be close.
+std::string Printer::traced_shape(int32_t value) const {
+  if (!is_open(value))
+    return "";
+  const Shape &shape = t.values[size_t(value)].type.shape;
+  return ", etch.traced = " + integers("i64", {shape.begin(), shape.end()});
+}
+
 /// An extent as data: as many ones, summed.
 void Printer::print_from_extent(const std::string &name, DType dtype,
                                 const TextOptions::FromExtent &from,

@@ -46,6 +46,7 @@ private:
   void print_from_extent(const std::string &name, DType dtype,
                          const TextOptions::FromExtent &from, size_t site);
   std::string open_axes(int32_t value) const;
+  std::string traced_shape(int32_t value) const;
   std::string list(std::span<const int32_t> values);
   std::string attributes(const OpInfo &op, const Attrs &attrs) const;
   void line(const std::string &text, size_t site, bool untracked);
