@@ -97,6 +97,32 @@ MachineRoof etch::machine_roof() {
 // Times of a run
 //===----------------------------------------------------------------------===//
 
+/// Of a device: nanoseconds are its ticks.
+etch_status_t Variant::collect_device_times() {
+  const etch_device_span_t *spans = nullptr;
+  int64_t count = 0;
+  double seconds = 0;
+  if (etch_status_t status =
+          etch_device_program_spans(kernels.get(), &spans, &count, &seconds))
+    return status;
+  times.seconds += seconds;
+  times.ticks += seconds * 1e9;
+  ++times.runs;
+  times.start = 0;
+  times.log.clear();
+  for (int64_t i = 0; i < count; ++i) {
+    auto number = size_t(spans[i].launch);
+    auto begin = int64_t(spans[i].begin * 1e9),
+         end = int64_t(spans[i].end * 1e9);
+    times.log.insert(times.log.end(), {spans[i].launch, begin, end});
+    if (times.launches.size() <= number)
+      times.launches.resize(number + 1);
+    ++times.launches[number].runs;
+    times.launches[number].ticks += double(end - begin);
+  }
+  return ETCH_OK;
+}
+
 void Variant::collect_times(double seconds) {
   using Layout = driver::ProfileLayout;
   const auto *words = reinterpret_cast<const int64_t *>(arena->data);
@@ -126,7 +152,9 @@ Profile Program::profile() const {
   if (!p.runs || v.times.ticks <= 0)
     return p;
   double tick = v.times.seconds / v.times.ticks;
-  MachineRoof roof = machine_roof();
+  // A device's roof is not known.
+  bool host = options.device.kind == Device::Kind::cpu;
+  MachineRoof roof = host ? machine_roof() : MachineRoof();
   double cores = v.is_serial() ? 1 : double(etch_default_host()->workers);
   for (size_t i = 0; i < p.launches.size() && i < v.times.launches.size();
        ++i) {
@@ -135,7 +163,7 @@ Profile Program::profile() const {
     l.seconds = v.times.launches[i].ticks * tick;
     double least = std::max(double(l.flops) / (cores * roof.flops),
                             double(l.bytes) / (cores * roof.bytes));
-    if (l.seconds > 0)
+    if (host && l.seconds > 0)
       l.roof = least * double(l.runs) / l.seconds;
   }
   using Layout = driver::ProfileLayout;
@@ -185,25 +213,30 @@ std::string Profile::text() const {
                                               : a->number < b->number;
             });
   double all = 0;
-  for (const LaunchInfo &l : launches)
+  bool has_roof = false;
+  for (const LaunchInfo &l : launches) {
     all += l.seconds;
+    has_roof |= l.roof > 0;
+  }
   std::string s = std::to_string(launches.size()) + " launches";
   if (runs)
-    s += formatted("; %lld runs, %.1f us each, %.0f%% of it in kernels; roof "
-                   "%.0f GFLOP/s, %.0f GB/s a core",
+    s += formatted("; %lld runs, %.1f us each, %.0f%% of it in kernels",
                    (long long)runs, seconds / double(runs) * 1e6,
-                   100 * all / seconds, machine_roof().flops * 1e-9,
-                   machine_roof().bytes * 1e-9);
+                   100 * all / seconds);
+  if (runs && has_roof)
+    s += formatted("; roof %.0f GFLOP/s, %.0f GB/s a core",
+                   machine_roof().flops * 1e-9, machine_roof().bytes * 1e-9);
   s += "\n";
   s +=
       formatted("%6s %-6s %10s %6s %6s %15s %15s  %s\n", "launch", "kernel",
                 "us a run", "share", "roof", "bytes", "flops", "what  [lines]");
   for (const LaunchInfo *l : order) {
     s += formatted("%6lld %-6s", (long long)l->number, l->kernel.c_str());
-    s += runs ? formatted(" %10.2f %5.1f%% %5.0f%%",
-                          l->seconds / double(runs) * 1e6,
-                          all > 0 ? 100 * l->seconds / all : 0, 100 * l->roof)
-              : formatted(" %10s %6s %6s", "-", "-", "-");
+    s += runs ? formatted(" %10.2f %5.1f%% ", l->seconds / double(runs) * 1e6,
+                          all > 0 ? 100 * l->seconds / all : 0)
+              : formatted(" %10s %6s ", "-", "-");
+    s += runs && has_roof ? formatted("%5.0f%%", 100 * l->roof)
+                          : formatted("%6s", "-");
     s += formatted(" %15s %15s  ",
                    l->bytes < 0 ? "?" : grouped(l->bytes).c_str(),
                    grouped(l->flops).c_str()) +

@@ -85,7 +85,6 @@ Program::Program(const CompileOptions &chosen) : options(chosen) {
   Location where = made_at = Location().in_user_code();
   graphics(options.device.index, where);
   const char *what = options.check != Check::none ? "check"
-                     : options.profile            ? "profile"
                      : options.guard_pages        ? "guard_pages"
                                                   : nullptr;
   if (what)

@@ -439,7 +439,7 @@ void Variant::run(const NodeFinder &nodes) {
   allocate_for_run(call);
   using Clock = std::chrono::steady_clock;
   Clock::time_point start;
-  if (timed) {
+  if (timed && device < 0) {
     std::memset(arena->data, 0, 8 * driver::ProfileLayout::log);
     start = Clock::now();
   }
@@ -447,10 +447,12 @@ void Variant::run(const NodeFinder &nodes) {
   if (device >= 0) {
     std::lock_guard lock(graphics(device, {}).mutex);
     status = etch_device_program_run(kernels.get(), &call);
+    if (timed && status == ETCH_OK)
+      status = collect_device_times();
   } else {
     status = module.module->run(&call);
   }
-  if (timed)
+  if (timed && device < 0)
     collect_times(std::chrono::duration<double>(Clock::now() - start).count());
   temporaries.clear();
   if (status != ETCH_OK) {

@@ -119,6 +119,7 @@ private:
   };
   StorageRef make_arena(uint64_t bytes) const;
   void collect_times(double seconds);
+  etch_status_t collect_device_times();
   [[noreturn]] void fail(etch_status_t status, const etch_error_t &error) const;
   void find_index_checks();
   void check_indices(const NodeFinder &nodes) const;

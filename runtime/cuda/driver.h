@@ -33,8 +33,8 @@ using GraphExec = GraphExecTag *;
 // Values of the driver's enumerations.
 inline constexpr Result kSuccess = 0, kOutOfMemory = 2, kNoDevice = 100;
 inline constexpr int kComputeMajor = 75, kComputeMinor = 76;
-inline constexpr unsigned kNonBlocking = 1; ///< of streams
-inline constexpr unsigned kNoTiming = 2;    ///< of events
+inline constexpr unsigned kNonBlocking = 1;           ///< of streams
+inline constexpr unsigned kNoTiming = 2, kTiming = 0; ///< of events
 inline constexpr int kCaptureThreadLocal = 1;
 /// The oldest driver that has all of the table: CUDA 12.0.
 inline constexpr int kOldestVersion = 12000;
@@ -85,6 +85,7 @@ struct RowCopy {
   F(eventCreate, cuEventCreate, (Event *, unsigned))                           \
   F(eventDestroy, cuEventDestroy_v2, (Event))                                  \
   F(eventRecord, cuEventRecord, (Event, Stream))                               \
+  F(eventElapsed, cuEventElapsedTime, (float *, Event, Event))                 \
   F(eventWait, cuEventSynchronize, (Event))                                    \
   F(moduleLoad, cuModuleLoadData, (Module *, const void *))                    \
   F(moduleUnload, cuModuleUnload, (Module))                                    \

@@ -9,6 +9,7 @@
 
 #include "etch/host.h"
 #include "runtime/core/last_error.h"
+#include "runtime/cuda/state.h"
 
 #include <cstdlib>
 #include <cstring>
@@ -34,6 +35,13 @@ struct Recording {
 };
 constexpr size_t kMostRecordings = 8;
 
+/// A moment in the stream where the work of a launch begins; -1: the end.
+struct Mark {
+  cuda::Event event;
+  int64_t launch;
+};
+constexpr size_t kMostMarks = 1 << 15;
+
 } // namespace
 
 struct etch_device_program {
@@ -48,6 +56,10 @@ struct etch_device_program {
   Recording recordings[kMostRecordings] = {};
   uint64_t runs = 0;
   bool makesGraphs = true;
+  // Of programs that say where their launches begin.
+  Mark *marks = nullptr; ///< with events for as many as there ever were
+  size_t numMarks = 0, roomForMarks = 0;
+  etch_device_span_t *spans = nullptr;
   // Of the run in progress.
   etch_status_t status = ETCH_OK;
   int32_t site = -1;
@@ -68,9 +80,39 @@ static etch_device_program &programOf(void *self) {
   return *static_cast<etch_device_program *>(self);
 }
 
+/// A moment, noted as an event.
+static void mark(etch_device_program &p, int64_t launch) {
+  const cuda::Driver &driver = cuda::Driver::get();
+  if (p.numMarks == kMostMarks || p.status != ETCH_OK)
+    return;
+  if (p.numMarks == p.roomForMarks) {
+    size_t room = p.roomForMarks ? 2 * p.roomForMarks : 64;
+    auto *marks = static_cast<Mark *>(realloc(p.marks, room * sizeof(Mark)));
+    if (!marks)
+      return p.note(fail(ETCH_ERROR_MEMORY, "no memory for times"));
+    p.marks = marks;
+    for (; p.roomForMarks < room; ++p.roomForMarks)
+      p.marks[p.roomForMarks].event = nullptr;
+  }
+  Mark &m = p.marks[p.numMarks];
+  cuda::Result result = 0;
+  if (!m.event)
+    result = driver.eventCreate(&m.event, cuda::kTiming);
+  if (!result)
+    result = driver.eventRecord(m.event, p.device->stream);
+  if (result)
+    return p.note(cuda::failed(result, "a time cannot be taken"));
+  m.launch = launch;
+  ++p.numMarks;
+}
+
+/// A grid; of programs that are profiled, with grid -1, the number of the
+/// launch that begins.
 static void launch(void *self, int32_t grid, int64_t blocks,
                    const uint64_t *arguments, int32_t count, int32_t site) {
   etch_device_program &p = programOf(self);
+  if (grid < 0)
+    return mark(p, blocks);
   if (p.status == ETCH_OK)
     p.note(etch_device_launch(p.device, p.functions[grid], blocks,
                               p.module->grids[grid].threads, arguments, count,
@@ -272,6 +314,11 @@ void etch_device_program_unload(etch_device_program_t *program) {
   etch_device_free(program->device, program->queue.error);
   for (int32_t i = 0; i < program->numCode; ++i)
     etch_device_unload(program->code[i]);
+  for (size_t i = 0; i < program->roomForMarks; ++i)
+    if (program->marks[i].event)
+      cuda::Driver::get().eventDestroy(program->marks[i].event);
+  free(program->marks);
+  free(program->spans);
   free(program->code);
   free(program->functions);
   free(program);
@@ -333,15 +380,19 @@ static Recording *recordingOf(etch_device_program &p, const etch_call_t *call,
 
 /// Launches everything, one after the other.
 static void launchAll(etch_device_program &p, etch_call_t *call) {
+  p.numMarks = 0;
   if (p.queue.error)
     clear(&p, p.queue.error, sizeof(etch_error_t));
   if (p.status == ETCH_OK)
     p.note(p.module->run(call));
+  if (p.numMarks)
+    mark(p, -1);
 }
 
 /// As a graph if that is possible; false: nothing has been done.
 static bool launchGraph(etch_device_program &p, etch_call_t *call) {
-  if (!p.makesGraphs || p.module->flags & ETCH_MODULE_READS)
+  // What has marks cannot be a graph: events in it have no times.
+  if (!p.makesGraphs || p.numMarks || p.module->flags & ETCH_MODULE_READS)
     return false;
   bool isNew = false;
   Recording *recording = recordingOf(p, call, isNew);
@@ -390,4 +441,33 @@ etch_status_t etch_device_program_run(etch_device_program_t *program,
     call->error.site = p.site;
   }
   return p.status;
+}
+
+etch_status_t etch_device_program_spans(etch_device_program_t *program,
+                                        const etch_device_span_t **out,
+                                        int64_t *count, double *seconds) {
+  etch_device_program &p = *program;
+  *out = nullptr;
+  *count = 0;
+  *seconds = 0;
+  if (etch_status_t status = etch_device_wait(p.device))
+    return status;
+  free(p.spans);
+  p.spans = static_cast<etch_device_span_t *>(
+      calloc(p.numMarks + 1, sizeof(etch_device_span_t)));
+  if (!p.spans)
+    return fail(ETCH_ERROR_MEMORY, "no memory for times");
+  double before = 0;
+  for (size_t i = 0; i + 1 < p.numMarks; ++i) {
+    float milliseconds = 0;
+    if (cuda::Result result = cuda::Driver::get().eventElapsed(
+            &milliseconds, p.marks[0].event, p.marks[i + 1].event))
+      return cuda::failed(result, "a time cannot be read");
+    *seconds = double(milliseconds) * 1e-3;
+    p.spans[i] = {p.marks[i].launch, before, *seconds};
+    before = *seconds;
+    ++*count;
+  }
+  *out = p.spans;
+  return ETCH_OK;
 }

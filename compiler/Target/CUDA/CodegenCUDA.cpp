@@ -147,7 +147,10 @@ LogicalResult CodegenPass::run(ModuleOp module) {
   Kernels kernels;
   kernels.libraries = libraries;
   kernels.precision = precision;
-  joinLaunches(module);
+  kernels.profile = options.profileBytes != 0;
+  // Profiles are of the launches that the program describes.
+  if (!kernels.profile)
+    joinLaunches(module);
   FailureOr<std::vector<std::string>> texts =
       emitKernels(module, *device, kernels);
   if (failed(texts) || failed(compileKernels(module, *texts)))

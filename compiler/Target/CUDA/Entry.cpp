@@ -48,6 +48,7 @@ public:
 
 private:
   LogicalResult launch(device::LaunchOp op) override;
+  void mark(device::LaunchOp op);
   void copy(Value to, Value from, Ix bytes) override {
     ask(offsetof(etch_queue_t, copy), {to, from, e.value(bytes)});
   }
@@ -137,6 +138,7 @@ private:
   /// By the product; the launches that these see to.
   DenseMap<Operation *, GeluPair> gelus;
   DenseSet<Operation *> seenTo;
+  DenseMap<Operation *, int64_t> launchNumbers; ///< of profiles
 };
 
 } // namespace
@@ -559,6 +561,18 @@ void HostPart::grids(size_t which, ArrayRef<View> operands, int64_t site) {
   }
 }
 
+/// Tells the queue which launch begins, by its place in the module.
+void HostPart::mark(device::LaunchOp op) {
+  if (launchNumbers.empty())
+    for (auto source : module.getOps<func::FuncOp>())
+      source.walk([&](device::LaunchOp each) {
+        launchNumbers[each] = int64_t(launchNumbers.size());
+      });
+  ask(offsetof(etch_queue_t, launch),
+      {number(-1), e.value(launchNumbers.lookup(op)), nowhere(e), number(0),
+       number(cpu::siteOf(op.getLoc()))});
+}
+
 LogicalResult HostPart::launch(device::LaunchOp op) {
   auto found = kernels.numbers.find(op.getKernel());
   if (found == kernels.numbers.end())
@@ -593,6 +607,8 @@ LogicalResult HostPart::launch(device::LaunchOp op) {
   }
   if (summedBy.contains(op) || seenTo.contains(op))
     return success(); // its product sees to it
+  if (kernels.profile)
+    mark(op);
   if (entry.library)
     byLibrary(entry, *operands, op);
   else

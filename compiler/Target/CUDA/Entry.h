@@ -29,6 +29,8 @@ struct Kernels {
   /// Whether libraries are asked, and what they may do to operands.
   bool libraries = false;
   int32_t precision = 0;
+  /// Whether the queue is told where launches begin.
+  bool profile = false;
 };
 
 /// Emits all kernels of `module` into `device` and prints each of them.

@@ -119,6 +119,18 @@ void etch_device_program_unload(etch_device_program_t *program);
 etch_status_t etch_device_program_run(etch_device_program_t *program,
                                       etch_call_t *call);
 
+/* When a launch of a run began and ended, in seconds from the run's begin. */
+typedef struct etch_device_span {
+  int64_t launch;
+  double begin, end;
+} etch_device_span_t;
+/* Of the last run of a program that was compiled to be profiled: its runs are
+   no graphs. Waits for it; *out lives until the next call. A long run's first
+   launches only; *seconds: what all of it took. */
+etch_status_t etch_device_program_spans(etch_device_program_t *program,
+                                        const etch_device_span_t **out,
+                                        int64_t *count, double *seconds);
+
 /* A product or a convolution by the vendor's libraries, cuBLASLt and cuDNN,
    which are looked for when they are first needed. *done: what has been done
    (ETCH_DONE…); 0 where there is no library, or none of its ways fits, and then

@@ -69,6 +69,7 @@ struct Module {
 struct Graph {
   std::vector<Work> work;
 };
+double now = 0;     ///< milliseconds: a microsecond for each piece of work
 bool ahead = false; ///< whether streams that are made now do all at once
 
 struct Stream {
@@ -89,6 +90,7 @@ struct Stream {
       return sticky;
     Work w = std::move(work.front());
     work.pop_front();
+    now += 1e-3;
     if (!sticky)
       sticky = w();
     return sticky;
@@ -105,6 +107,7 @@ struct Stream {
 struct Mark {
   Stream *stream;
   bool done = false;
+  double time = 0; ///< when it was
 };
 struct Event {
   std::shared_ptr<Mark> mark;
@@ -273,8 +276,16 @@ EXPORT int cuEventRecord(Event *event, Stream *stream) {
   auto mark = event->mark = std::make_shared<Mark>(stream);
   return stream->add([=] {
     mark->done = true;
+    mark->time = now;
     return kSuccess;
   });
+}
+EXPORT int cuEventElapsedTime(float *milliseconds, Event *from, Event *to) {
+  ENTER(cuEventElapsedTime);
+  if (!from->mark || !to->mark || !from->mark->done || !to->mark->done)
+    return 600; // not ready
+  *milliseconds = float(to->mark->time - from->mark->time);
+  return kSuccess;
 }
 EXPORT int cuEventSynchronize(Event *event) { return event->wait(); }
 EXPORT int cuStreamWaitEvent(Stream *stream, Event *event, unsigned) {
