@@ -66,17 +66,21 @@ Shape detail::broadcast_shapes(const Shape &a, const Shape &b, const char *what,
   return shape;
 }
 
-Variable detail::cast_to(const Variable &x, DType dtype,
-                         const Location &where) {
-  if (x.dtype() == dtype)
-    return x;
+const Attrs &detail::cast_attrs(DType dtype) {
   static const std::array<Attrs, 6> names = [] {
     std::array<Attrs, 6> all;
     for (DType t : {boolean, i32, i64, f32, f64})
       all[size_t(t)].emplace_back(std::string(shortNameOf(t)));
     return all;
   }();
-  const Attrs &to = names[size_t(dtype)];
+  return names[size_t(dtype)];
+}
+
+Variable detail::cast_to(const Variable &x, DType dtype,
+                         const Location &where) {
+  if (x.dtype() == dtype)
+    return x;
+  const Attrs &to = cast_attrs(dtype);
   // A cast that a program already has needs no attributes of its own.
   if (Recorder *r = recorder())
     if (Variable y = r->known(opInfo(OpId::Cast), {&x, 1}, to, where);
@@ -119,9 +123,8 @@ Variable detail::floating(const Operand &x) {
 // Pointwise operations
 //===----------------------------------------------------------------------===//
 
-/// The element type of a pointwise op's result for operands of type `dtype`, or
-/// DType{} where it is not defined: asked of its own rule, once.
-static DType result_dtype(const OpInfo &op, const Attrs &attrs, DType dtype) {
+DType detail::result_dtype(const OpInfo &op, const Attrs &attrs, DType dtype) {
+  // Asked of its own rule, once.
   struct Answer {
     DType result;
     bool known;

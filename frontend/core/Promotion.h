@@ -8,6 +8,7 @@
 #ifndef ETCH_CORE_PROMOTION_H
 #define ETCH_CORE_PROMOTION_H
 
+#include "dialects/Etch/OpTable.h"
 #include "etch/operand.h"
 
 namespace etch::detail {
@@ -22,6 +23,13 @@ DType common_dtype(std::span<const Operand> operands);
 /// The shape to which both broadcast; `what` names the operation in the error.
 Shape broadcast_shapes(const Shape &a, const Shape &b, const char *what,
                        const Location &where);
+
+/// The element type of a pointwise op's result for operands of type `dtype`, or
+/// DType{} where it is not defined. Not for ops whose attributes say it.
+DType result_dtype(const OpInfo &op, const Attrs &attrs, DType dtype);
+
+/// The attributes of a cast to this type.
+const Attrs &cast_attrs(DType dtype);
 
 /// x as an array of this element type, by a cast if need be.
 Variable cast_to(const Variable &x, DType dtype, const Location &where);

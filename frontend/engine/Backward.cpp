@@ -9,8 +9,8 @@
 // added into).
 //===----------------------------------------------------------------------===//
 
-#include "frontend/core/Graphics.h"
 #include "frontend/engine/Backward.h"
+#include "frontend/core/Graphics.h"
 #include "frontend/core/Pool.h"
 #include "frontend/core/ThreadState.h"
 #include "frontend/engine/Engine.h"
@@ -34,8 +34,10 @@ class Sweep;
 /// wait in the outer sweep: it puts its own Pending before that one.
 struct Pending {
   Pending(Sweep *sweep, Entry *entry)
-      : sweep(sweep), entry(entry), outer(entry->pending),
-        cotangents(entry->outputs().size()) {
+      : sweep(sweep), entry(entry), outer(entry->pending) {
+    size_t n = entry->outputs().size();
+    if (n != 1)
+      several.resize(n);
     entry->pending = this;
   }
   ~Pending() { entry->pending = outer; }
@@ -43,7 +45,14 @@ struct Pending {
   Sweep *const sweep;
   const Ref<Entry> entry;
   Pending *const outer;
-  Variables cotangents; ///< by output
+  /// By output.
+  std::span<Variable> cotangents() {
+    return several.empty() ? std::span(&one, 1) : std::span(several);
+  }
+
+private:
+  Variable one;
+  Variables several;
 };
 
 class Sweep {
@@ -132,7 +141,7 @@ Variable &Sweep::cotangent_of(Entry *entry, int output) {
     heap.push_back(pool_new<Pending>(this, entry));
     std::push_heap(heap.begin(), heap.end(), older_pending);
   }
-  return entry->pending->cotangents[size_t(output)];
+  return entry->pending->cotangents()[size_t(output)];
 }
 
 void Sweep::deliver(Edge &edge, const Variable &cotangent) {
@@ -158,16 +167,17 @@ static bool leads_on(const Edge &edge) {
 void Sweep::process(Pending &p) {
   Entry &entry = *p.entry;
   std::span<Output> outputs = entry.outputs();
+  std::span<Variable> cotangents = p.cotangents();
   for (size_t i = 0; i < outputs.size(); ++i) {
     Node *n = outputs[i].node;
-    if (!n || !p.cotangents[i].defined())
+    if (!n || !cotangents[i].defined())
       continue;
     if (targets)
       for (const Variable &t : *targets)
         if (t.node() == n)
-          found[n] = p.cotangents[i];
+          found[n] = cotangents[i];
     if (!targets && options.retain_grad)
-      add(n->grad, p.cotangents[i]);
+      add(n->grad, cotangents[i]);
   }
   std::span<Edge> inputs = entry.inputs();
   bool few[8], any = false;
@@ -188,8 +198,12 @@ void Sweep::process(Pending &p) {
   if (!any)
     return;
   LocationScope scope(entry.where);
-  Variables gxs = entry.backward(p.cotangents, {wanted, inputs.size()},
-                                 options.create_graph);
+  Variable few_gxs[8];
+  Variables many_gxs(inputs.size() > 8 ? inputs.size() : 0);
+  std::span<Variable> gxs =
+      many_gxs.empty() ? std::span(few_gxs, inputs.size()) : many_gxs;
+  entry.backward(cotangents, {wanted, inputs.size()}, options.create_graph,
+                 gxs);
   for (size_t i = 0; i < inputs.size(); ++i)
     if (wanted[i] && gxs[i].defined())
       deliver(inputs[i], gxs[i]);
@@ -226,6 +240,8 @@ void Sweep::find_useful(Entry *root) {
 
 Variables Sweep::run(const Variable &y, const Variable &seed) {
   Node &root = *y.node();
+  heap.reserve(16);
+  leaves.reserve(16);
   std::optional<MergeScope> merging;
   if (root.is_leaf()) {
     if (targets || !root.grad.defined())

@@ -10,7 +10,6 @@
 #include "frontend/engine/Launch.h"
 #include "frontend/engine/Merging.h"
 
-#include <cstring>
 #include <map>
 #include <mutex>
 
@@ -32,7 +31,12 @@ struct ChainKey {
 
   void add(uint64_t word) { words[size++] = word; }
   bool is(const ChainKey &o) const {
-    return size == o.size && !std::memcmp(words, o.words, size * sizeof *words);
+    if (size != o.size)
+      return false;
+    for (size_t i = 0; i < size; ++i)
+      if (words[i] != o.words[i])
+        return false;
+    return true;
   }
   uint64_t hash() const {
     uint64_t h = size;

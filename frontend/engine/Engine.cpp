@@ -180,12 +180,18 @@ static std::vector<int64_t> summed_axes(const Shape &from, const Shape &to) {
   return axes;
 }
 
+/// The same without a call where they are there.
+static inline const ValueRef &held(const Variable &x, const OpInfo &op,
+                                   const Location &where) {
+  return has_contents(x) ? x.node()->value : held_contents(x, op.name, where);
+}
+
 /// Numbers of the host, and indices, are wanted where the arrays are.
 static int device_for(const OpInfo &op, std::span<const Variable> xs,
                       const Location &where) {
   int device = -1;
   for (const Variable &x : xs)
-    device = std::max(device, device_of(*held_contents(x, op.name, where)));
+    device = std::max(device, device_of(*held(x, op, where)));
   if (device < 0)
     return device;
   for (size_t i = 0; i < xs.size(); ++i) {
@@ -253,7 +259,7 @@ static ValueRef place_there(const Value &x, const Attrs &attrs,
 static ValueRef execute_there(const OpInfo &op, std::span<const Variable> xs,
                               const Attrs &attrs, const TensorType &type,
                               const Location &where) {
-  const ValueRef &x = held_contents(xs[0], op.name, where);
+  const ValueRef &x = held(xs[0], op, where);
   switch (op.id) {
   case OpId::StopGradient:
     return x;
@@ -308,6 +314,6 @@ static ValueRef execute_there(const OpInfo &op, std::span<const Variable> xs,
   }
   const Value *values[3];
   for (size_t i = 0; i < xs.size(); ++i)
-    values[i] = held_contents(xs[i], op.name, where).get();
+    values[i] = held(xs[i], op, where).get();
   return run_kernel(op, {values, xs.size()}, attrs, type, where);
 }

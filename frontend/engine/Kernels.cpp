@@ -312,18 +312,37 @@ static ValueRef run_matmul(const OpInfo &op, std::span<const Value *const> xs,
   KernelSpec spec{&op, &attrs};
   etch_tensor_t args[2];
   int rank = type.shape.rank();
+  // One column is one row of the transposed product, whose rows may be
+  // neighbours in memory.
+  bool turns = rank == 2 && type.shape[1] == 1 && type.shape[0] != 1 &&
+               xs[0]->strides[0] == 1;
+  int64_t extents[2][2], strides[2][2];
   for (size_t i = 0; i < 2; ++i) {
-    const Value &x = *xs[i];
+    const Value &x = *xs[turns ? 1 - i : i];
     args[i] = tensor_of(x, x.shape.data(), x.strides, rank);
+    if (turns) {
+      for (int axis : {0, 1}) {
+        extents[i][axis] = x.shape[1 - axis];
+        strides[i][axis] = x.strides[1 - axis];
+      }
+      args[i].extents = extents[i];
+      args[i].strides = strides[i];
+    }
+    int64_t inner = args[i].strides[rank - 1];
     spec.args[i] = {x.dtype, rank,
-                    x.strides[rank - 1] == 1   ? Inner::contiguous
-                    : x.strides[rank - 1] == 0 ? Inner::repeated
-                                               : Inner::unknown};
+                    inner == 1   ? Inner::contiguous
+                    : inner == 0 ? Inner::repeated
+                                 : Inner::unknown};
   }
   spec.num_args = 2;
   spec.result = {type.dtype, rank, Inner::dense};
-  run(spec, attribute_bits(attrs), args, *y,
-      tensor_of(*y, y->shape.data(), y->strides, rank),
+  etch_tensor_t result = tensor_of(*y, y->shape.data(), y->strides, rank);
+  const int64_t row[] = {1, type.shape[0]}, row_strides[] = {type.shape[0], 1};
+  if (turns) {
+    result.extents = row;
+    result.strides = row_strides;
+  }
+  run(spec, attribute_bits(attrs), args, *y, result,
       type.shape.elements() * xs[0]->shape.back(), where);
   return y;
 }

@@ -6,6 +6,7 @@
 
 #include "frontend/engine/Rules.h"
 #include "frontend/core/Pool.h"
+#include "frontend/core/Promotion.h"
 #include "frontend/engine/Chain.h"
 #include "frontend/engine/Engine.h"
 
@@ -46,8 +47,35 @@ TensorType RuleRunner::typeOf(Handle value) {
   return s->type;
 }
 
+RuleRunner::Step &RuleRunner::add_operation(OpId op,
+                                            std::span<const Handle> operands,
+                                            const TensorType &type) {
+  Step &s = add(Step::operation, type);
+  s.op = op;
+  s.num_operands = uint8_t(operands.size());
+  for (size_t i = 0; i < operands.size(); ++i)
+    s.operands[i] = static_cast<Step *>(operands[i]);
+  return s;
+}
+
+GraphBuilder::Handle RuleRunner::cast(Handle x, DType dtype) {
+  Step &s = add_operation(OpId::Cast, {&x, 1},
+                          {dtype, static_cast<Step *>(x)->type.shape});
+  s.attrs = &cast_attrs(dtype);
+  return &s;
+}
+
 GraphBuilder::Handle
 RuleRunner::apply(OpId op, std::span<const Handle> operands, Attrs attrs) {
+  // Most are arithmetic on two arrays of one type.
+  if (opInfo(op).kind == OpKind::pointwise && attrs.empty() &&
+      operands.size() <= 2) {
+    const TensorType &one = static_cast<Step *>(operands[0])->type,
+                     &other = static_cast<Step *>(operands.back())->type;
+    DType dtype = result_dtype(opInfo(op), attrs, one.dtype);
+    if (dtype != DType{} && one == other)
+      return &add_operation(op, operands, {dtype, one.shape});
+  }
   TensorType types[3];
   for (size_t i = 0; i < operands.size(); ++i)
     types[i] = static_cast<Step *>(operands[i])->type;
@@ -55,12 +83,10 @@ RuleRunner::apply(OpId op, std::span<const Handle> operands, Attrs attrs) {
   const OpInfo &info = opInfo(op);
   auto type = info.infer({types, operands.size()}, attrs, error);
   // Types of what nobody wants may be out of date; a mistake counts when run.
-  Step &s = type ? add(Step::operation, *type) : add(Step::mistake, types[0]);
-  s.op = op;
-  s.attrs = std::move(attrs);
-  s.num_operands = uint8_t(operands.size());
-  for (size_t i = 0; i < operands.size(); ++i)
-    s.operands[i] = static_cast<Step *>(operands[i]);
+  Step &s = add_operation(op, operands, type ? *type : types[0]);
+  if (!type)
+    s.kind = Step::mistake;
+  s.own = std::move(attrs);
   return &s;
 }
 
@@ -118,9 +144,10 @@ Variable RuleRunner::evaluate(Handle value) {
       Variable xs[3];
       for (int i = 0; i < s->num_operands; ++i)
         xs[i] = s->operands[i]->result;
-      s->result = apply_typed(opInfo(s->op),
-                              std::span<const Variable>(xs, s->num_operands),
-                              std::move(s->attrs), s->type, where);
+      s->result = apply_typed(
+          opInfo(s->op), std::span<const Variable>(xs, s->num_operands),
+          s->attrs == &s->own ? std::move(s->own) : Attrs(*s->attrs), s->type,
+          where);
     } else if (s->kind == Step::splat) {
       s->result = make_literal(s->value, s->type, where);
     } else if (s->kind == Step::mistake || !has_contents(s->result)) {
@@ -187,7 +214,7 @@ bool RuleRunner::run_as_chain(std::span<const Handle> values,
   for (size_t i = 0; i < num_ops; ++i) {
     Step &s = *made[i];
     s.number = uint8_t(num_sources + i);
-    ops[i] = {&opInfo(s.op), &s.attrs, s.type.dtype, {}};
+    ops[i] = {&opInfo(s.op), s.attrs, s.type.dtype, {}};
     for (int k = 0; k < s.num_operands; ++k)
       ops[i].operands[k] = s.operands[k]->number;
   }

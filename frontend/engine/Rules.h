@@ -38,6 +38,8 @@ public:
   Handle applyShaped(OpId op, std::span<const Handle> operands, Attrs attrs,
                      std::span<const Extent> extents) override;
   Handle splatLike(double value, Handle like) override;
+  /// A cast to another element type.
+  Handle cast(Handle x, DType dtype);
 
 private:
   struct Step {
@@ -49,12 +51,15 @@ private:
     OpId op{};
     TensorType type;
     Step *operands[3] = {};
-    Attrs attrs;
+    Attrs own;
+    const Attrs *attrs = &own; ///< its own, or some that live for ever
     double value = 0;
     Variable result;
     Step *before = nullptr, *after = nullptr; ///< in the order of the rule
   };
   Step &add(Step::Kind kind, const TensorType &type);
+  Step &add_operation(OpId op, std::span<const Handle> operands,
+                      const TensorType &type);
   bool run_as_chain(std::span<const Handle> values, Variable *results);
   bool holds(const Step *s) const {
     auto *place = reinterpret_cast<const std::byte *>(s);

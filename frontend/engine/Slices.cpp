@@ -40,15 +40,17 @@ public:
       adopt_output(int(i), ys[i]);
   }
   std::string name() const override { return joins ? "stack" : "unstack"; }
-  Variables backward(const Variables &gys, std::span<const bool>,
-                     bool) override {
-    if (joins)
-      return unstack(gys[0], where);
-    Variables filled = gys;
+  void backward(std::span<const Variable> gys, std::span<const bool>, bool,
+                std::span<Variable> gxs) override {
+    if (joins) {
+      std::ranges::move(unstack(gys[0], where), gxs.begin());
+      return;
+    }
+    Variables filled(gys.begin(), gys.end());
     for (size_t i = 0; i < filled.size(); ++i)
       if (!filled[i].defined())
         filled[i] = make_literal(0, results[i].type, where);
-    return {stack_slices(filled, where)};
+    gxs[0] = stack_slices(filled, where);
   }
 
 private:

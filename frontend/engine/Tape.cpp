@@ -231,11 +231,11 @@ void OpEntry::attach(std::span<const Variable> xs, const Variable &y) {
     result.kept = y.node()->value;
 }
 
-Variables OpEntry::backward(const Variables &gys, std::span<const bool> wanted,
-                            bool connected) {
-  Variables gxs(num_inputs);
+void OpEntry::backward(std::span<const Variable> gys,
+                       std::span<const bool> wanted, bool connected,
+                       std::span<Variable> gxs) {
   if (op.gradient == Gradient::inactive)
-    return gxs;
+    return;
   if (op.gradient == Gradient::none || !op.vjp)
     throw UserError(std::string(op.name) + ": it has no gradient", where);
   RuleRunner runner(where);
@@ -266,7 +266,6 @@ Variables OpEntry::backward(const Variables &gys, std::span<const bool> wanted,
   for (size_t i = 0; i < rules.size(); ++i)
     if (rules[i] && wanted[i])
       gxs[i] = std::move(results[n++]);
-  return gxs;
 }
 
 void detail::record_on_tape(const OpInfo &op, std::span<const Variable> xs,

@@ -49,11 +49,12 @@ public:
   static void operator delete(void *entry, size_t bytes);
 
   virtual std::string name() const = 0;
-  /// Cotangents of the inputs from those of the outputs (empty where none is
-  /// known). Only edges marked in `wanted` need one; others may stay empty.
-  /// `connected`: what it computes will be differentiated.
-  virtual Variables backward(const Variables &gys, std::span<const bool> wanted,
-                             bool connected) = 0;
+  /// Fills in cotangents of the inputs from those of the outputs (empty where
+  /// none is known). Only edges marked in `wanted` need one; others may stay
+  /// empty. `connected`: what it computes will be differentiated.
+  virtual void backward(std::span<const Variable> gys,
+                        std::span<const bool> wanted, bool connected,
+                        std::span<Variable> gxs) = 0;
 
   std::span<Edge> inputs() { return {edges, num_inputs}; }
   std::span<Output> outputs() { return {results, num_outputs}; }
@@ -108,8 +109,8 @@ public:
     num_outputs = 1;
   }
   std::string name() const override { return op.name; }
-  Variables backward(const Variables &gys, std::span<const bool> wanted,
-                     bool connected) override;
+  void backward(std::span<const Variable> gys, std::span<const bool> wanted,
+                bool connected, std::span<Variable> gxs) override;
   void attach(std::span<const Variable> xs, const Variable &y);
 
 private:

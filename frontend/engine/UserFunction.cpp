@@ -71,8 +71,8 @@ public:
                 std::span<const Variable> xs, std::span<const Variable> ys,
                 const Location &where);
   std::string name() const override { return function_name; }
-  Variables backward(const Variables &gys, std::span<const bool> wanted,
-                     bool connected) override;
+  void backward(std::span<const Variable> gys, std::span<const bool> wanted,
+                bool connected, std::span<Variable> gxs) override;
 
 private:
   Ref<FunctionLife> life;
@@ -136,14 +136,15 @@ FunctionEntry::FunctionEntry(Ref<FunctionLife> life, std::string name,
   }
 }
 
-Variables FunctionEntry::backward(const Variables &gys, std::span<const bool>,
-                                  bool connected) {
+void FunctionEntry::backward(std::span<const Variable> gys,
+                             std::span<const bool>, bool connected,
+                             std::span<Variable> gxs) {
   if (!life->function)
     throw UserError(function_name +
                         ": the Function object was destroyed before backward; "
                         "it must outlive the graphs it is part of",
                     where);
-  Variables xs, ys, filled = gys;
+  Variables xs, ys, filled(gys.begin(), gys.end());
   for (int i = 0; i < int(num_inputs); ++i)
     xs.push_back(input(i, connected));
   for (int i = 0; i < int(num_outputs); ++i) {
@@ -151,7 +152,8 @@ Variables FunctionEntry::backward(const Variables &gys, std::span<const bool>,
     if (!filled[size_t(i)].defined())
       filled[size_t(i)] = make_literal(0, results[i].type, where);
   }
-  return FunctionAccess::backward(*life->function, xs, ys, filled);
+  std::ranges::move(FunctionAccess::backward(*life->function, xs, ys, filled),
+                    gxs.begin());
 }
 
 //===----------------------------------------------------------------------===//

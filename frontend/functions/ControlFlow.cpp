@@ -110,9 +110,9 @@ public:
     adopt_output(0, y);
   }
   std::string name() const override { return "identity"; }
-  Variables backward(const Variables &gys, std::span<const bool>,
-                     bool) override {
-    return {renamed(gys[0], where)};
+  void backward(std::span<const Variable> gys, std::span<const bool>, bool,
+                std::span<Variable> gxs) override {
+    gxs[0] = renamed(gys[0], where);
   }
 
 private:

@@ -18,9 +18,10 @@
 
 namespace etch {
 
-/// As of a Variable.
+/// As of a Variable; of a RuleRunner's values.
 inline Expr astype(Expr x, DType to) {
-  return x.type().dtype == to ? x : cast(x, shortNameOf(to));
+  auto *runner = static_cast<detail::RuleRunner *>(x.builder());
+  return x.type().dtype == to ? x : Expr(runner, runner->cast(x.handle(), to));
 }
 
 namespace detail {

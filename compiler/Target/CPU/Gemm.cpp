@@ -597,6 +597,8 @@ static LogicalResult emitOpenRows(Kernel &k, MatmulOp op) {
 LogicalResult etch::cpu::emitMatmul(Kernel &k) {
   for (Operation &op : k.source.getBody().front())
     if (auto product = dyn_cast<MatmulOp>(op)) {
+      if (mayBeSmall(k, product))
+        return emitMaybeSmall(k, product);
       if (k.options.bf16 || !streamsMatrix(k, product))
         return Gemm(k, product).emit();
       auto x = cast<RankedTensorType>(product->getOperand(0).getType());

@@ -64,6 +64,10 @@ bool streamsMatrix(Kernel &k, MatmulOp op);
 mlir::Value isFewRows(Emit &e, Ix m);
 llvm::LogicalResult emitStreamedProduct(Kernel &k, MatmulOp op);
 
+/// Eager products of any extents: those of few numbers pack nothing.
+bool mayBeSmall(Kernel &k, MatmulOp op);
+llvm::LogicalResult emitMaybeSmall(Kernel &k, MatmulOp op);
+
 } // namespace etch::cpu
 
 #endif // ETCH_COMPILER_TARGET_CPU_GEMM_H

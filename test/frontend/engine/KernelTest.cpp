@@ -118,3 +118,32 @@ TEST(Kernel, LooksAtIndicesWhereNothingIsTaken) {
   EXPECT_THROW(compiled_gather(x, index), ValueError);
   EXPECT_THROW(compiled_scatter(ys, index), ValueError);
 }
+
+/// Eager products of few numbers pack nothing, those of one column are turned:
+/// the bits are those of a program that knows its extents.
+TEST(Kernels, SmallProductsHaveTheBitsOfPrograms) {
+  auto product = [](const Variable &x, const Variable &w) {
+    return matmul(x, w);
+  };
+  auto compiled = compile(product);
+  struct {
+    int64_t m, k, n;
+  } sizes[] = {{1, 1, 1},    {1, 7, 1},    {5, 1, 1},    {1, 9, 17},
+               {7, 3, 1},    {13, 1, 16},  {8, 256, 15}, {9, 257, 3},
+               {33, 31, 32}, {40, 30, 50}, {2, 0, 3},    {100, 10, 1}};
+  for (DType dtype : {f32, f64})
+    for (auto [m, k, n] : sizes)
+      for (int turned = 0; turned < 4; ++turned) {
+        random::seed(uint64_t(m * 1000 + k * 10 + n));
+        auto matrix = [&](int64_t rows, int64_t columns, bool turn) {
+          Variable x =
+              random::randn(turn ? Shape{columns, rows} : Shape{rows, columns})
+                  .astype(dtype)
+                  .detach();
+          return turn ? x.transpose() : x;
+        };
+        Variable x = matrix(m, k, turned & 1), w = matrix(k, n, turned & 2);
+        EXPECT_EQ(product(x, w).to_vector(), compiled(x, w).to_vector())
+            << m << " " << k << " " << n << " " << turned;
+      }
+}
