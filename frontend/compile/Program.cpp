@@ -84,12 +84,8 @@ Program::Program(const CompileOptions &chosen) : options(chosen) {
     return;
   Location where = made_at = Location().in_user_code();
   graphics(options.device.index, where);
-  const char *what = options.check != Check::none ? "check"
-                     : options.guard_pages        ? "guard_pages"
-                                                  : nullptr;
-  if (what)
-    throw UserError("compile: ." + std::string(what) +
-                        " is for cpu() only, the device is " +
+  if (options.guard_pages)
+    throw UserError("compile: .guard_pages is for cpu() only, the device is " +
                         to_string(options.device),
                     where);
 }

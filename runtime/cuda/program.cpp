@@ -419,6 +419,17 @@ static bool launchGraph(etch_device_program &p, etch_call_t *call) {
   return true;
 }
 
+/// What a kernel has checked: it knows the number of its grid, from 1 on, and
+/// the grid's function has a name that ends so.
+static const char *checkedBy(const etch_module_t *module, const char *number) {
+  auto grid = reinterpret_cast<uintptr_t>(number);
+  if (grid < 1 || grid > uintptr_t(module->num_grids))
+    return nullptr;
+  constexpr char mark[] = "_check_";
+  const char *found = strstr(module->grids[grid - 1].function, mark);
+  return found ? found + sizeof mark - 1 : nullptr;
+}
+
 etch_status_t etch_device_program_run(etch_device_program_t *program,
                                       etch_call_t *call) {
   etch_device_program &p = *program;
@@ -432,8 +443,10 @@ etch_status_t etch_device_program_run(etch_device_program_t *program,
   if (p.status == ETCH_OK && p.queue.error) {
     etch_error_t error = {};
     read(&p, &error, p.queue.error, sizeof error);
-    if (error.code)
+    if (error.code) {
       call->error = error;
+      call->error.op = checkedBy(p.module, error.op);
+    }
     p.note(etch_status_t(error.code), error.site);
   }
   if (p.status != ETCH_OK) {

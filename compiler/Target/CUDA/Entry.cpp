@@ -548,7 +548,8 @@ void HostPart::grids(size_t which, ArrayRef<View> operands, int64_t site) {
   fillSlots(kernel, operands, 0);
   auto count = int64_t(kernel.slots.size());
   put(count, kernel.canFail ? error() : e.value(0));
-  put(count + 1, e.value(site));
+  int64_t mine = kernel.isCheck ? entry.firstGrid + 1 : 0;
+  put(count + 1, e.value(int64_t(uint32_t(site)) | mine << 32));
   put(count + 2, kernel.scratchBytes ? scratch : e.value(0));
   for (auto [n, stage] : llvm::enumerate(kernel.stages)) {
     Ix blocks = stage.blocks(e, shapes);

@@ -105,8 +105,13 @@ Value Kernel::shared(Type element, int64_t count) {
 }
 
 void Kernel::reportIndex(Value value, Value extent) {
+  report(ETCH_ERROR_INDEX, value, extent, [](Value) {});
+}
+
+void Kernel::report(int32_t number, Value value, Value extent,
+                    function_ref<void(Value error)> more) {
   canFail = true;
-  Value code = e.constant(e.getI32IntegerAttr(ETCH_ERROR_INDEX));
+  Value code = e.constant(e.getI32IntegerAttr(number));
   Value first = e.make<LLVM::CallOp>(TypeRange{e.getI1Type()}, "etch_claim",
                                      ValueRange{errorArgument, code})
                     .getResult();
@@ -118,6 +123,10 @@ void Kernel::reportIndex(Value value, Value extent) {
     put(site, offsetof(etch_error_t, site));
     put(value, offsetof(etch_error_t, value));
     put(extent, offsetof(etch_error_t, extent));
+    // Whose it is, if the launch says so.
+    put(e.make<arith::ShRUIOp>(siteArgument, e.value(32)),
+        offsetof(etch_error_t, op));
+    more(errorArgument);
   });
 }
 
@@ -125,8 +134,7 @@ LogicalResult Kernel::emit() {
   auto emitKind = emitPointwise;
   for (Operation &op : source.getBody().front()) {
     if (isa<CheckOp>(op))
-      return mlir::emitError(op.getLoc())
-             << "run-time checks of values are made for cpu() only";
+      return emitCheck(*this);
     auto known = dyn_cast<DifferentiableOpInterface>(op);
     if (!known)
       continue;

@@ -45,6 +45,8 @@ public:
   llvm::SmallVector<Stage, 1> stages;
   /// Whether it may report an index.
   bool canFail = false;
+  /// Whether it checks what another one has made (see Check.cpp).
+  bool isCheck = false;
   /// What the program agrees to (etch_precision_t); whether that is used.
   int32_t precision = 0;
   bool usesTensorCores = false;
@@ -73,6 +75,9 @@ public:
   mlir::Value scratch() { return scratchArgument; }
   /// Reports `value` outside of `extent`; the first report of a call stays.
   void reportIndex(mlir::Value value, mlir::Value extent);
+  /// A failure; `more` writes the rest of it. The first one of a call stays.
+  void report(int32_t code, mlir::Value value, mlir::Value extent,
+              llvm::function_ref<void(mlir::Value error)> more);
   /// An element of type `element` at base[index].
   mlir::Value load(mlir::Value base, Ix index, mlir::Type element) {
     return e.load(e.at(base, index, element), 0, element, Lanes());
@@ -92,6 +97,10 @@ private:
   mlir::Value scratchArgument, errorArgument, siteArgument;
 };
 
+/// In the name of a check's function, in front of what it checks; the upper half
+/// of its number of the operation is that of the function's grid, from 1 on.
+inline constexpr const char *kCheckMark = "_check_";
+
 /// Threads of a block where nothing else decides.
 inline constexpr int64_t kThreads = 256;
 
@@ -104,6 +113,7 @@ llvm::LogicalResult emitConvolution(Kernel &k);
 llvm::LogicalResult emitWindow(Kernel &k);
 llvm::LogicalResult emitIndexed(Kernel &k);
 llvm::LogicalResult emitScan(Kernel &k);
+llvm::LogicalResult emitCheck(Kernel &k);
 /// One of several stages (see Stages.h).
 llvm::LogicalResult emitRows(Kernel &k);
 /// The same for several shapes (see Join.h).
