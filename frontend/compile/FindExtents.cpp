@@ -340,7 +340,9 @@ std::shared_ptr<const OpenExtents> Finder::result() {
   for (size_t i = 0; i < symbols.size(); ++i)
     if (symbols[i].argument && !symbols[i].is) {
       numbers[i] = int32_t(open->symbols.size());
-      open->symbols.push_back({symbols[i].value, symbols[i].axis});
+      const Shape &shape = t.values[size_t(symbols[i].value)].type.shape;
+      open->symbols.push_back(
+          {symbols[i].value, symbols[i].axis, shape[symbols[i].axis]});
     }
   open->fixed = std::move(fixed);
   open->starts = std::move(starts);

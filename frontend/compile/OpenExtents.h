@@ -38,6 +38,7 @@ struct OpenExtents {
   struct Symbol {
     int32_t value;
     int32_t axis;
+    int64_t traced; ///< what it was in the call that was traced
   };
   std::vector<Symbol> symbols;
   /// Why axis 0 of an argument is as it is.

@@ -234,8 +234,15 @@ std::string Printer::open_axes(int32_t value) const {
 std::string Printer::traced_shape(int32_t value) const {
   if (!is_open(value))
     return "";
-  const Shape &shape = t.values[size_t(value)].type.shape;
-  return ", etch.traced = " + integers("i64", {shape.begin(), shape.end()});
+  Shape shape = t.values[size_t(value)].type.shape;
+  std::vector<int64_t> numbers(shape.begin(), shape.end());
+  for (int axis = 0; axis < shape.rank(); ++axis)
+    if (const OpenExtent *e = options.open->of(value, axis)) {
+      int64_t &n = numbers[size_t(axis)] = e->times;
+      for (const OpenExtent::Factor &f : e->factors)
+        n *= options.open->symbols[size_t(f.symbol)].traced + f.offset;
+    }
+  return ", etch.traced = " + integers("i64", numbers);
 }
 
 /// An extent as data: as many ones, summed.
