@@ -96,4 +96,5 @@ void etch::bench::addConvolutions(std::vector<Workload> &workloads) {
   // Odd neighbours.
   add({31, 67, 53, 61, 3, 1, 1, 1});
   add({7, 251, 55, 67, 1, 1, 0, 1});
+  add({7, 61, 53, 61, 3, 1, 1, 61});
 }

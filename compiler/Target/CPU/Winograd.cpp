@@ -67,6 +67,7 @@ struct Job {
   int64_t n() const { return m + 2; }
   int64_t products() const { return n() * n(); }
   int64_t nr() const { return 2 * lanes; }
+  int64_t panels() const { return int64_t(llvm::divideCeil(each, nr())); }
   int64_t strips() const {
     return int64_t(llvm::divideCeil(tiles[0], stripRows));
   }
@@ -83,8 +84,8 @@ struct Job {
   int64_t groups() const { return int64_t(llvm::divideCeil(channels, lanes)); }
   int64_t imageGroup() const { return (padded() | 1) * lanes; }
   int64_t imagePlane() const { return plane(groups() * imageGroup()); }
-  int64_t filterPlane() const { return plane(each * channels); }
-  int64_t sumPlane() const { return plane(padded() * each); }
+  int64_t filterPlane() const { return plane(panels() * nr() * channels); }
+  int64_t sumPlane() const { return plane(padded() * panels() * nr()); }
   int64_t stripPitch() const { return m * tiles[1] + 2; }
   int64_t stripElements() const {
     return ((m * stripRows + 2) * stripPitch() + lanes) * lanes;
@@ -186,7 +187,7 @@ void Job::cut(int64_t size, int64_t some, int64_t wanted) {
   for (int i = 0; i < 2; ++i)
     tiles[i] = parts(count[i], m);
   chunks = parts(filters, some);
-  each = int64_t(llvm::alignTo(parts(filters, chunks), nr()));
+  each = int64_t(llvm::alignTo(parts(filters, chunks), lanes));
   chunks = parts(filters, each);
   int64_t all = tiles[0] * tiles[1];
   images = std::max<int64_t>(wanted / all, 1);
@@ -211,7 +212,7 @@ double Job::cycles(int64_t number) const {
   double units = double(llvm::divideCeil(number, images) * strips());
   double columns = double(each * chunks / lanes), p = double(products());
   double sums = units * double(llvm::alignTo(inUnit, rows)) * columns * p *
-                (double(channels) + 8) * (each == nr() ? 0.7 : 0.55);
+                (double(channels) + 8) * (each <= nr() ? 0.7 : 0.55);
   double groupsRead = double(groups() * chunks);
   bool isFar = 4 * products() * (imagePlane() + sumPlane()) > kNear;
   double transforms = units * double(inUnit) *
@@ -336,7 +337,7 @@ private:
   void emitUnit(Ix unit);
   void transformFilters(Ix firstFilter);
   void transformTiles(Ix image, Ix firstTile, Ix firstRow, Ix rows);
-  SmallVector<Value> registerTile(Value tiles, Value filters);
+  SmallVector<Value> registerTile(Value tiles, Value filters, int64_t vectors);
   void multiply(Ix tiles);
   void transformSums(Ix image, Ix firstTile, Ix firstRow, Ix rows,
                      Ix firstFilter, Ix filters);
@@ -460,34 +461,42 @@ void Winograd::transformTiles(Ix image, Ix firstTile, Ix firstRow, Ix rows) {
   });
 }
 
-/// Rows of tiles by two vectors of filters, in registers: sums over all
+/// Rows of tiles by one or two vectors of filters, in registers: sums over all
 /// channels.
-SmallVector<Value> Winograd::registerTile(Value tiles, Value filters) {
+SmallVector<Value> Winograd::registerTile(Value tiles, Value filters,
+                                          int64_t vectors) {
   int64_t lanes = job.lanes, nr = job.nr();
   Lanes all = {lanes, {}};
-  SmallVector<Value> zeros(size_t(2 * job.rows), e.constant(element, 0, lanes));
-  return e.loop(0, job.groups(), 1, zeros, [&](Ix group, ValueRange before) {
-    Ix steps = lanes;
-    if (job.channels % lanes)
-      steps = e.min(lanes, e.sub(job.channels, e.mul(group, lanes)));
+  // The channels of one group.
+  auto add = [&](ValueRange before, Ix group, int64_t steps) {
     Value left = e.at(tiles, e.mul(group, job.imageGroup()), element);
     Value right = e.at(filters, e.mul(group, lanes * nr), element);
     return e.loop(0, steps, 1, before, [&](Ix k, ValueRange carried) {
       Value atRight = e.at(right, e.mul(k, nr), element);
-      Value columns[] = {loadVector(atRight, 0), loadVector(atRight, lanes)};
+      SmallVector<Value> columns;
+      for (int64_t v = 0; v < vectors; ++v)
+        columns.push_back(loadVector(atRight, v * lanes));
       Value atLeft = e.at(left, k, element);
       SmallVector<Value> next;
       for (int64_t r = 0; r < job.rows; ++r) {
         Value number =
             e.load(e.at(atLeft, r * lanes, element), 0, element, all);
-        for (int64_t v = 0; v < 2; ++v)
-          next.push_back(fma(ScalarExpr(e, e.loc, number),
-                             ScalarExpr(e, e.loc, columns[v]),
-                             ScalarExpr(e, e.loc, carried[size_t(2 * r + v)])));
+        for (int64_t v = 0; v < vectors; ++v)
+          next.push_back(
+              fma(ScalarExpr(e, e.loc, number),
+                  ScalarExpr(e, e.loc, columns[size_t(v)]),
+                  ScalarExpr(e, e.loc, carried[size_t(vectors * r + v)])));
       }
       return next;
     });
+  };
+  SmallVector<Value> sums(size_t(vectors * job.rows),
+                          e.constant(element, 0, lanes));
+  int64_t whole = job.channels / lanes;
+  sums = e.loop(0, whole, 1, sums, [&](Ix group, ValueRange before) {
+    return add(before, group, lanes);
   });
+  return job.channels % lanes ? add(sums, whole, job.channels % lanes) : sums;
 }
 
 void Winograd::multiply(Ix tiles) {
@@ -503,16 +512,21 @@ void Winograd::multiply(Ix tiles) {
         storeVector(e.constant(element, 0, lanes), ofGroup, e.mul(tile, lanes));
       });
     });
-    e.loop(0, job.each / nr, 1, [&](Ix panel) {
+    auto multiplyBy = [&](Ix panel, int64_t vectors) {
       Value filters = e.at(right, e.mul(panel, job.channels * nr), element);
       e.loop(0, tiles, job.rows, [&](Ix tile) {
-        SmallVector<Value> block =
-            registerTile(e.at(left, e.mul(tile, lanes), element), filters);
+        SmallVector<Value> block = registerTile(
+            e.at(left, e.mul(tile, lanes), element), filters, vectors);
         Ix to = e.add(e.mul(panel, job.padded() * nr), e.mul(tile, nr));
-        for (auto [i, v] : llvm::enumerate(block))
-          storeVector(v, into, e.add(to, int64_t(i) * lanes));
+        for (int64_t i = 0; i < int64_t(block.size()); ++i)
+          storeVector(block[size_t(i)], into,
+                      e.add(to, i / vectors * nr + i % vectors * lanes));
       });
-    });
+    };
+    int64_t whole = job.each / nr;
+    e.loop(0, whole, 1, [&](Ix panel) { multiplyBy(panel, 2); });
+    if (job.each % nr)
+      multiplyBy(whole, 1);
   });
 }
 
