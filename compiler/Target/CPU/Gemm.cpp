@@ -185,9 +185,13 @@ bool Gemm::mayReadRows() {
   // Rows that may be fewer have an address each, which is a register.
   if (!tiling.wholeRows && tiling.mr > 8)
     return false;
-  constexpr int64_t period = 4096;
+  // Lines at multiples of `period` share a set of the nearest cache; a row's
+  // block of K is `run` bytes long.
+  constexpr int64_t period = 4096, most = 7;
+  int64_t run = kGemmBlock * e.bytesOf(element);
   int64_t apart = a.rowStride.known * e.bytesOf(element) % period;
-  return std::min(apart, period - apart) * tiling.mr >= 1024;
+  int64_t span = run + std::min(apart, period - apart) * (tiling.mr - 1);
+  return tiling.mr * run <= most * span;
 }
 
 /// Rows and vectors of a register tile: those that cover the result with the

@@ -28,7 +28,10 @@ func.func private @k1(%x: tensor<512x512xf32>, %w: tensor<512x512xf32>)
 
 // Few rows: while they pass by, the next block of columns comes into the second
 // cache, a line every few steps. The multiplication's loop has no other branch.
+// Rows of x are nearly 4 kB apart, but their blocks of K overlap in the nearest
+// cache by less than it holds: they are read where they are.
 // CHECK-LABEL: llvm.func internal @k2(
+// CHECK-NOT: llvm.shufflevector
 // CHECK: scf.for {{.*}} iter_args
 // CHECK: scf.if
 // CHECK-NEXT: arith
