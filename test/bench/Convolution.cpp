@@ -86,6 +86,8 @@ void etch::bench::addConvolutions(std::vector<Workload> &workloads) {
   add({8, 256, 56, 64, 1, 1, 0, 1});
   add({8, 256, 56, 128, 1, 2, 0, 1});
   add({8, 64, 56, 64, 3, 1, 1, 64});
+  add({8, 144, 28, 144, 5, 2, 2, 144});
+  add({8, 128, 28, 128, 3, 1, 1, 32});
   add({8, 64, 28, 64, 5, 1, 2, 1});
   // Small images: the last ones of a network for CIFAR.
   add({32, 256, 8, 256, 3, 1, 1, 1});
