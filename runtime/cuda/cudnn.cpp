@@ -155,7 +155,7 @@ private:
 /// What a plan depends on, compared byte by byte.
 struct Form {
   int64_t x[4], w[4], y[4], stride[2], pad[2], dilation[2], groups, alignment;
-  int32_t kind, dtype, precision, activation, bias;
+  int32_t kind, dtype, precision, activation, bias, form;
 };
 
 struct ConvolutionPlan {
@@ -185,6 +185,7 @@ public:
 
 private:
   Descriptor tensor(int64_t number, const int64_t *extents, bool stored = true);
+  int typeOf(bool stored) const;
   Descriptor pointwise(int mode, Descriptor x, Descriptor b, Descriptor y);
   void convolution(Descriptor x, Descriptor w, Descriptor y);
   Descriptor graph();
@@ -226,12 +227,24 @@ void etch::runtime::cuda::release(Convolutions *all) {
 // The graph of operations
 //===----------------------------------------------------------------------===//
 
+/// The library's number of a tensor's type. What is not stored is as the sums
+/// are. There are no ways, but such as are compiled when they are asked for, to
+/// store sums of bfloat16 as f32.
+int Planner::typeOf(bool stored) const {
+  constexpr int kFloat32 = 0, kFloat64 = 1, kBfloat16 = 9;
+  return wide                                     ? kFloat64
+         : stored && form.form & ETCH_STORED_BF16 ? kBfloat16
+                                                  : kFloat32;
+}
+
 Descriptor Planner::tensor(int64_t number, const int64_t *extents,
                            bool stored) {
   Descriptor t = d.create(kTensor);
-  int64_t strides[4] = {extents[1] * extents[2] * extents[3],
-                        extents[2] * extents[3], extents[3], 1};
-  d.set(t, 901, kDataType, int(wide));
+  int64_t rows[4] = {extents[1] * extents[2] * extents[3],
+                     extents[2] * extents[3], extents[3], 1},
+          last[4] = {rows[0], 1, extents[3] * extents[1], extents[1]};
+  const int64_t *strides = form.form & ETCH_CHANNELS_LAST ? last : rows;
+  d.set(t, 901, kDataType, typeOf(stored));
   d.set(t, 902, kInt64, extents, 4);
   d.set(t, 903, kInt64, strides, 4);
   d.set(t, 906, kInt64, number);
@@ -426,6 +439,7 @@ static void describe(const etch_convolution_t &c, int64_t alignment,
   form.precision = c.precision;
   form.activation = c.activation;
   form.bias = c.bias != nullptr;
+  form.form = c.form;
 }
 
 bool etch::runtime::cuda::planConvolution(const etch_convolution_t &c,
@@ -508,6 +522,7 @@ etch_status_t etch_device_convolution(etch_device_t *device,
       if (extents[i] <= 0)
         return ETCH_OK;
   if ((c.dtype != ETCH_F32 && c.dtype != ETCH_F64) ||
+      (c.form & ETCH_STORED_BF16 && c.dtype != ETCH_F32) ||
       (c.activation != ETCH_NO_ACTIVATION && c.activation != ETCH_RELU))
     return ETCH_OK;
   if (etch_status_t status = enter(device))

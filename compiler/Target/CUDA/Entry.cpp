@@ -458,6 +458,7 @@ Ix HostPart::convolution(const LibraryWork &w, ArrayRef<View> operands, Value y,
   set(ETCH_AT(precision), number(kernels.precision));
   set(ETCH_AT(activation), number(whole ? w.activation : 0));
   set(ETCH_AT(site), number(cpu::siteOf(e.loc)));
+  set(ETCH_AT(form), number(0));
 #undef ETCH_AT
   return Value(e.make<arith::ExtUIOp>(
       e.getI64Type(),

@@ -67,6 +67,10 @@ typedef enum etch_convolution_kind {
   ETCH_CONVOLUTION_OF_WEIGHTS = 2 /* w from x and y: gradients */
 } etch_convolution_kind_t;
 
+/* How the arrays of a convolution lie, beside dense rows of f32 or f64. */
+#define ETCH_CHANNELS_LAST 1 /* as (n, h, w, c), filters as (oc, kh, kw, c) */
+#define ETCH_STORED_BF16 2   /* all are bfloat16, the sums f32: of ETCH_F32 */
+
 /* A convolution of images, or one of its gradients: x is (n, c, h, w), w is
    (oc, c / groups, kh, kw), y is (n, oc, oh, ow), all dense. */
 struct etch_convolution {
@@ -86,7 +90,7 @@ struct etch_convolution {
   int32_t precision;
   int32_t activation; /* none or relu */
   int32_t site;
-  int32_t reserved;
+  int32_t form; /* ETCH_CHANNELS_LAST… */
 };
 
 ETCH_STATIC_ASSERT(sizeof(etch_product_t) == 152, "etch_product_t");

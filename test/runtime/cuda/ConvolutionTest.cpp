@@ -7,6 +7,7 @@
 #include "etch/device.h"
 #include "etch/host.h"
 
+#include <bit>
 #include <cmath>
 #include <gtest/gtest.h>
 #include <vector>
@@ -125,6 +126,81 @@ TEST_F(Convolution, Gradients) {
   c.kind = ETCH_CONVOLUTION_OF_WEIGHTS;
   EXPECT_EQ(run(), ETCH_DONE);
   expect(c.w, weights);
+}
+
+TEST_F(Convolution, ChannelsLast) {
+  // The same arrays, laid out anew; the result, laid back.
+  auto last = [](const std::vector<float> &v, const int64_t (&e)[4],
+                 bool back) {
+    std::vector<float> out(v.size());
+    size_t row = 0;
+    for (int64_t n = 0; n < e[0]; ++n)
+      for (int64_t c = 0; c < e[1]; ++c)
+        for (int64_t h = 0; h < e[2]; ++h)
+          for (int64_t w = 0; w < e[3]; ++w, ++row) {
+            auto other = size_t(((n * e[2] + h) * e[3] + w) * e[1] + c);
+            (back ? out[row] : out[other]) = back ? v[other] : v[row];
+          }
+    return out;
+  };
+  for (int kind : {ETCH_CONVOLUTION, ETCH_CONVOLUTION_OF_DATA,
+                   ETCH_CONVOLUTION_OF_WEIGHTS}) {
+    const void *kept = c.bias;
+    c.kind = kind;
+    if (kind)
+      c.bias = nullptr;
+    auto lay = [&](bool channelsLast) {
+      c.form = channelsLast ? ETCH_CHANNELS_LAST : 0;
+      struct {
+        void *memory;
+        const std::vector<float> &values;
+        const int64_t (&extents)[4];
+      } all[] = {
+          {c.x, x, c.x_extents}, {c.w, w, c.w_extents}, {c.y, y, c.y_extents}};
+      for (auto &each : all) {
+        std::vector<float> v =
+            channelsLast ? last(each.values, each.extents, false) : each.values;
+        etch_device_copy_in(device, each.memory, v.data(), v.size() * 4);
+      }
+      EXPECT_EQ(run(), ETCH_DONE);
+      auto &result = all[kind == 0 ? 2 : kind == 1 ? 0 : 1];
+      std::vector<float> v = get(result.memory, result.values.size());
+      return channelsLast ? last(v, result.extents, true) : v;
+    };
+    std::vector<float> rows = lay(false), channels = lay(true);
+    ASSERT_EQ(rows.size(), channels.size());
+    for (size_t i = 0; i < rows.size(); ++i)
+      EXPECT_NEAR(rows[i], channels[i], 1e-5) << kind << ", " << i;
+    c.bias = kept;
+  }
+}
+
+TEST_F(Convolution, StoredAsBfloat16) {
+  auto rounded = [&](void *memory, const std::vector<float> &values) {
+    std::vector<uint16_t> bits;
+    for (float v : values)
+      bits.push_back(uint16_t(std::bit_cast<uint32_t>(v) >> 16));
+    etch_device_copy_in(device, memory, bits.data(), bits.size() * 2);
+  };
+  rounded(c.x, x);
+  rounded(c.w, w);
+  rounded(const_cast<void *>(c.bias), bias);
+  c.precision = ETCH_PRECISION_BF16;
+  c.form = ETCH_STORED_BF16;
+  EXPECT_EQ(run(), ETCH_DONE);
+  std::vector<uint16_t> bits(y.size());
+  EXPECT_EQ(etch_device_copy_out(device, bits.data(), c.y, bits.size() * 2),
+            ETCH_OK);
+  std::vector<double> sums(y.size());
+  meet([&](size_t a, size_t b, size_t r) {
+    sums[r] += double(x[a]) * double(w[b]);
+  });
+  for (size_t i = 0; i < sums.size(); ++i) {
+    float found = std::bit_cast<float>(uint32_t(bits[i]) << 16);
+    EXPECT_NEAR(found, sums[i] + double(bias[i / 28 % 6]), 0.06) << i;
+  }
+  c.dtype = ETCH_F64;
+  EXPECT_EQ(run(), 0);
 }
 
 TEST_F(Convolution, WhatItDoesNotKnowIsLeftAlone) {

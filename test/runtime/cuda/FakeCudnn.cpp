@@ -65,25 +65,47 @@ struct Handle {
 };
 
 struct Tensor {
-  int64_t extents[4];
+  int64_t extents[4], strides[4];
   void *memory;
-  bool wide;
+  int type; ///< 0: f32, 1: f64, 9: bfloat16
 
   size_t size() const {
     return size_t(extents[0] * extents[1] * extents[2] * extents[3]);
   }
+  size_t bytes() const { return size() * (type == 1 ? 8 : type ? 2 : 4); }
   size_t at(int64_t a, int64_t b, int64_t c, int64_t d) const {
-    return size_t(((a * extents[1] + b) * extents[2] + c) * extents[3] + d);
+    return size_t(a * strides[0] + b * strides[1] + c * strides[2] +
+                  d * strides[3]);
+  }
+  /// Where the i-th of all lies, row by row.
+  size_t place(size_t i) const {
+    auto n = int64_t(i);
+    int64_t d = n % extents[3], c = n / extents[3] % extents[2],
+            b = n / extents[3] / extents[2] % extents[1];
+    return at(n / extents[3] / extents[2] / extents[1], b, c, d);
   }
   double get(size_t i) const {
-    return wide ? ((const double *)memory)[i]
-                : double(((const float *)memory)[i]);
+    if (type == 9) {
+      uint32_t bits = uint32_t(((const uint16_t *)memory)[i]) << 16;
+      float v;
+      memcpy(&v, &bits, 4);
+      return v;
+    }
+    return type == 1 ? ((const double *)memory)[i]
+                     : double(((const float *)memory)[i]);
   }
   void put(size_t i, double v) const {
-    if (wide)
+    if (type == 1) {
       ((double *)memory)[i] = v;
-    else
+    } else if (type == 0) {
       ((float *)memory)[i] = float(v);
+    } else { // to the nearest, the even one of two
+      auto f = float(v);
+      uint32_t bits;
+      memcpy(&bits, &f, 4);
+      ((uint16_t *)memory)[i] =
+          uint16_t((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+    }
   }
 };
 
@@ -106,13 +128,13 @@ struct Work {
 void Operation::run() const {
   if (kind == 13) {
     for (size_t i = 0; i < y.size(); ++i) {
-      double v = x.get(i);
+      double v = x.get(x.place(i));
       if (mode == 0)
         v += w.get(i / size_t(y.extents[2] * y.extents[3]) %
                    size_t(y.extents[1]));
       else
         v = v > 0 ? v : 0;
-      y.put(i, v);
+      y.put(y.place(i), v);
     }
     return;
   }
@@ -232,7 +254,8 @@ EXPORT int cudnnBackendExecute(Handle *handle, const Descriptor *plan,
   auto tensor = [&](const Descriptor &d) {
     Tensor t = {};
     memcpy(t.extents, d.all<int64_t>(902).data(), sizeof t.extents);
-    t.wide = d.one<int>(901) == 1;
+    memcpy(t.strides, d.all<int64_t>(903).data(), sizeof t.strides);
+    t.type = d.one<int>(901);
     int64_t number = d.one<int64_t>(906);
     void *&at = memory[number];
     if (d.one<char>(907)) {
@@ -241,7 +264,7 @@ EXPORT int cudnnBackendExecute(Handle *handle, const Descriptor *plan,
         at = work->memory.back().get();
       }
     } else {
-      good &= at && etch_fake_in_memory(at, t.size() * (t.wide ? 8 : 4)) &&
+      good &= at && etch_fake_in_memory(at, t.bytes()) &&
               uint64_t(at) % uint64_t(d.one<int64_t>(900)) == 0;
     }
     t.memory = at;

@@ -137,16 +137,26 @@ static int convolutions(const char *path) {
   } devices[] = {
       {"sm_80", propertiesOf(800, 108, 166912, 42505273344, 41943040)},
       {"sm_90", propertiesOf(900, 132, 232448, 85017624576, 52428800)}};
+  struct {
+    const char *name;
+    int precision, form;
+  } ways[] = {{"f32", ETCH_PRECISION_FULL, 0},
+              {"tf32", ETCH_PRECISION_TF32, 0},
+              {"f32, channels last", ETCH_PRECISION_FULL, ETCH_CHANNELS_LAST},
+              {"tf32, channels last", ETCH_PRECISION_TF32, ETCH_CHANNELS_LAST},
+              {"bf16, channels last", ETCH_PRECISION_BF16,
+               ETCH_CHANNELS_LAST | ETCH_STORED_BF16}};
   for (auto &device : devices)
-    for (int precision : {ETCH_PRECISION_FULL, ETCH_PRECISION_TF32}) {
+    for (auto &way : ways) {
       int planned = 0, tensorCores = 0;
       int64_t workspace = 0;
       for (Named &each : all) {
-        each.convolution.precision = precision;
+        each.convolution.precision = way.precision;
+        each.convolution.form = way.form;
         ConvolutionReport report;
         if (!planConvolution(each.convolution, device.properties.c_str(),
                              report)) {
-          printf("no plan: %s, precision %d, %s: %s\n", device.name, precision,
+          printf("no plan: %s, %s, %s: %s\n", device.name, way.name,
                  each.name.c_str(), report.problem);
           ++failed;
           continue;
@@ -155,15 +165,15 @@ static int convolutions(const char *path) {
         tensorCores += report.tensorCores;
         if (report.workspace > workspace)
           workspace = report.workspace;
-        if (precision == ETCH_PRECISION_FULL && report.tensorCores) {
+        if (way.precision == ETCH_PRECISION_FULL && report.tensorCores) {
           printf("tensor cores: %s\n", each.name.c_str());
           ++failed;
         }
       }
       printf("cuDNN for %s, %s: %d of %zu convolutions planned, %d with tensor "
              "cores, at most %.1f MiB of workspace\n",
-             device.name, precision ? "tf32" : "f32", planned, all.size(),
-             tensorCores, double(workspace) / (1 << 20));
+             device.name, way.name, planned, all.size(), tensorCores,
+             double(workspace) / (1 << 20));
     }
   return failed != 0;
 }
