@@ -63,7 +63,9 @@ def Contract : EtchPass<"contract"> {
   let summary = "Marks sums that may take a product in; for mode `fast`.";
   let description = [{
     a * b + c is rounded once instead of twice if nobody else reads the product.
-    Comes after fusion, when it is known what is in one kernel.
+    Comes after fusion, when it is known what is in one kernel. Convolutions are
+    marked, too: their sums may be formed in other ways than by chains, within a
+    bound that the target states.
   }];
 }
 

@@ -104,6 +104,8 @@ struct Job {
   bool bind(Kernel &k, Operation *op);
   void cut(int64_t m, int64_t filters, int64_t tiles);
   double cycles(int64_t number) const;
+  double filterCycles(double units) const;
+  int64_t grain() const;
   double directCycles(int64_t number) const;
   bool choose(int64_t number);
 };
@@ -221,11 +223,22 @@ double Job::cycles(int64_t number) const {
   double turned = double(number * strips()) * row *
                   (groupsRead * double(m * stripRows + 2) +
                    columns * double(m * stripRows));
+  return sums + transforms + turned + filterCycles(units);
+}
+
+double Job::filterCycles(double units) const {
   double weights = double(channels) * double(each * chunks);
-  double own = weights * (p + 9) / double(lanes) * 6;
+  double p = double(products()), own = weights * (p + 9) / double(lanes) * 6;
   if (4 * products() * filterPlane() > kNear)
     own += weights * p * (0.8 + units / 5);
-  return sums + transforms + turned + own;
+  return own;
+}
+
+/// Units of a piece of work: filters, which are transformed for each piece, are
+/// a seventh of it.
+int64_t Job::grain() const {
+  double all = cycles(images), own = filterCycles(double(strips()));
+  return 1 + int64_t(6 * own * double(strips()) / (all - own));
 }
 
 double Job::directCycles(int64_t number) const {
@@ -655,8 +668,7 @@ LogicalResult Winograd::emit() {
     int64_t unit =
         job.block() * job.products() * job.each * (job.channels + 8) / 16;
     work.cost = e.mul(work.count, 4 * unit);
-    // Filters are transformed once for each piece.
-    work.grain = e.max(e.div(blocks, 4), 1);
+    work.grain = job.grain();
     return work;
   };
   k.scratchBytes = [job = job](Emit &, ArrayRef<Extents>) {
