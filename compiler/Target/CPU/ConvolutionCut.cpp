@@ -16,9 +16,11 @@ constexpr int64_t kPlaces = 512;
 /// Rows of filters, times taps, that make staging cheap.
 constexpr int64_t kStagingRows = 128;
 /// Cycles to copy a piece of a vector; how much longer multiply-adds take with
-/// vectors across lines of the cache; bytes that stay in the cache beside
-/// others, and that come from behind it in a cycle.
-constexpr double kPiece = 3.5, kSplit = 1.07, kNear = 1 << 20, kFar = 8;
+/// vectors across lines of the cache, or in lines that no other tap has read;
+/// bytes that stay in the cache beside others, and that come from behind it in
+/// a cycle.
+constexpr double kPiece = 3.5, kSplit = 1.07, kFresh = 0.2, kNear = 1 << 20,
+                 kFar = 8;
 
 /// Few rows leave registers for more columns.
 void Job::choose(Emit &e, const Numbers &x, bool many) {
@@ -110,6 +112,10 @@ void Job::choosePanels(const Numbers &x, const Cut &c) {
                   double(llvm::divideCeil(c.stripRows.known * c.pitch.known,
                                           tile.columns())) *
                   filters / 2 * kSplit;
+  // Windows of few places find each vector in another line of the cache.
+  if (c.axis[0].taps.isKnown() && c.axis[1].taps.isKnown())
+    direct *= 1 + kFresh / double(std::max<int64_t>(
+                               c.axis[0].taps.known * c.axis[1].taps.known, 1));
   if (c.chain.isKnown() && c.chain.known * x.rows.known * bytes > kNear)
     direct += double(c.strips.known) * filters * double(bytes) / kFar;
   if (panels >= direct)

@@ -59,11 +59,14 @@ func.func private @k3(%x: tensor<?x512x1x49xf32>, %w: tensor<2048x512x1x1xf32>, 
 
 // Strides of two: the places are picked from two vectors, not gathered. Few
 // windows of one place each are worth only two parts for threads, since all
-// that they read is staged for each part.
+// that they read is staged for each part. They would find each vector in lines
+// that no other tap reads: panels, which are read in order.
 // CHECK-LABEL: llvm.func internal @k4(
 // CHECK-NOT: llvm.intr.masked.gather
 // CHECK: llvm.shufflevector
 // CHECK-NOT: llvm.intr.masked.gather
+// CHECK: scf.for {{.*}} step %c48_i64
+// CHECK: llvm.intr.prefetch
 // CHECK: math.fma
 // CHECK: llvm.return
 func.func private @k4(%x: tensor<1x256x56x56xf32>, %w: tensor<128x256x1x1xf32>)
