@@ -174,14 +174,14 @@ func::FuncOp etch::cuda::makeRest(func::FuncOp kernel, Operation *op) {
   auto place = std::distance(from.begin(), Block::iterator(op));
   Operation *copy = &*std::next(to.begin(), place);
   Value y = copy->getResult(0);
-  y.replaceAllUsesWith(to.addArgument(y.getType(), op->getLoc()));
+  (void)rest.insertArgument(rest.getNumArguments(), y.getType(), {},
+                            op->getLoc());
+  y.replaceAllUsesWith(to.getArguments().back());
   copy->erase();
   // What the operation alone has used.
   for (Operation &dead : llvm::make_early_inc_range(llvm::reverse(to)))
     if (isOpTriviallyDead(&dead))
       dead.erase();
-  rest.setFunctionType(builder.getFunctionType(
-      to.getArgumentTypes(), kernel.getFunctionType().getResults()));
   return rest;
 }
 
