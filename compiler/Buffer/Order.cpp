@@ -3,7 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // In the order of the program, each step is followed by those that can run now
-// and free more than they take. The same from the end to the start moves what
+// and free more than they take; once also by those that take next to nothing,
+// for which others may wait. The same from the end to the start moves what
 // takes memory to where it is needed. Of the orders that come out, and the one
 // that was there, the one with the smallest live set is kept.
 //===----------------------------------------------------------------------===//
@@ -28,6 +29,9 @@ namespace etch {
 #include "compiler/Buffer/Passes.h.inc"
 } // namespace etch
 
+/// What a few numbers take.
+static constexpr int64_t nextToNothing = 4 * arenaAlignment;
+
 static bool isStep(Operation &op) {
   return llvm::isa<func::CallOp>(op) || isControl(&op);
 }
@@ -39,8 +43,10 @@ public:
   explicit Steps(func::FuncOp main);
 
   size_t size() const { return ops.size(); }
-  /// From the start; `backward`: from the end to the start.
-  SmallVector<size_t> order(ArrayRef<size_t> now, bool backward) const;
+  /// From the start; `backward`: from the end to the start. Steps that take
+  /// up to `limit` bytes do not wait for their place.
+  SmallVector<size_t> order(ArrayRef<size_t> now, bool backward,
+                            int64_t limit = -1) const;
   /// Moves the ops.
   void apply(ArrayRef<size_t> order);
   /// The largest live set.
@@ -125,7 +131,8 @@ Steps::Steps(func::FuncOp main) : main(main) {
   }
 }
 
-SmallVector<size_t> Steps::order(ArrayRef<size_t> now, bool backward) const {
+SmallVector<size_t> Steps::order(ArrayRef<size_t> now, bool backward,
+                                 int64_t limit) const {
   // Seen from the end, reading a value takes its memory and writing it frees
   // that.
   auto &waits = backward ? after : before;
@@ -155,6 +162,9 @@ SmallVector<size_t> Steps::order(ArrayRef<size_t> now, bool backward) const {
   };
   SmallVector<size_t> result;
   std::set<std::pair<size_t, size_t>> candidates; // by place
+  for (size_t i = 0; i < size() && limit >= 0; ++i)
+    if (open[i] == 0)
+      candidates.insert({place[i], i});
   auto run = [&](size_t i) {
     done[i] = true;
     result.push_back(i);
@@ -181,7 +191,7 @@ SmallVector<size_t> Steps::order(ArrayRef<size_t> now, bool backward) const {
     while (!candidates.empty()) {
       size_t next = candidates.begin()->second;
       candidates.erase(candidates.begin());
-      if (!done[next] && open[next] == 0 && change(next) < 0)
+      if (!done[next] && open[next] == 0 && change(next) <= limit)
         run(next);
     }
   }
@@ -232,19 +242,21 @@ struct Order : etch::impl::OrderBase<Order> {
       SmallVector<size_t> first(steps.size());
       for (size_t i = 0; i < first.size(); ++i)
         first[i] = i;
-      SmallVector<size_t> early = steps.order(first, /*backward=*/false);
-      SmallVector<size_t> late = steps.order(early, /*backward=*/true);
-      SmallVector<size_t> again = steps.order(late, /*backward=*/false);
-      const SmallVector<size_t> *best = &first;
+      SmallVector<size_t> best = first;
       int64_t least = steps.peak();
-      for (const auto *order : {&early, &late, &again}) {
-        steps.apply(*order);
-        if (int64_t peak = steps.peak(); peak < least) {
-          least = peak;
-          best = order;
+      for (int64_t limit : {int64_t(-1), nextToNothing}) {
+        auto early = steps.order(first, /*backward=*/false, limit);
+        auto late = steps.order(early, /*backward=*/true);
+        auto again = steps.order(late, /*backward=*/false, limit);
+        for (const auto *order : {&early, &late, &again}) {
+          steps.apply(*order);
+          if (int64_t peak = steps.peak(); peak < least) {
+            least = peak;
+            best = *order;
+          }
         }
       }
-      steps.apply(*best);
+      steps.apply(best);
     }
   }
 };

@@ -52,3 +52,18 @@ func.func @main(%x: tensor<?x?xf32> {etch.strided = [1]}, %y: tensor<?x?xf32> {e
   %1 = etch.add %0, %z : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
   func.return %1 : tensor<?x?xf32>
 }
+
+// -----
+
+// Which of two comes first follows from the extents that a call had: the larger
+// one, here that of fixed extents.
+// CHECK-LABEL: func @main
+// CHECK: memref.view %{{.*}}[%c2048][%{{.*}}] : memref<?xi8> to memref<?x8xf32>
+// CHECK: memref.view %{{.*}}[%c0{{.*}}][] : memref<?xi8> to memref<64x8xf32>
+func.func @main(%x: tensor<?x8xf32> {etch.extents = array<i64: 0, -1>, etch.traced = array<i64: 2, 8>}, %y: tensor<64x8xf32>) -> tensor<?x64xf32> {
+  %0 = etch.exp %x : (tensor<?x8xf32>) -> tensor<?x8xf32>
+  %1 = etch.exp %y : (tensor<64x8xf32>) -> tensor<64x8xf32>
+  %2 = etch.transpose %1 {permutation = array<i64: 1, 0>} : (tensor<64x8xf32>) -> tensor<8x64xf32>
+  %3 = etch.matmul %0, %2 : (tensor<?x8xf32>, tensor<8x64xf32>) -> tensor<?x64xf32>
+  func.return %3 : tensor<?x64xf32>
+}
