@@ -2,8 +2,9 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The bound is in units of the sum of the absolute values of a sum's terms; what
-// is exact is computed in double precision, for numbers of single precision.
+// The bound is in units of the sum of the absolute values of a sum's terms;
+// what is exact is computed in double precision, for numbers of single
+// precision.
 //===----------------------------------------------------------------------===//
 
 #include "etch/etch.h"
@@ -65,4 +66,28 @@ TEST(Fast, DerivativesStayWithinTheBound) {
   NoGrad scope;
   expect_within(value, exact, ones({10007}).astype(f64) * 2.0, 12,
                 "second derivative");
+}
+
+TEST(Fast, C137_ConvolutionsStayWithinTheBound) {
+  // Fewer products (Winograd), forward and towards the images.
+  auto f = [](const Variable &x, const Variable &w) {
+    Variable y = conv2d(x, w, {}, {.pad = 1});
+    return y + grad(sum(y * x), {x})[0];
+  };
+  random::seed(13);
+  Variable x = random::randn({16, 48, 20, 20}).astype(f32).detach(),
+           w = random::randn({48, 48, 3, 3}).astype(f32).detach();
+  x.set_requires_grad(true);
+  auto fast = compile(f, {.mode = Mode::fast});
+  Variable value = fast(x, w), strict = f(x, w);
+  Variable wide = x.astype(f64).detach();
+  wide.set_requires_grad(true);
+  Variable exact = f(wide, w.astype(f64).detach());
+  NoGrad scope;
+  EXPECT_NE(value.to_vector(), strict.to_vector());
+  // No number is larger than 6. Sums towards the images run over as many other
+  // weights: about as large; y counts twice.
+  Variable sizes = conv2d(ones({16, 48, 20, 20}).astype(f64) * 6.0,
+                          abs(w.astype(f64)), {}, {.pad = 1});
+  expect_within(value, exact, sizes * 3.0, 16, "value and gradient");
 }
