@@ -303,6 +303,12 @@ void Gemm::chooseTiling() {
   tiling.directB = (known && m.known <= tiling.mr && b.rowStride.is(1) &&
                     (masks || n.known % tiling.lanes == 0)) ||
                    (known && n.known % tiling.nr() == 0 && isSmall(b, n));
+  // Rows along K are packed just before they are used, in the nearest cache, or
+  // not at all: many of them may use the same packed columns.
+  tiling.panelA = !tiling.directA && !tiling.inParts && a.depthStride.is(1) &&
+                  !a.rowStride.is(1);
+  if (tiling.panelA || tiling.directA)
+    tiling.mTile *= 4;
   // Few rows use each element of columns that lie along K.
   if (masks && known && m.known <= kRowsAlong && n.known > tiling.lanes &&
       b.depthStride.is(1) && b.rowStride.isKnown() && !b.rowStride.is(1)) {
@@ -452,11 +458,17 @@ void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
     Ix depth = e.min(kGemmBlock, e.sub(extents.k, from));
     if (!tiling.directB)
       pack(tileB, packedB, nLength, extents.n, nr, nr, from, depth);
-    if (!tiling.directA)
+    if (!tiling.directA && !tiling.panelA)
       pack(tileA, packedA, mLength, extents.m, mr, tiling.mrPadded(), from,
            depth);
     // The rows stay in the nearest cache while all columns pass by.
     e.loop(0, mLength, mr, [&](Ix i) {
+      if (tiling.panelA) {
+        Matrix rows = tileA;
+        rows.pointer = e.at(tileA.pointer, e.mul(i, a.rowStride), element);
+        pack(rows, packedA, rowsFrom(i), extents.m, mr, tiling.mrPadded(), from,
+             depth);
+      }
       Ix whole = tail ? e.mul(e.div(nLength, nr), nr) : nLength;
       e.loop(0, whole, nr,
              [&](Ix j) { block(from, depth, i, j, columnsFrom(j)); });

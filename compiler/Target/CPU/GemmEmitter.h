@@ -44,9 +44,9 @@ private:
   void emitAmxTile(Ix batch, Ix m0, Ix n0);
   void packAmx(const Matrix &matrix, mlir::Value target, Ix length, Ix depth,
                bool left);
+  void multiplyAmx(mlir::Value left, mlir::Value right, Ix steps);
   void packAmxTile(const Matrix &matrix, Ix row, Ix step, Ix valid, Ix depth,
                    bool left, mlir::Value target);
-  void multiplyAmx(mlir::Value left, mlir::Value right, Ix steps);
   llvm::SmallVector<mlir::Value> registerTile(Ix i, Ix j, Ix depth, Ix from);
   using Left = std::function<mlir::Value(Ix step, int64_t r)>;
   Left leftOf(Ix i, Ix depth, Ix from);

@@ -28,8 +28,8 @@ Gemm::Left Gemm::leftOf(Ix i, Ix depth, Ix from) {
   int64_t mr = tiling.mr;
   Lanes lanes = {tiling.lanes, {}};
   if (!tiling.directA) {
-    Ix offset =
-        e.mul(e.mul(e.div(i, mr), tiling.mrPadded()), tiling.pitch(e, depth));
+    Ix number = tiling.panelA ? Ix(0) : e.div(i, mr);
+    Ix offset = e.mul(e.mul(number, tiling.mrPadded()), tiling.pitch(e, depth));
     Value panel = e.at(packedA, offset, element);
     return [=, this](Ix step, int64_t r) {
       Ix at = e.add(e.mul(step, tiling.mrPadded()), r);

@@ -44,6 +44,7 @@ struct Tiling {
   bool halves = true; ///< of tiles, where there would be few
   bool directA = false, directB = false; ///< read without packing
   bool alongB = false;                   ///< …and transposed in registers
+  bool panelA = false;                   ///< one panel of x is packed at a time
   bool unrolledEnd = false;              ///< the epilogue reads registers
   bool inParts = false;                  ///< K is
   bool wholeRows = false;                ///< no panel of rows is partial
@@ -93,7 +94,8 @@ struct Tiling {
   }
   // Scratch memory: packed x, packed w, sums.
   Ix sizeA(Emit &e, const Tiles &t) const {
-    return directA ? Ix(0) : e.mul(e.mul(e.div(t.m, mr), mrPadded()), t.depth);
+    Ix panels = panelA ? Ix(1) : e.div(t.m, mr);
+    return directA ? Ix(0) : e.mul(e.mul(panels, mrPadded()), t.depth);
   }
   Ix sizeB(Emit &e, const Tiles &t) const {
     return directB ? Ix(0) : e.mul(t.n, t.depth);

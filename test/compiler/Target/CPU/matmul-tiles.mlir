@@ -2,17 +2,31 @@
 //
 // RUN: etch-opt %s --etch-codegen-cpu="vector-bits=512 stop=loops" | FileCheck %s
 
-// Tiles are about as large as each other: 520 rows are two tiles of 260, not one
-// of 512 and one of 8. Here are enough of them whoever runs it: nobody is asked
+// Tiles are about as large as each other: 2100 rows are two tiles of 1056, not
+// one of 2048 and one of 52. Here are enough of them whoever runs it: nobody is asked
 // how many workers there are (slot 6 of the closure).
 // CHECK-LABEL: llvm.func internal @k0(
 // CHECK-NOT: llvm.getelementptr %arg0[%c48_i64]
 // CHECK: arith.remui %{{.*}}, %c2_i64
-// CHECK: arith.muli %{{.*}}, %c260_i64
-func.func private @k0(%x: tensor<520x512xf32>, %w: tensor<512x2048xf32>)
-    -> tensor<520x2048xf32> attributes {etch.kernel} {
-  %0 = etch.matmul %x, %w : (tensor<520x512xf32>, tensor<512x2048xf32>) -> tensor<520x2048xf32>
-  return %0 : tensor<520x2048xf32>
+// CHECK: arith.muli %{{.*}}, %c1056_i64
+func.func private @k0(%x: tensor<2100x512xf32>, %w: tensor<512x2048xf32>)
+    -> tensor<2100x2048xf32> attributes {etch.kernel} {
+  %0 = etch.matmul %x, %w : (tensor<2100x512xf32>, tensor<512x2048xf32>) -> tensor<2100x2048xf32>
+  return %0 : tensor<2100x2048xf32>
+}
+
+// Rows that meet in the nearest cache are packed one panel at a time, just
+// before all columns pass by.
+// CHECK-LABEL: llvm.func internal @k4(
+// CHECK: scf.for {{.*}} step %c256_i64
+// CHECK: scf.for {{.*}} step %c8_i64
+// CHECK: llvm.shufflevector
+// CHECK: scf.for {{.*}} step %c32_i64
+// CHECK: math.fma
+func.func private @k4(%x: tensor<512x1024xf32>, %w: tensor<1024x512xf32>)
+    -> tensor<512x512xf32> attributes {etch.kernel} {
+  %0 = etch.matmul %x, %w : (tensor<512x1024xf32>, tensor<1024x512xf32>) -> tensor<512x512xf32>
+  return %0 : tensor<512x512xf32>
 }
 
 // One tile for one worker, which packs everything once; quarters for several.
