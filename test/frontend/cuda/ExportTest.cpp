@@ -72,9 +72,12 @@ TEST_F(Exported, WithoutADeviceForThoseToCome) {
             ETCH_OK)
       << etch_last_error();
   const etch_module_t *module = etch_library_module(library);
-  ASSERT_EQ(module->num_images, 2);
-  EXPECT_STREQ(module->images[0].architecture, "sm_80");
-  EXPECT_STREQ(module->images[1].architecture, "compute_90");
+  // Some images for each: a part of the kernels is in one.
+  ASSERT_GT(module->num_images, 0);
+  ASSERT_EQ(module->num_images % 2, 0);
+  for (int i = 0; i < module->num_images; ++i)
+    EXPECT_STREQ(module->images[i].architecture,
+                 i < module->num_images / 2 ? "sm_80" : "compute_90");
   EXPECT_GT(module->num_grids, 0);
   etch_library_release(library);
   // Its own functions for C say who runs it.
