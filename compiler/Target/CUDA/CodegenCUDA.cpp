@@ -7,6 +7,7 @@
 #include "compiler/Target/CUDA/CodegenCUDA.h"
 
 #include "compiler/Target/CUDA/Entry.h"
+#include "compiler/Target/CUDA/Exclusive.h"
 #include "compiler/Target/CUDA/Join.h"
 #include "compiler/Target/CUDA/Nvrtc.h"
 #include "compiler/Target/CUDA/Prelude.h"
@@ -33,7 +34,7 @@ etch::cuda::emitKernels(ModuleOp module, ModuleOp device, Kernels &kernels) {
     entry.kernel = std::make_unique<Kernel>(function, device);
     entry.number = number;
     Kernel &k = *entry.kernel;
-    k.precision = kernels.precision;
+    k.precision = kernels.tensorCores ? kernels.precision : 0;
     if (failed(k.emit()))
       return failure();
     if (kernels.libraries) {
@@ -49,11 +50,25 @@ etch::cuda::emitKernels(ModuleOp module, ModuleOp device, Kernels &kernels) {
     Printer printer(os);
     if (k.usesTensorCores)
       os << productText();
+    bool fixed = llvm::all_of(
+        k.slots, [](const Slot &slot) { return slot.kind == Slot::pointer; });
+    SmallVector<Extents> shapes;
+    for (const Buffer &buffer : k.buffers)
+      shapes.push_back(buffer.extents);
     for (const Stage &stage : k.stages) {
+      auto bound =
+          stage.function->getAttrOfType<IntegerAttr>(kBlocksPerProcessorAttr);
+      // Where registers are bounded, ptxas has its own balance.
+      if (!bound || bound.getInt() != 2)
+        stage.function->setAttr(kThreadsAttr,
+                                k.e.getI64IntegerAttr(stage.threads));
+      if (Ix blocks = fixed ? stage.blocks(k.e, shapes) : Ix(0);
+          blocks.isKnown())
+        stage.function->setAttr(kBlocksAttr,
+                                k.e.getI64IntegerAttr(blocks.known));
       std::string prefix = "ETCH_KERNEL(" + std::to_string(stage.threads);
-      if (auto blocks = stage.function->getAttrOfType<IntegerAttr>(
-              kBlocksPerProcessorAttr))
-        prefix += ", " + std::to_string(blocks.getInt());
+      if (bound)
+        prefix += ", " + std::to_string(bound.getInt());
       prefix += ")";
       if (failed(printer.print(stage.function, prefix)))
         return failure();
@@ -148,9 +163,15 @@ LogicalResult CodegenPass::run(ModuleOp module) {
   kernels.libraries = libraries;
   kernels.precision = precision;
   kernels.profile = options.profileBytes != 0;
+  // Devices before those of sm_80 have other instructions.
+  kernels.tensorCores = llvm::none_of(architectures, [](StringRef name) {
+    int number = 0;
+    return !name.split('_').second.consumeInteger(10, number) && number < 80;
+  });
   // Profiles are of the launches that the program describes.
   if (!kernels.profile)
     joinLaunches(module);
+  markExclusive(module);
   FailureOr<std::vector<std::string>> texts =
       emitKernels(module, *device, kernels);
   if (failed(texts) || failed(compileKernels(module, *texts)))
@@ -216,9 +237,10 @@ static int64_t sharedBytesOf(LLVM::LLVMFuncOp function) {
 }
 
 FailureOr<Source> etch::cuda::emitSource(ModuleOp module, bool joins,
-                                        int32_t precision) {
+                                         int32_t precision) {
   if (joins)
     joinLaunches(module);
+  markExclusive(module);
   MLIRContext *context = module.getContext();
   context->loadDialect<LLVM::LLVMDialect, arith::ArithDialect, scf::SCFDialect,
                        math::MathDialect, vector::VectorDialect>();

@@ -31,6 +31,8 @@ struct Kernels {
   int32_t precision = 0;
   /// Whether the queue is told where launches begin.
   bool profile = false;
+  /// Whether our own products may use tensor cores.
+  bool tensorCores = true;
 };
 
 /// Emits all kernels of `module` into `device` and prints each of them.

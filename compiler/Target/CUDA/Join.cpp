@@ -9,6 +9,7 @@
 
 #include "compiler/Target/CUDA/Join.h"
 
+#include "compiler/Target/CUDA/Exclusive.h"
 #include "compiler/Target/CUDA/Pointwise.h"
 #include "compiler/Target/Kernel/StageParts.h"
 
@@ -16,7 +17,6 @@
 #include "dialects/Etch/EtchDialect.h"
 #include "dialects/Etch/Stages.h"
 
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/IRMapping.h"
 
 #include "llvm/ADT/MapVector.h"
@@ -100,16 +100,6 @@ static std::string bodyOf(func::FuncOp kernel) {
 
 namespace {
 
-/// Bytes of an argument of the program: [begin, end) where that is known.
-struct Place {
-  Value root;
-  int64_t begin = 0, end = INT64_MAX;
-
-  bool meets(const Place &o) const {
-    return root == o.root && begin < o.end && o.begin < end;
-  }
-};
-
 class Joiner {
 public:
   explicit Joiner(ModuleOp module) : module(module) {}
@@ -141,30 +131,6 @@ private:
 };
 
 } // namespace
-
-static Place placeOf(Value v) {
-  Place place;
-  auto type = cast<MemRefType>(v.getType());
-  while (Operation *op = v.getDefiningOp()) {
-    if (auto view = dyn_cast<memref::ViewOp>(op)) {
-      APInt offset;
-      if (matchPattern(view.getByteShift(), m_ConstantInt(&offset)) &&
-          type.hasStaticShape()) {
-        place.begin = offset.getSExtValue();
-        unsigned bits = type.getElementType().getIntOrFloatBitWidth();
-        place.end =
-            place.begin + type.getNumElements() * int64_t((bits + 7) / 8);
-      }
-      v = view.getSource();
-    } else if (auto cast = dyn_cast<memref::ReinterpretCastOp>(op)) {
-      v = cast.getSource();
-    } else {
-      break;
-    }
-  }
-  place.root = v;
-  return place;
-}
 
 bool Joiner::mayJoin(const Launch &launch) {
   if (group.empty())
@@ -263,12 +229,12 @@ void Joiner::run(Block &block) {
     }
     Launch next{launch, kernel, {}, {}, {}};
     for (Value x : launch.getIns()) {
-      next.reads.push_back(placeOf(x));
+      next.reads.push_back(Place::of(x));
       next.equal.push_back(
           unsigned(llvm::find(launch.getIns(), x) - launch.getIns().begin()));
     }
     for (Value y : launch.getOuts())
-      next.writes.push_back(placeOf(y));
+      next.writes.push_back(Place::of(y));
     if (!mayJoin(next))
       finish();
     numOperands += next.reads.size() + next.writes.size();

@@ -6,6 +6,7 @@
 
 #include "compiler/Target/CUDA/Kernel.h"
 
+#include "compiler/Target/CUDA/Exclusive.h"
 #include "compiler/Target/CUDA/Join.h"
 #include "compiler/Target/CUDA/Printer.h"
 
@@ -34,6 +35,13 @@ void Kernel::stage(int64_t threads, OfShapes blocks,
   buffers.clear();
   e.setInsertionPointToStart(entry);
   bindBuffers(argument);
+  SmallVector<int64_t> exclusive;
+  if (auto known = source->getAttrOfType<DenseI64ArrayAttr>(kExclusiveAttr))
+    for (auto [n, slot] : llvm::enumerate(slots))
+      if (slot.kind == Slot::pointer &&
+          llvm::is_contained(known.asArrayRef(), int64_t(slot.operand)))
+        exclusive.push_back(int64_t(n));
+  function->setAttr(kRestrictAttr, e.getDenseI64ArrayAttr(exclusive));
   errorArgument = argument(e.ptrType());
   siteArgument = argument(e.getI64Type());
   scratchArgument = argument(e.ptrType());
@@ -165,5 +173,27 @@ LogicalResult Kernel::emit() {
     emitKind = emitRows;
   if (source->hasAttr(kJoinedAttr))
     emitKind = emitJoined;
-  return success(succeeded(emitKind(*this)) && !failed);
+  if (mlir::failed(emitKind(*this)) || failed)
+    return failure();
+  for (Stage &stage : stages) {
+    auto function = stage.function;
+    // Tiles come through shared memory, each element once: what loads may
+    // move across would take registers alone.
+    if (emitKind == emitMatmul || emitKind == emitConvolution)
+      function->removeAttr(kRestrictAttr);
+    // ptxas would rather spill a little than have fewer threads: it is told
+    // how many there are to be.
+    bool hasTiles = false;
+    function.walk([&](LLVM::AllocaOp alloca) {
+      hasTiles |= alloca->hasAttr(kSharedAttr);
+    });
+    int64_t blocks =
+        emitKind == emitPointwise ? (isLong() ? 1 : 4)
+        : !hasTiles && (emitKind == emitConvolution || emitKind == emitWindow)
+            ? 3
+            : 0;
+    if (blocks && !function->hasAttr(kBlocksPerProcessorAttr))
+      function->setAttr(kBlocksPerProcessorAttr, e.getI64IntegerAttr(blocks));
+  }
+  return success();
 }

@@ -116,7 +116,7 @@ const Printer::Lanes &Printer::lanesOf(Value v) {
 }
 
 void Printer::define(Value v, ArrayRef<std::string> texts) {
-  std::string name = freshName(), type = typeName(v.getType());
+  std::string name = freshName(), type = typeOf(v);
   Lanes lanes;
   for (auto [i, text] : llvm::enumerate(texts)) {
     lanes.push_back(texts.size() == 1 ? name
@@ -129,7 +129,7 @@ void Printer::define(Value v, ArrayRef<std::string> texts) {
 }
 
 void Printer::declare(Value v) {
-  std::string name = freshName(), type = typeName(v.getType());
+  std::string name = freshName(), type = typeOf(v);
   Lanes lanes;
   int64_t count = lanesIn(v.getType());
   for (int64_t i = 0; i < count; ++i) {
@@ -218,8 +218,9 @@ static std::string compareFloats(arith::CmpFPredicate predicate,
   return "";
 }
 
+/// `narrow`: neither is negative.
 static std::string compareIntegers(arith::CmpIPredicate predicate, Type type,
-                                   ArrayRef<std::string> x) {
+                                   ArrayRef<std::string> x, bool narrow) {
   using P = arith::CmpIPredicate;
   auto unsignedly = [&](StringRef symbol) { return infix(x, symbol); };
   auto signedly = [&](StringRef symbol) {
@@ -233,13 +234,13 @@ static std::string compareIntegers(arith::CmpIPredicate predicate, Type type,
   case P::ne:
     return unsignedly("!=");
   case P::slt:
-    return signedly("<");
+    return narrow ? unsignedly("<") : signedly("<");
   case P::sle:
-    return signedly("<=");
+    return narrow ? unsignedly("<=") : signedly("<=");
   case P::sgt:
-    return signedly(">");
+    return narrow ? unsignedly(">") : signedly(">");
   case P::sge:
-    return signedly(">=");
+    return narrow ? unsignedly(">=") : signedly(">=");
   case P::ult:
     return unsignedly("<");
   case P::ule:
@@ -289,7 +290,8 @@ std::string Printer::scalar(Operation &op, ArrayRef<std::string> x) {
         return asSigned(0) + " > " + asSigned(1) + " ? " + x[0] + " : " + x[1];
       })
       .Case<arith::CmpIOp>([&](arith::CmpIOp c) {
-        return compareIntegers(c.getPredicate(), from, x);
+        return compareIntegers(c.getPredicate(), from, x,
+                               isNarrow(c.getLhs()) && isNarrow(c.getRhs()));
       })
       .Case<arith::CmpFOp>(
           [&](arith::CmpFOp c) { return compareFloats(c.getPredicate(), x); })
@@ -321,13 +323,35 @@ std::string Printer::scalar(Operation &op, ArrayRef<std::string> x) {
       .Default([](Operation *) { return std::string(); });
 }
 
+/// Where a number of 32 bits meets one of 64, or is a part of one, it becomes
+/// one first: it would wrap around.
+std::string Printer::operandText(Value v, const std::string &lane,
+                                 bool narrow) {
+  if (!isNarrow(v))
+    return lane;
+  APInt number;
+  if (matchPattern(v, m_ConstantInt(&number)))
+    return narrow ? std::to_string(number.getZExtValue()) : lane;
+  return narrow ? lane : "u64(" + lane + ")";
+}
+
 LogicalResult Printer::lanewise(Operation &op) {
   SmallVector<std::string> texts;
+  auto isIndex = [](Value v) { return v.getType().isInteger(64); };
+  bool narrow =
+      llvm::all_of(op.getOperands(),
+                   [&](Value x) { return !isIndex(x) || isNarrow(x); }) &&
+      (isa<arith::CmpIOp>(op) || isNarrow(op.getResult(0)));
   for (int64_t lane = 0; lane < lanesIn(op.getResult(0).getType()); ++lane) {
     SmallVector<std::string> x;
+    // A division that knows no sign is a shorter one.
+    bool divides = narrow && isa<arith::DivUIOp, arith::RemUIOp>(op);
     for (Value operand : op.getOperands()) {
       const Lanes &lanes = lanesOf(operand);
-      x.push_back(lanes[lanes.size() == 1 ? 0 : size_t(lane)]);
+      x.push_back(operandText(
+          operand, lanes[lanes.size() == 1 ? 0 : size_t(lane)], narrow));
+      if (divides)
+        x.back() = "u32(" + x.back() + ")";
     }
     texts.push_back(scalar(op, x));
     if (texts.back().empty())
@@ -341,8 +365,9 @@ LogicalResult Printer::lanewise(Operation &op) {
 LogicalResult Printer::arithmetic(Operation &op) {
   Value result = op.getResult(0);
   if (isa<vector::BroadcastOp>(op)) {
-    names[result] =
-        Lanes(size_t(lanesIn(result.getType())), one(op.getOperand(0)));
+    std::string lane =
+        operandText(op.getOperand(0), one(op.getOperand(0)), false);
+    names[result] = Lanes(size_t(lanesIn(result.getType())), lane);
     return success();
   }
   if (auto shuffle = dyn_cast<LLVM::ShuffleVectorOp>(op)) {
@@ -388,7 +413,8 @@ LogicalResult Printer::arithmetic(Operation &op) {
     if (insert.getDynamicPosition().empty())
       return op.emitError("no text for this operation");
     std::string position = one(insert.getDynamicPosition()[0]);
-    std::string value = one(insert.getValueToStore());
+    std::string value = operandText(insert.getValueToStore(),
+                                    one(insert.getValueToStore()), false);
     SmallVector<std::string> texts;
     for (auto [i, lane] : llvm::enumerate(lanesOf(insert.getDest())))
       texts.push_back(position + " == " + std::to_string(i) + " ? " + value +
@@ -580,9 +606,17 @@ LogicalResult Printer::control(Operation &op) {
     names[loop.getInductionVar()] = {i};
     if (auto unroll = op.getAttrOfType<IntegerAttr>("etch.unroll"))
       line() << "#pragma unroll " << unroll.getInt() << "\n";
-    line() << "for (u64 " << i << " = " << one(loop.getLowerBound()) << "; i64("
-           << i << ") < i64(" << one(loop.getUpperBound()) << "); " << i
-           << " += " << one(loop.getStep()) << ") {\n";
+    Value lower = loop.getLowerBound(), upper = loop.getUpperBound();
+    if (isNarrow(loop.getInductionVar()))
+      line() << "for (i32 " << i << " = "
+             << operandText(lower, one(lower), true) << "; " << i << " < "
+             << operandText(upper, one(upper), true) << "; " << i
+             << " += " << operandText(loop.getStep(), one(loop.getStep()), true)
+             << ") {\n";
+    else
+      line() << "for (u64 " << i << " = " << one(lower) << "; i64(" << i
+             << ") < i64(" << one(upper) << "); " << i
+             << " += " << one(loop.getStep()) << ") {\n";
     if (failed(region(loop.getRegion())))
       return failure();
     ++depth;
@@ -627,14 +661,22 @@ LogicalResult Printer::print(LLVM::LLVMFuncOp function, StringRef prefix) {
   llvm::raw_string_ostream out(text);
   Printer body(out);
   body.functionName = functionName;
+  if (function->hasAttr(kThreadsAttr))
+    body.ranges.emplace(function);
   out << prefix << " " << function.getName() << "(";
   Block &block = function.getBody().front();
+  auto exclusive = function->getAttrOfType<DenseI64ArrayAttr>(kRestrictAttr);
   for (BlockArgument arg : block.getArguments()) {
     std::string name = "a" + std::to_string(arg.getArgNumber());
     body.names[arg] = {name};
     std::string type = typeName(arg.getType());
+    bool restricts = exclusive && llvm::is_contained(exclusive.asArrayRef(),
+                                                     arg.getArgNumber());
     out << (arg.getArgNumber() ? ", " : "")
-        << (type == "u8 *" ? type : "const " + type + " ") << name;
+        << (type != "u8 *" ? "const " + type + " "
+            : restricts    ? type + "__restrict__ "
+                           : type)
+        << name;
   }
   out << ") {\n";
   if (failed(body.region(function.getBody())))

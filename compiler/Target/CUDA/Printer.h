@@ -11,6 +11,8 @@
 #ifndef ETCH_COMPILER_TARGET_CUDA_PRINTER_H
 #define ETCH_COMPILER_TARGET_CUDA_PRINTER_H
 
+#include "compiler/Target/CUDA/Ranges.h"
+
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 #include <string>
@@ -24,6 +26,10 @@ inline constexpr llvm::StringLiteral kSharedAttr = "etch.shared";
 /// bounds its registers.
 inline constexpr llvm::StringLiteral kBlocksPerProcessorAttr =
     "etch.blocks_per_processor";
+
+/// Of a function: numbers of its arguments that point to memory which it does
+/// not write.
+inline constexpr llvm::StringLiteral kRestrictAttr = "etch.restrict";
 
 class Printer {
 public:
@@ -59,11 +65,20 @@ private:
   void assign(mlir::ValueRange targets, mlir::ValueRange values);
   std::string freshName(llvm::StringRef stem = "v");
   std::string literal(mlir::Attribute attr);
+  bool isNarrow(mlir::Value v) { return ranges && ranges->isNarrow(v); }
+  /// The type that a value is declared with. Narrow ones are signed: sums of
+  /// them do not wrap, so parts of an address may be added in any order.
+  std::string typeOf(mlir::Value v) {
+    return isNarrow(v) ? "i32" : typeName(v.getType());
+  }
+  /// A lane as a number of its own type, or of 32 bits.
+  std::string operandText(mlir::Value v, const std::string &lane, bool narrow);
   std::string tableOf(mlir::DenseElementsAttr data);
 
   llvm::raw_ostream &os;
   std::string tables; ///< constant arrays, printed in front of the function
   llvm::StringRef functionName;
+  std::optional<Ranges> ranges;
   int depth = 0, numNames = 0;
   llvm::DenseMap<mlir::Value, Lanes> names;
   llvm::DenseMap<mlir::Attribute, std::string> tableNames;

@@ -16,7 +16,7 @@
 // MANY-COUNT-2: etch_load_vec<float, 4>
 // MANY-COUNT-16: etch_fma(
 
-// FEW-LABEL: ETCH_KERNEL(256) k0(
+// FEW-LABEL: ETCH_KERNEL(256, 3) k0(
 // FEW-NOT: __shared__
 // FEW-COUNT-1: etch_fma(
 // FEW-NOT: etch_barrier();

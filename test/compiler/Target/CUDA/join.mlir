@@ -11,7 +11,7 @@
 // Blocks of the first array, then those of the second; the number is one operand.
 // UPDATES-LABEL: ETCH_KERNEL(256) j0({{.*}}u8 *a6, u8 *a7, const u64 a8, u8 *a9)
 // UPDATES: [[BLOCK:v[0-9]+]] = etch_block();
-// UPDATES: [[BLOCK]] < 3ull;
+// UPDATES: [[BLOCK]] < 3;
 // UPDATES: 2100ull;
 // UPDATES: } else {
 // UPDATES: 5ull;

@@ -25,7 +25,7 @@
 // OPEN-LABEL: ETCH_KERNEL(256) k0(
 // Neighbours lie along the axis where nothing lies inside of it.
 // OPEN: == 1ull;
-// OPEN: ? 1ull : 16ull;
+// OPEN: ? 1 : 16;
 // OPEN-LABEL: ETCH_KERNEL(256) k0_1(
 // OPEN-LABEL: ETCH_KERNEL(256) k0_2(
 // OPEN: static u64 k0_blocks0(

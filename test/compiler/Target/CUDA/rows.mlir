@@ -38,7 +38,7 @@
 // FAR-LABEL: ETCH_KERNEL(256) r0(
 // FAR: __shared__ u8 {{m[0-9]+}}[32800];
 // A block has scratch memory for a row, and does several.
-// FAR: for (u64 {{.*}} += 1024ull) {
+// FAR: for (i32 {{.*}} += 1024) {
 // FAR-LABEL: static u64 r0_scratch(
 // FAR: return 33554432ull;
 
