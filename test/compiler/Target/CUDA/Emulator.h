@@ -20,6 +20,21 @@
 
 #include "Fibers.h"
 
+namespace etch_emulator {
+
+template <class... Args, size_t... I>
+void callWith(void (*kernel)(Args...), const unsigned long long *slots,
+              std::index_sequence<I...>) {
+  kernel(Args(slots[I])...);
+}
+/// A kernel with arguments of 8 bytes each.
+template <class... Args>
+void call(void (*kernel)(Args...), const unsigned long long *slots) {
+  callWith(kernel, slots, std::index_sequence_for<Args...>());
+}
+
+} // namespace etch_emulator
+
 static inline float etch_fma(float a, float b, float c) {
   return __builtin_fmaf(a, b, c);
 }

@@ -81,7 +81,7 @@ struct Machine {
   size_t schedulerSize = 0;
   /// What threads hand to others of their warp.
   unsigned long long exchanged[2][1024];
-  size_t exchanges[1024]; ///< how many each thread has seen
+  size_t exchanges[1024];         ///< how many each thread has seen
   std::vector<Copy> copies[1024]; ///< of each thread
 };
 inline Machine machine;
@@ -243,17 +243,6 @@ void grid(unsigned long long blocks, int threads, bool barriers, Body body) {
       body();
     }
   }
-}
-
-template <class... Args, size_t... I>
-void callWith(void (*kernel)(Args...), const unsigned long long *slots,
-              std::index_sequence<I...>) {
-  kernel(Args(slots[I])...);
-}
-/// A kernel with arguments of 8 bytes each.
-template <class... Args>
-void call(void (*kernel)(Args...), const unsigned long long *slots) {
-  callWith(kernel, slots, std::index_sequence_for<Args...>());
 }
 
 } // namespace etch_emulator
