@@ -181,8 +181,9 @@ void Joiner::finish() {
         inputs[ins.lookup(x)] = type;
       llvm::append_range(results, launch.kernel.getResultTypes());
     }
+    // Not j0, which is a function of C.
     kernel = func::FuncOp::create(b, module.getLoc(),
-                                  "j" + std::to_string(made.size() - 1),
+                                  "g" + std::to_string(made.size() - 1),
                                   b.getFunctionType(inputs, results));
     kernel.setPrivate();
     for (StringRef attr : {StringRef(kKernelAttr), StringRef(kJoinedAttr)})

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""convolutions.py BUILD OUT - the convolutions of the examples' programs.
+"""convolutions.py BUILD OUT PROBE - the convolutions of the examples' programs.
 
 Starts each program, takes the text of its training step as soon as the compiler
 has written it (ETCH_DUMP), ends it, and writes one line for each different
 convolution: the program's name, which of the three it is, the extents of images,
 filters and result, stride, pad, dilation, groups. An open extent is the batch.
+PROBE then plans them; where it has no library, 77 comes at once.
 """
 import os
 import pathlib
@@ -70,6 +71,9 @@ def step_of(command, build):
 
 def main():
     build, out = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2]
+    probe = [sys.argv[3], "convolutions"]
+    if subprocess.run([*probe, os.devnull]).returncode == 77:
+        sys.exit(77)
     example = build / "bin/examples"
     programs = {
         "mnist_cnn": ([example / "mnist_cnn", "--short"], 100),
@@ -86,7 +90,8 @@ def main():
                      for c in convolutions(step_of(command, build), batch)}
             count += len(lines)
             file.writelines(line + "\n" for line in sorted(lines))
-    print(f"convolutions: {count} of {len(programs)} programs")
+    print(f"convolutions: {count} of {len(programs)} programs", flush=True)
+    sys.exit(subprocess.run([*probe, out]).returncode)
 
 
 if __name__ == "__main__":

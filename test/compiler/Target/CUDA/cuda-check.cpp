@@ -79,13 +79,13 @@ struct Counts {
 
 } // namespace
 
-/// The text of a program's kernels, which are called k0, k1, ..., r0, j0, under
+/// The text of a program's kernels, which are called k0, k1, ..., r0, g0, under
 /// other names.
 static std::string renamed(StringRef text, StringRef prefix) {
   std::string result;
   auto isWord = [](char c) { return isAlnum(c) || c == '_'; };
   for (size_t i = 0; i < text.size(); ++i) {
-    if (StringRef("krj").contains(text[i]) &&
+    if (StringRef("krg").contains(text[i]) &&
         (i == 0 || !isWord(text[i - 1])) && i + 1 < text.size() &&
         isDigit(text[i + 1]))
       result += prefix;

@@ -9,7 +9,7 @@
 // RUN: etch-cuda-check --join --show %t/bodies.mlir | FileCheck %s --check-prefix=BODIES
 
 // Blocks of the first array, then those of the second; the number is one operand.
-// UPDATES-LABEL: ETCH_KERNEL(256) j0({{.*}}u8 *a6, u8 *a7, const u64 a8, u8 *a9)
+// UPDATES-LABEL: ETCH_KERNEL(256) g0({{.*}}u8 *a6, u8 *a7, const u64 a8, u8 *a9)
 // UPDATES: [[BLOCK:v[0-9]+]] = etch_block();
 // UPDATES: [[BLOCK]] < 3;
 // UPDATES: 2100ull;
@@ -17,19 +17,19 @@
 // UPDATES: 5ull;
 // UPDATES: etch_store_vec(
 // UPDATES-NOT: ETCH_KERNEL
-// UPDATES-LABEL: static u64 j0_blocks0(
+// UPDATES-LABEL: static u64 g0_blocks0(
 // UPDATES: return 4ull;
 
 // The second one reads what the first one makes.
-// CHAIN-NOT: j0
+// CHAIN-NOT: g0
 // CHAIN: ETCH_KERNEL({{.*}}k0
-// CHAIN-NOT: j0
+// CHAIN-NOT: g0
 
 // They do different things.
-// BODIES-NOT: j0
+// BODIES-NOT: g0
 // BODIES: ETCH_KERNEL({{.*}}k0
 // BODIES: ETCH_KERNEL({{.*}}k1
-// BODIES-NOT: j0
+// BODIES-NOT: g0
 
 //--- updates.mlir
 func.func @main(%g0: tensor<300x7xf32>, %g1: tensor<5xf32>, %lr: tensor<f32>,
