@@ -13,6 +13,8 @@ using namespace etch::cpu::correlation;
 
 /// Places that a unit packs panels of, about.
 constexpr int64_t kPlaces = 512;
+/// What a step of a register tile takes beside its multiply-adds, in these.
+constexpr int64_t kStep = 1;
 /// Rows of filters, times taps, that make staging cheap.
 constexpr int64_t kStagingRows = 128;
 /// Cycles to copy a piece of a vector; how much longer multiply-adds take with
@@ -59,9 +61,9 @@ void Job::chooseVectors(Ix places) {
   int64_t needed =
       llvm::divideCeil(std::max<int64_t>(places.known, 1), tile.lanes);
   auto cost = [&](int64_t vectors) {
-    return int64_t(llvm::divideCeil(needed, vectors)) *
-           std::max<int64_t>(
-               {tile.rows * vectors, 2 * vectors + tile.rows + 1, 8});
+    int64_t step = std::max<int64_t>(
+        {tile.rows * vectors, 2 * vectors + tile.rows + 1, 8});
+    return int64_t(llvm::divideCeil(needed, vectors)) * (step + kStep);
   };
   for (int64_t v = tile.vectors; v >= 1; --v)
     if (cost(v) < cost(tile.vectors))
