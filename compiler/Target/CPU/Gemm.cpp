@@ -326,7 +326,8 @@ void Gemm::chooseAmxTiling() {
   tiling.lanes = 16;
   tiling.vectors = 2;
   tiling.mr = 8;
-  tiling.mTile = tiling.nTile = 512;
+  tiling.mTile = 2048; // rows are packed block by block, columns for all rows
+  tiling.nTile = 512;
   tiling.mStep = 32;
   tiling.halves = false;
   tiling.wholeRows = extents.m.isKnown() && extents.m.known % tiling.mr == 0;
