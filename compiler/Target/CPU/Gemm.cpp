@@ -304,11 +304,12 @@ void Gemm::chooseTiling() {
                     (masks || n.known % tiling.lanes == 0)) ||
                    (known && n.known % tiling.nr() == 0 && isSmall(b, n));
   // Rows along K are packed just before they are used, in the nearest cache, or
-  // not at all: many of them may use the same packed columns.
+  // not at all: many of them may use the same packed columns. Others are packed
+  // all at once, in the second cache.
   tiling.panelA = !tiling.directA && !tiling.inParts && a.depthStride.is(1) &&
                   !a.rowStride.is(1);
-  if (tiling.panelA || tiling.directA)
-    tiling.mTile *= 4;
+  if (!tiling.inParts)
+    tiling.mTile *= tiling.panelA || tiling.directA ? 4 : 2;
   // Few rows use each element of columns that lie along K.
   if (masks && known && m.known <= kRowsAlong && n.known > tiling.lanes &&
       b.depthStride.is(1) && b.rowStride.isKnown() && !b.rowStride.is(1)) {
