@@ -392,8 +392,8 @@ void Correlation::multiplyPanels(Value filters, Value into, Ix rows, Ix image,
     };
     // The last panels are one vector narrower, where that leaves none empty.
     Ix vectors = e.ceilDiv(columns, tile.lanes);
-    Ix narrow = e.rem(e.sub(tile.vectors, e.rem(vectors, tile.vectors)),
-                      tile.vectors);
+    Ix narrow =
+        e.rem(e.sub(tile.vectors, e.rem(vectors, tile.vectors)), tile.vectors);
     Ix wide = e.max(e.sub(vectors, e.mul(narrow, tile.vectors - 1)), 0);
     wide = e.mul(e.div(wide, tile.vectors), nr);
     panelsOf(tile.vectors, 0, wide);
