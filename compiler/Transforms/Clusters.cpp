@@ -13,8 +13,8 @@
 // - the backward part and the others: a value that only the former needs would
 //   have to be kept from the forward part, and optimizers, which follow, update
 //   states in place if they are pointwise kernels of their own;
-// - a matrix product and what uses it, if it has other users, or if they read a
-//   state: a pointwise kernel updates that in place.
+// - a matrix product and what uses it, if it has other users, they read a state
+//   (a pointwise kernel updates that in place) or leave parts of vectors empty.
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Transforms/Clusters.h"
@@ -26,8 +26,7 @@
 using namespace mlir;
 using namespace etch;
 
-/// Bounds on one kernel: what compiles quickly and fits a processor's registers
-/// for addresses.
+/// Bounds on one kernel, for compile time and for registers of addresses.
 static constexpr size_t maxOps = 64, maxInputs = 24;
 
 static auto tensorOperands(Operation *op) {
@@ -206,7 +205,8 @@ bool Clusters::join(Operation *op, ArrayRef<Edge> edges, int target) {
   bool isMatmul = cluster.kind == ClusterKind::matmul;
   if (cluster.kind == ClusterKind::single ||
       cluster.kind == ClusterKind::control ||
-      op->hasAttr(kBackwardAttr) != cluster.isBackward)
+      op->hasAttr(kBackwardAttr) != cluster.isBackward ||
+      (isMatmul && endsWithinVectors(cluster.cores[0], op)))
     return false;
   int level = -1;
   SmallVector<int> merged;

@@ -7,6 +7,7 @@
 #ifndef ETCH_COMPILER_TRANSFORMS_CLUSTERS_H
 #define ETCH_COMPILER_TRANSFORMS_CLUSTERS_H
 
+#include "compiler/Transforms/Price.h"
 #include "compiler/Transforms/Space.h"
 
 #include "dialects/Etch/EtchDialect.h"

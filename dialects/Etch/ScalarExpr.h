@@ -138,12 +138,12 @@ ScalarExpr cast(ScalarExpr x, mlir::Type element);
 //===----------------------------------------------------------------------===//
 
 // Our own, fixed sequences of IEEE operations: 2 ULPs at most in f32, 1 in f64,
-// subnormals included. Measured, f32 over all arguments, f64 over 40 million of
+// subnormals included. Measured, f32 over all arguments, f64 over 20 million of
 // each function (test/dialects/Math measures again, and the time):
 //
 //         exp   log   sin   cos   tanh  sigmoid  erf   pow
-//   f32   1.02  0.89  1.54  1.54  1.53  1.48     1.10  0.51
-//   f64   0.76  0.66  0.81  0.81  0.81  0.79     0.88  0.77
+//   f32   1.02  0.89  1.54  1.54  1.23  1.48     1.02  0.51
+//   f64   0.77  0.84  0.81  0.81  0.87  0.88     0.91  0.77
 //
 // pow: where it is not a product, see there.
 ScalarExpr exp(ScalarExpr x);

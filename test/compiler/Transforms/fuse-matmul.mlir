@@ -52,3 +52,26 @@ func.func @main(%x: tensor<4x3xf32>, %g: tensor<4x5xf32>, %w: tensor<3x5xf32> {e
   %2 = etch.sub %w, %1 : (tensor<3x5xf32>, tensor<3x5xf32>) -> tensor<3x5xf32>
   func.return %2 : tensor<3x5xf32>
 }
+
+// -----
+
+// A long op is not computed on vectors of which rows of ten leave much empty;
+// what is short is, and so are rows of whole vectors.
+// CHECK: func private @k0
+// CHECK: etch.matmul
+// CHECK: etch.add
+// CHECK-NOT: etch.sigmoid
+// CHECK: func private @k1
+// CHECK-NEXT: etch.sigmoid
+// CHECK: func private @k2
+// CHECK: etch.matmul
+// CHECK: etch.sigmoid
+// CHECK-LABEL: func @main
+func.func @main(%x: tensor<?x4xf32>, %w: tensor<4x10xf32>, %b: tensor<?x10xf32>, %v: tensor<10x32xf32>) -> tensor<?x32xf32> {
+  %0 = etch.matmul %x, %w : (tensor<?x4xf32>, tensor<4x10xf32>) -> tensor<?x10xf32>
+  %1 = etch.add %0, %b : (tensor<?x10xf32>, tensor<?x10xf32>) -> tensor<?x10xf32>
+  %2 = etch.sigmoid %1 : (tensor<?x10xf32>) -> tensor<?x10xf32>
+  %3 = etch.matmul %2, %v : (tensor<?x10xf32>, tensor<10x32xf32>) -> tensor<?x32xf32>
+  %4 = etch.sigmoid %3 : (tensor<?x32xf32>) -> tensor<?x32xf32>
+  func.return %4 : tensor<?x32xf32>
+}
