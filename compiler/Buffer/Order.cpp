@@ -40,7 +40,8 @@ namespace {
 /// The steps of a program, and which of them must stay in front of which.
 class Steps {
 public:
-  explicit Steps(func::FuncOp main);
+  /// `together`: updates wait for all that updates need.
+  Steps(func::FuncOp main, bool together);
 
   size_t size() const { return ops.size(); }
   /// From the start; `backward`: from the end to the start. Steps that take
@@ -88,7 +89,7 @@ void Steps::require(size_t first, size_t then) {
     before[then].insert(first);
 }
 
-Steps::Steps(func::FuncOp main) : main(main) {
+Steps::Steps(func::FuncOp main, bool together) : main(main) {
   Block &body = main.getBody().front();
   for (Operation &op : body)
     if (isStep(op))
@@ -116,6 +117,7 @@ Steps::Steps(func::FuncOp main) : main(main) {
   }
   // What leaves is not in the arena. What replaces an argument comes after all
   // that reads the argument, as long as it does so now.
+  SmallVector<size_t> updates;
   auto returned = body.getTerminator()->getOperands();
   for (auto [i, x] : llvm::enumerate(returned)) {
     size_t v = valueOf(x);
@@ -124,10 +126,25 @@ Steps::Steps(func::FuncOp main) : main(main) {
     int writer = values[v].writer;
     if (!updated || writer < 0)
       continue;
+    updates.push_back(size_t(writer));
     Value argument = main.getArgument(*updated);
     for (size_t reader : values[valueOf(argument)].readers)
       if (reader < size_t(writer))
         require(reader, size_t(writer));
+  }
+  // Those of an optimizer: forward parts have some, too (running averages).
+  for (auto [i, op] : llvm::enumerate(ops))
+    if (op->hasAttr(kBackwardAttr))
+      llvm::erase_if(updates, [&](size_t update) { return update < i; });
+  if (!together || updates.empty())
+    return;
+  size_t start = *llvm::min_element(updates);
+  for (size_t update : updates) {
+    if (update != start)
+      require(start, update);
+    for (size_t needed : SmallVector<size_t>(before[update].getArrayRef()))
+      if (needed < start)
+        require(needed, start);
   }
 }
 
@@ -232,11 +249,13 @@ int64_t Steps::peak() {
 
 namespace {
 struct Order : etch::impl::OrderBase<Order> {
+  using OrderBase::OrderBase;
+
   void runOnOperation() override {
     for (auto program : getOperation().getOps<func::FuncOp>()) {
       if (!isProgram(program))
         continue;
-      Steps steps(program);
+      Steps steps(program, together);
       if (steps.size() < 3)
         continue;
       SmallVector<size_t> first(steps.size());

@@ -18,6 +18,10 @@ def Order : Pass<"etch-order", "::mlir::ModuleOp"> {
     What a program computes stays the same. A program is left as it is when
     no other order needs less.
   }];
+  let options = [
+    Option<"together", "together", "bool", /*default=*/"false",
+           "Updates stay behind one another: the target runs them as one.">,
+  ];
 }
 
 def Bufferize : Pass<"etch-bufferize", "::mlir::ModuleOp"> {

@@ -151,6 +151,7 @@ bool Compilation::parse() {
   pipeline.without = request.options.without;
   pipeline.guardPages = request.options.guard;
   pipeline.rows = true;
+  pipeline.joins = !request.options.device.empty();
   if (llvm::Error error = applyEtchFlags()) {
     diagnostics.error(std::move(error));
     return false;

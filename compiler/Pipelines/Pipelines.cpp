@@ -101,7 +101,7 @@ void etch::buildFusePipeline(OpPassManager &pm,
 // --etch-bufferize-pipeline
 void etch::buildBufferizePipeline(OpPassManager &pm,
                                   const PipelineOptions &options) {
-  addUnlessLeftOut(pm, options, createOrder());
+  addUnlessLeftOut(pm, options, createOrder({options.joins}));
   pm.addPass(createBufferize(
       {options.memoryBudget,
        options.guardPages || isLeftOut(options, "etch-bufferize"),

@@ -36,6 +36,8 @@ struct PipelineOptions {
   Rematerialisation rematerialisation;
   /// The target knows kernels of several stages (see Stages.h).
   bool rows = false;
+  /// The target runs updates that follow one another as one.
+  bool joins = false;
   /// Each buffer of the arena gets pages of its own.
   bool guardPages = false;
   /// Programs say what lives where and when (see Describe.h).

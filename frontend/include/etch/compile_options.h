@@ -10,7 +10,9 @@
 namespace etch {
 
 /// `strict` gives the bits of eager mode. `fast` may contract and reassociate
-/// within a bound.
+/// within a bound. Its 3x3 convolutions of stride 1 may take fewer products
+/// (Winograd): an element's error is below 2^-20 of the sum, over channels, of
+/// the largest place times the sum of the filter's magnitudes.
 enum class Mode : uint8_t { strict, fast };
 /// What a program looks for while it runs; each costs time. `nan`: an operation
 /// whose result is NaN or infinite although its operands are not. `bounds`:

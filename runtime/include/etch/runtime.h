@@ -25,7 +25,7 @@ extern "C" {
 
 /* Changes when a struct below changes meaning or layout. A host asks a module
    for the version that it was built with; the module answers NULL to others. */
-#define ETCH_ABI_VERSION 4u
+#define ETCH_ABI_VERSION 5u
 
 /* Element types. The numbers are stored in files: never reuse one. */
 typedef enum etch_dtype {

@@ -3,6 +3,7 @@
 //
 // RUN: etch-opt %s -split-input-file -etch-order | FileCheck %s
 // RUN: etch-opt %s -split-input-file -etch-order -etch-bufferize | FileCheck %s --check-prefix=PLAN
+// RUN: etch-opt %s -split-input-file '-etch-order=together=true' | FileCheck %s --check-prefix=TOGETHER
 
 // Both gradients would be alive at once if both updates came last.
 // CHECK-LABEL: func @main
@@ -11,6 +12,8 @@
 // CHECK-NEXT: call @grad(%arg1, %arg2)
 // CHECK-NEXT: call @update(%arg1
 // PLAN: etch.arena_bytes = 4096 : i64
+// TOGETHER: call @update(%arg0
+// TOGETHER-NEXT: call @update(%arg1
 func.func private @grad(%w: tensor<32x32xf32>, %x: tensor<32x32xf32>) -> tensor<32x32xf32> attributes {etch.kernel} {
   %0 = etch.matmul %w, %x : (tensor<32x32xf32>, tensor<32x32xf32>) -> tensor<32x32xf32>
   func.return %0 : tensor<32x32xf32>

@@ -18,10 +18,12 @@ struct Trained {
   int launches = 0;
 };
 
-/// Three layers, six parameters; `updates`: an optimizer's steps, too.
-template <class O> Trained train(Device device, O optimizer, bool updates) {
+/// Three layers, six parameters; `updates`: an optimizer's steps, too; `kept`:
+/// gradients are there afterwards.
+template <class O>
+Trained train(Device device, O optimizer, bool updates, bool kept = true) {
   random::seed(0);
-  MLP model({20, 17, 5}, tanh);
+  MLP model({60, 50, 5}, tanh);
   Variable x = random::randn({8, 6}).astype(f32),
            t = random::randn({8, 5}).astype(f32);
   model(x);
@@ -34,6 +36,8 @@ template <class O> Trained train(Device device, O optimizer, bool updates) {
         loss.backward();
         if (updates)
           optimizer.update();
+        if (!kept)
+          model.clear_grads();
         return loss;
       },
       {.device = device});
@@ -50,9 +54,12 @@ template <class O> Trained train(Device device, O optimizer, bool updates) {
 template <class O> void expect_one_launch(O optimizer, int shared) {
   Trained here = train(cpu(), optimizer, true),
           there = train(cuda(0), optimizer, true),
-          without = train(cuda(0), optimizer, false);
+          without = train(cuda(0), optimizer, false),
+          cleared = train(cuda(0), optimizer, true, false);
   EXPECT_EQ(here.parameters, there.parameters);
   EXPECT_EQ(there.launches, without.launches + 1 + shared);
+  // They wait for one another although each gradient takes memory until then.
+  EXPECT_EQ(cleared.launches, there.launches);
 }
 
 TEST_F(Updates, AreOneLaunch) {
