@@ -4,6 +4,8 @@
 #ifndef ETCH_TEST_DRIVER_TESTMODULE_H
 #define ETCH_TEST_DRIVER_TESTMODULE_H
 
+#include <etch/runtime.h>
+
 #include <string>
 
 namespace etch::test {
@@ -27,7 +29,7 @@ inline std::string testModule(const std::string &factor = "1.0") {
   %param { ptr @W, ptr @four, i32 4, i32 1, i32 2, i32 1 }]
 @results = internal constant [1 x %param] [
   %param { ptr @y, ptr @four, i32 4, i32 1, i32 3, i32 -1 }]
-@hand = internal constant %module { i32 4, i32 120, ptr @name, ptr @name, i64 42,
+@hand = internal constant %module { i32 ABI, i32 120, ptr @name, ptr @name, i64 42,
   ptr @args, ptr @results, i32 2, i32 1, i32 1, i32 1, i64 0, ptr @arena, ptr @run,
   ptr null, ptr null, i32 0, i32 0, i32 0, i32 0 }
 
@@ -69,12 +71,14 @@ fail:
   ret i32 4
 }
 define ptr @etch_query(i32 %version) {
-  %same = icmp eq i32 %version, 4
+  %same = icmp eq i32 %version, ABI
   %r = select i1 %same, ptr @hand, ptr null
   ret ptr %r
 }
 )";
   text.replace(text.find("FACTOR"), 6, factor);
+  for (size_t at; (at = text.find("ABI")) != text.npos;)
+    text.replace(at, 3, std::to_string(ETCH_ABI_VERSION));
   return text;
 }
 

@@ -30,8 +30,8 @@ double error(const Variables &xs, Precision precision) {
   Variables expected = steps(xs), there;
   for (const Variable &x : xs)
     there.push_back(x.to(cuda(0)));
-  auto compiled = compile(steps, {.mode = Mode::fast,
-                                  .device = cuda(0),
+  auto compiled = compile(steps, {.device = cuda(0),
+                                  .mode = Mode::fast,
                                   .dynamic = false,
                                   .precision = precision,
                                   .libraries = false});
