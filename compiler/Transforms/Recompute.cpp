@@ -1,5 +1,4 @@
-//===- Recompute.cpp - cheap values twice instead of kept
-//------------------===//
+//===- Recompute.cpp - cheap values twice instead of kept -----------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -92,7 +91,7 @@ int64_t Recomputer::priceOf(Value x) {
 /// Clones op and the forward ops that it needs in front of a reader. Returns
 /// the clone's result.
 Value Recomputer::computeAgain(Operation *op, Operation *reader) {
-  // At most priceless of them, each before its users.
+  // At most maxPriceFar of them, each before its users.
   llvm::SetVector<Operation *> ops;
   ops.insert(op);
   for (size_t i = 0; i < ops.size(); ++i)
