@@ -200,7 +200,8 @@ LogicalResult etch::cuda::emitConvolution(Kernel &k) {
       !isa<BlockArgument>(op->getOperand(1)))
     return k.source.emitError("operands of a convolution in a kernel are its "
                               "arguments");
-  if (succeeded(emitConvolutionTile(k, op)))
+  if (succeeded(emitConvolutionTile(k, op)) ||
+      succeeded(emitFilterGradient(k, op)))
     return success();
   // Extents that the result takes from others: those of the first result, which
   // is as large.

@@ -199,13 +199,86 @@ template <int Size, bool Half> struct etch_filter : etch_slice<false, Size, Half
   }
 };
 
+/// Rows are channels, steps of K places (n, h, w): what the gradient of a
+/// filter reads of the result's. `whole`: an image is vectors of four at
+/// multiples of 16 bytes.
+template <int Size, bool Half> struct etch_places : etch_slice<false, Size, Half> {
+  typedef etch_slice<false, Size, Half> slice_type;
+  const u8 *p; // of the group's first channel of the first image
+  u64 next;    // from image to image
+  u32 first, extent, depth, image;
+  bool whole;
+  ETCH_MEMBER void fetch(u8 *slice, u32 from) const {
+    const u32 each = whole ? 4 : 1, perLine = u32(etch_steps) / each;
+    u32 along = u32(etch_thread()) % perLine * each;
+    u32 line = u32(etch_thread()) / perLine;
+    u32 step = from + along, n = etch_div(step, image);
+    const u8 *at = p + (n * next + u64(step - n * image)) * 4u;
+    for (; line < u32(Size); line += 256u / perLine) {
+      u32 r = first + line;
+      u8 *to = slice + (line * u32(slice_type::pitch) + along) * 4u;
+      bool there = r < extent && step < depth;
+      if (whole)
+        etch_copy<16>(to, at + u64(r) * image * 4u, there);
+      else
+        etch_copy<4>(to, at + u64(r) * image * 4u, there);
+    }
+  }
+};
+
+/// Columns of a product that are a channel and a tap of a filter, steps of K
+/// the places (n, h, w) where the filter is: what its gradient reads of the
+/// image. `lines` says for each column where it is from there, and how far down
+/// and to the right.
+template <int Size, bool Half> struct etch_taps : etch_slice<false, Size, Half> {
+  typedef etch_slice<false, Size, Half> slice_type;
+  struct alignas(16) column { i32 offset, down, right; };
+  const u8 *p; // of the group's first channel of the first image
+  const column *lines;
+  u64 next;    // from image to image
+  i32 height, width, strideH, strideW;
+  u32 extent, depth, image, alongW; // places: all, of a line
+  /// Each thread makes a column of the table.
+  ETCH_MEMBER void locate(column *table, u32 first, u32 taps, u32 tapsAlong,
+                          i32 dilationH, i32 dilationW, i32 padH, i32 padW) {
+    lines = table;
+    u32 i = u32(etch_thread()), at = first + i;
+    if (i < u32(Size)) {
+      u32 channel = etch_div(at, taps), tap = at - channel * taps;
+      u32 row = etch_div(tap, tapsAlong);
+      column c;
+      c.down = i32(row) * dilationH - padH;
+      c.right = i32(tap - row * tapsAlong) * dilationW - padW;
+      c.offset = (i32(channel) * height + c.down) * width + c.right;
+      table[i] = c;
+    }
+    extent = at - i < extent ? extent - (at - i) : 0; // from the first one on
+  }
+  ETCH_MEMBER void fetch(u8 *slice, u32 from) const {
+    u32 line = u32(etch_thread()) / u32(etch_steps);
+    u32 along = u32(etch_thread()) % u32(etch_steps);
+    u32 step = from + along, n = etch_div(step, image);
+    u32 rest = step - n * image, row = etch_div(rest, alongW);
+    i32 h = i32(row) * strideH, w = i32(rest - row * alongW) * strideW;
+    const u8 *at = p + i64(n * next + u64(h) * u64(width) + u64(w)) * 4;
+    for (; line < u32(Size); line += 256u / u32(etch_steps)) {
+      column c = lines[line];
+      etch_copy<4>(slice + (line * slice_type::pitch + along) * 4u,
+                   at + i64(c.offset) * 4,
+                   line < extent && step < depth &&
+                       u32(h + c.down) < u32(height) &&
+                       u32(w + c.right) < u32(width));
+    }
+  }
+};
+
 /// M x N elements by 256 threads, of which each has M N / 256: sums[i][j][4] as
 /// etch_mma leaves them, of rows 16 i and columns 8 j of its warp's part, which
 /// is one of 2 x 4. Two slices lie in shared memory, one for the copies that are
 /// on their way.
 template <int M, int N, bool Half, class A, class B>
 ETCH_DEVICE void etch_product(u8 *results, u8 *shared, const A &a, const B &b,
-                              u64 depth) {
+                              u64 depth, u64 first = 0) {
   const int rows = M / 32, columns = N / 32;
   const int step = Half ? 16 : 8;
   float sums[rows][columns][4] = {};
@@ -214,10 +287,10 @@ ETCH_DEVICE void etch_product(u8 *results, u8 *shared, const A &a, const B &b,
   u32 row = warp % 2u * u32(M / 2) + g, column = warp / 2u * u32(N / 4) + g;
   const u32 both = u32(A::bytes + B::bytes);
   u32 buffer = 0; // 0 or `both`
-  a.fetch(shared, 0);
-  b.fetch(shared + A::bytes, 0);
+  a.fetch(shared, first);
+  b.fetch(shared + A::bytes, first);
 #pragma unroll 1
-  for (u64 from = 0; from < depth; from += u64(etch_steps)) {
+  for (u64 from = first; from < depth; from += u64(etch_steps)) {
     etch_copied();
     etch_barrier();
     if (from + u64(etch_steps) < depth) {
@@ -297,6 +370,34 @@ ETCH_DEVICE void etch_convolve(u8 *results, u8 *shared, u64 depth, u8 *filter,
     left.extent = extent, left.depth = depth, left.taps = taps;
     etch_product<M, N, Half>(results, shared, left, right, depth);
   }
+}
+
+/// The gradient of a filter, of some steps of K. `image` and `alongW` count the
+/// places of the result, `next` are elements from image to image of both.
+template <int M, int N, bool Half>
+ETCH_DEVICE void etch_correlate(u8 *results, u8 *shared, u64 depth, u64 from,
+                                u8 *gradient, u64 next, u64 row, u64 rows,
+                                bool whole, u64 image, u64 alongW, u8 *source,
+                                u64 nextSource, u64 column, u64 columns,
+                                u64 height, u64 width, u64 taps, u64 tapsAlong,
+                                u64 strideH, u64 strideW, u64 dilationH,
+                                u64 dilationW, u64 padH, u64 padW) {
+  etch_places<M, Half> left;
+  left.p = gradient, left.next = next, left.first = u32(row);
+  left.extent = u32(rows), left.depth = u32(depth), left.image = u32(image);
+  left.whole = whole;
+  etch_taps<N, Half> right;
+  right.p = source, right.next = nextSource;
+  right.height = i32(height), right.width = i32(width);
+  right.strideH = i32(strideH), right.strideW = i32(strideW);
+  right.extent = u32(columns), right.depth = u32(depth);
+  right.image = u32(image), right.alongW = u32(alongW);
+  typedef typename etch_taps<N, Half>::column place;
+  right.locate((place *)(shared + 2 * (left.bytes + right.bytes)), u32(column),
+               u32(taps), u32(tapsAlong), i32(dilationH), i32(dilationW),
+               i32(padH), i32(padW));
+  etch_barrier();
+  etch_product<M, N, Half>(results, shared, left, right, depth, from);
 }
 #endif
 )cuda";

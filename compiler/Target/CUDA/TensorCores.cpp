@@ -25,10 +25,15 @@ bool etch::cuda::mayUseTensorCores(const Kernel &k, Type element) {
   return k.precision != ETCH_PRECISION_FULL && element.isF32();
 }
 
-TensorTile TensorTile::choose(const Kernel &k, int64_t batches, int64_t rows,
-                              int64_t columns) {
+TensorTile TensorTile::small(const Kernel &k) {
   TensorTile tile;
   tile.half = k.precision == ETCH_PRECISION_BF16;
+  return tile;
+}
+
+TensorTile TensorTile::choose(const Kernel &k, int64_t batches, int64_t rows,
+                              int64_t columns) {
+  TensorTile tile = small(k);
   if (batches <= 0 || rows <= 0 || columns <= 0)
     return tile;
   int64_t m = rows > 64 ? 128 : 64, n = columns > 64 ? 128 : 64;
@@ -51,13 +56,15 @@ void etch::cuda::emitTensorTile(Kernel &k, const TensorTile &tile,
                                 StringRef function, ArrayRef<bool> flags,
                                 std::array<bool, 2> along,
                                 ArrayRef<Value> operands,
-                                function_ref<void(Ix, Ix, Value)> use) {
+                                function_ref<void(Ix, Ix, Value)> use,
+                                int64_t further) {
   Emit &e = k.e;
   k.usesTensorCores = true;
   k.stages.back().function->setAttr(kBlocksPerProcessorAttr,
                                     e.getI64IntegerAttr(2));
   int64_t bytes = 2 * (sliceBytes(along[0], tile.m, tile.half) +
-                       sliceBytes(along[1], tile.n, tile.half));
+                       sliceBytes(along[1], tile.n, tile.half)) +
+                  further;
   int64_t count = tile.m * tile.n / kThreads;
   Type f32 = e.getF32Type();
   Value results = e.stack(f32, count, 16);

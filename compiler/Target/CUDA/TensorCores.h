@@ -22,6 +22,7 @@ struct TensorTile {
   /// ones where there are enough of them for a device.
   static TensorTile choose(const Kernel &k, int64_t batches, int64_t rows,
                            int64_t columns);
+  static TensorTile small(const Kernel &k);
 };
 
 /// Whether a kernel's products may go there.
@@ -29,11 +30,13 @@ bool mayUseTensorCores(const Kernel &k, mlir::Type element);
 
 /// Calls `function<m, n, flags, half>` (see ProductText.cpp) with `operands`.
 /// `along`: how slices of both sides lie in shared memory. `use` gets what this
-/// thread has of the tile: row, column, value.
+/// thread has of the tile: row, column, value. `further` bytes of shared memory
+/// are behind the slices.
 void emitTensorTile(Kernel &k, const TensorTile &tile, llvm::StringRef function,
                     llvm::ArrayRef<bool> flags, std::array<bool, 2> along,
                     llvm::ArrayRef<mlir::Value> operands,
-                    llvm::function_ref<void(Ix, Ix, mlir::Value)> use);
+                    llvm::function_ref<void(Ix, Ix, mlir::Value)> use,
+                    int64_t further = 0);
 
 } // namespace etch::cuda
 

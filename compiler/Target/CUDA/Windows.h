@@ -32,6 +32,8 @@ mlir::Value loadInside(Kernel &k, const Buffer &buffer,
 /// A convolution as a product of matrices; fails, having emitted nothing, where
 /// a thread for each element is better.
 llvm::LogicalResult emitConvolutionTile(Kernel &k, mlir::Operation *op);
+/// The same for the gradient of a filter.
+llvm::LogicalResult emitFilterGradient(Kernel &k, mlir::Operation *op);
 /// The number of elements of an operand.
 OfShapes elementsOf(unsigned operand);
 

@@ -183,7 +183,8 @@ static void printProgram(llvm::raw_ostream &os, const Program &program,
       size_t from = program.source.text.find(" " + stage.function + "(");
       size_t to = program.source.text.find("\n}\n", from);
       bool barriers =
-          llvm::Regex("etch_(barrier|sync16|sync32|down16|matmul|convolve)[(<]")
+          llvm::Regex("etch_(barrier|sync16|sync32|down16|matmul|convolve|"
+                      "correlate)[(<]")
               .match(StringRef(program.source.text).slice(from, to));
       std::string grid = program.prefix + stage.function + "_grid";
       os << exported << "int " << grid << "_arguments = " << count << ";\n"

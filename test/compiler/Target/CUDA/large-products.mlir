@@ -53,3 +53,13 @@ func.func @main(%x: tensor<2048x1024xf32>, %w: tensor<2048x1026xf32>) -> tensor<
   %y = etch.matmul %xt, %w : (tensor<1024x2048xf32>, tensor<2048x1026xf32>) -> tensor<1024x1026xf32>
   return %y : tensor<1024x1026xf32>
 }
+// -----
+func.func @main(%x: tensor<64x64x56x56xf32>, %w: tensor<64x64x56x56xf32>) -> tensor<64x64x3x3xf32> {
+  %y = etch.conv2d_weight_grad %x, %w {shape = array<i64: 64, 64, 3, 3>, stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64} : (tensor<64x64x56x56xf32>, tensor<64x64x56x56xf32>) -> tensor<64x64x3x3xf32>
+  return %y : tensor<64x64x3x3xf32>
+}
+// -----
+func.func @main(%x: tensor<64x256x14x14xf32>, %w: tensor<64x512x7x7xf32>) -> tensor<512x256x3x3xf32> {
+  %y = etch.conv2d_weight_grad %x, %w {shape = array<i64: 512, 256, 3, 3>, stride = array<i64: 2, 2>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64} : (tensor<64x256x14x14xf32>, tensor<64x512x7x7xf32>) -> tensor<512x256x3x3xf32>
+  return %y : tensor<512x256x3x3xf32>
+}

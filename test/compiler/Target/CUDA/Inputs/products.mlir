@@ -71,3 +71,33 @@ func.func @main(%x: tensor<2x6x9x8xf32>, %w: tensor<6x30x3x2xf32>) -> tensor<2x6
   %y = etch.conv2d_input_grad %x, %w {stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 2>, groups = 2 : i64, shape = array<i64: 2, 60, 9, 8>} : (tensor<2x6x9x8xf32>, tensor<6x30x3x2xf32>) -> tensor<2x60x9x8xf32>
   return %y : tensor<2x60x9x8xf32>
 }
+
+// -----
+// The gradient of a filter, of few places: no block shares them.
+func.func @main(%x: tensor<2x5x9x11xf32>, %g: tensor<2x40x5x6xf32>, %m: tensor<40x5x3x3xf32>) -> tensor<40x5x3x3xf32> {
+  %y = etch.conv2d_weight_grad %x, %g {stride = array<i64: 2, 2>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 40, 5, 3, 3>} : (tensor<2x5x9x11xf32>, tensor<2x40x5x6xf32>) -> tensor<40x5x3x3xf32>
+  %z = etch.add %y, %m : (tensor<40x5x3x3xf32>, tensor<40x5x3x3xf32>) -> tensor<40x5x3x3xf32>
+  return %z : tensor<40x5x3x3xf32>
+}
+
+// -----
+// Whole vectors of four; shared by three blocks; what follows.
+func.func @main(%x: tensor<2x4x28x28xf32>, %g: tensor<2x30x28x28xf32>, %m: tensor<30x4x3x3xf32>) -> tensor<30x4x3x3xf32> {
+  %y = etch.conv2d_weight_grad %x, %g {stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 30, 4, 3, 3>} : (tensor<2x4x28x28xf32>, tensor<2x30x28x28xf32>) -> tensor<30x4x3x3xf32>
+  %z = etch.add %y, %m : (tensor<30x4x3x3xf32>, tensor<30x4x3x3xf32>) -> tensor<30x4x3x3xf32>
+  return %z : tensor<30x4x3x3xf32>
+}
+
+// -----
+// In groups, dilated; lines that are no vectors; the last block has less.
+func.func @main(%x: tensor<3x12x21x23xf32>, %g: tensor<3x80x19x23xf32>) -> tensor<80x6x3x5xf32> {
+  %y = etch.conv2d_weight_grad %x, %g {stride = array<i64: 1, 1>, pad = array<i64: 1, 4>, dilation = array<i64: 2, 2>, groups = 2 : i64, shape = array<i64: 80, 6, 3, 5>} : (tensor<3x12x21x23xf32>, tensor<3x80x19x23xf32>) -> tensor<80x6x3x5xf32>
+  return %y : tensor<80x6x3x5xf32>
+}
+
+// -----
+// Large tiles, an open number of images.
+func.func @main(%x: tensor<?x9x16x15xf32>, %g: tensor<?x70x16x15xf32>) -> tensor<70x9x3x3xf32> {
+  %y = etch.conv2d_weight_grad %x, %g {stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 70, 9, 3, 3>} : (tensor<?x9x16x15xf32>, tensor<?x70x16x15xf32>) -> tensor<70x9x3x3xf32>
+  return %y : tensor<70x9x3x3xf32>
+}
