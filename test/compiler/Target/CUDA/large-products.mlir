@@ -22,6 +22,12 @@
 // TF32: etch_matmul<128, 128, false, false, false>(
 // TF32: etch_convolve<64, 128, true, false>(
 // TF32: etch_convolve<128, 128, false, false>(
+// TF32: etch_correlate<64, 128, false>(
+// BF16: etch_correlate<64, 128, true>(
+// CHECK: static u64 k0_blocks0(
+// CHECK: return 260ull;
+// BF16: etch_correlate<128, 64, true>(
+// TF32: etch_correlate<128, 128, false>(
 // FULL-NOT: ETCH_PRODUCT
 
 func.func @main(%x: tensor<2048x2048xf32>, %w: tensor<2048x2048xf32>) -> tensor<2048x2048xf32> {
