@@ -80,7 +80,7 @@ private:
   llvm::DenseMap<Value, Value> memory; // of tensors, as memrefs
   llvm::DenseMap<std::pair<int64_t, Type>, Value> views; // of the arena
   SmallVector<Value> results, returned; // memrefs of result slots, tensors
-  Value arena;
+  Value arena, prepared;
 
   ArenaPlan plan;
 };
@@ -129,8 +129,14 @@ void Writer::declareMain() {
                                      old, unsigned(i))),
              kResultAttr, b.getI64IntegerAttr(int64_t(i))));
   }
-  types.push_back(MemRefType::get({ShapedType::kDynamic}, b.getI8Type()));
-  attrs.push_back(with(b.getDictionaryAttr({}), kArenaAttr, b.getUnitAttr()));
+  auto addMemory = [&](StringRef attribute) {
+    types.push_back(MemRefType::get({ShapedType::kDynamic}, b.getI8Type()));
+    attrs.push_back(with(b.getDictionaryAttr({}), attribute, b.getUnitAttr()));
+  };
+  bool prepares = !old.getBody().front().getOps<PrepareOp>().empty();
+  if (prepares)
+    addMemory(kPreparedAttr);
+  addMemory(kArenaAttr);
   b.setInsertionPoint(old);
   main = func::FuncOp::create(b, loc, name + ".buffers",
                               b.getFunctionType(types, {}));
@@ -143,7 +149,9 @@ void Writer::declareMain() {
   unsigned n = old.getNumArguments();
   for (BlockArgument x : old.getArguments())
     memory[x] = body->getArgument(x.getArgNumber());
-  results.assign(body->args_begin() + n, body->args_end() - 1);
+  results.assign(body->args_begin() + n, body->args_end() - 1 - prepares);
+  if (prepares)
+    prepared = *(body->args_end() - 2);
   arena = body->getArguments().back();
   b.setInsertionPointToEnd(body);
 }
@@ -170,6 +178,8 @@ void Writer::setModuleAttributes(ArrayRef<Lifetime> lifetimes) {
   set("etch.arena_bytes", plan.staticBytes);
   set("etch.live_bytes", liveBytes(lifetimes));
   set("etch.saved_bytes", saved);
+  if (prepared)
+    set(kPreparedBytesAttr, storage.preparedBytes);
 }
 
 void Writer::findPeak(ArrayRef<Lifetime> lifetimes) {
@@ -288,6 +298,13 @@ Value Writer::memoryOf(Value tensor) {
     break;
   case Place::result:
     result = reshaped(results[buffer.number], returned[buffer.number], tensor);
+    break;
+  case Place::prepared:
+    result = reshaped(
+        memref::ViewOp::create(
+            b, loc, denseType(buffer.value.getType()), prepared,
+            constant(storage.preparedOffsets[buffer.number]), ValueRange()),
+        buffer.value, tensor);
     break;
   case Place::constant: {
     auto value = buffer.value.getDefiningOp<ConstantOp>().getValue();

@@ -34,6 +34,12 @@ void etch::writeControl(OpBuilder &b, Operation *control,
                              all(cond.getCaptures()), all(cond.getYs()), arena);
     return;
   }
+  if (auto prepare = llvm::dyn_cast<PrepareOp>(control)) {
+    device::PrepareOp::create(b, prepare.getLoc(), programOf(prepare.getBody()),
+                              all(prepare.getCaptures()), all(prepare.getYs()),
+                              arena);
+    return;
+  }
   auto loop = llvm::cast<LoopOp>(control);
   for (auto [init, final] : llvm::zip_equal(loop.getInits(), loop.getFinals()))
     if (!storage.sharePlace(init, final))

@@ -45,7 +45,7 @@ void etch::describeBuffers(func::FuncOp main, const Storage &storage) {
   OpBuilder b(main.getContext());
   SmallVector<Attribute> entries;
   constexpr StringLiteral places[] = {"argument", "result", "arena",
-                                      "constant"};
+                                      "constant", "prepared"};
   auto add = [&](Value value, Place place, int64_t slot, int64_t begin,
                  int64_t end, StringRef maker, StringRef called) {
     auto type = llvm::cast<RankedTensorType>(value.getType());
@@ -75,7 +75,8 @@ void etch::describeBuffers(func::FuncOp main, const Storage &storage) {
                                                        "etch.name"))
         called = attr.getValue();
     bool whole = llvm::isa<BlockArgument>(buffer.value) ||
-                 buffer.place == Place::constant;
+                 buffer.place == Place::constant ||
+                 buffer.place == Place::prepared;
     add(buffer.value, buffer.place,
         buffer.place == Place::arena ? buffer.number : -1, buffer.begin,
         whole ? storage.numSteps : buffer.end, makerOf(buffer.value), called);

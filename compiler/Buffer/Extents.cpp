@@ -211,6 +211,8 @@ LogicalResult ProgramExtents::write() {
       visitLoop(loop);
     } else if (auto cond = llvm::dyn_cast<CondOp>(op)) {
       visitCond(cond);
+    } else if (auto prepare = llvm::dyn_cast<PrepareOp>(op)) {
+      callProgram(prepare, prepare.getBody(), {}); // nothing of it is symbolic
     } else if (auto reshape = llvm::dyn_cast<ReshapeOp>(op)) {
       for (Value extent : reshape.getExtents())
         extents[reshape.getY()].push_back(index(extent));

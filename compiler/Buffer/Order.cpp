@@ -101,7 +101,8 @@ Steps::Steps(func::FuncOp main, bool together) : main(main) {
   for (auto [i, op] : llvm::enumerate(ops)) {
     for (Value y : op->getResults()) {
       size_t v = valueOf(y);
-      values[v].bytes = alignUp(guess.bytesOf(y));
+      values[v].bytes =
+          llvm::isa<PrepareOp>(op) ? 0 : alignUp(guess.bytesOf(y));
       values[v].writer = int(i);
       writes[i].insert(v);
     }
@@ -115,6 +116,10 @@ Steps::Steps(func::FuncOp main, bool together) : main(main) {
         require(size_t(values[v].writer), i);
     }
   }
+  // What is prepared is there before all else.
+  if (!ops.empty() && llvm::isa<PrepareOp>(ops.front()))
+    for (size_t i = 1; i < ops.size(); ++i)
+      require(0, i);
   // What leaves is not in the arena. What replaces an argument comes after all
   // that reads the argument, as long as it does so now.
   SmallVector<size_t> updates;

@@ -28,7 +28,8 @@ def Bufferize : Pass<"etch-bufferize", "::mlir::ModuleOp"> {
   let summary = "Gives every tensor of the program a planned place in memory.";
   let description = [{
     Before: `main` is what `etch-fuse` leaves. After: `main` takes memrefs: the
-    program's arguments, one for each result that updates no argument, and the
+    program's arguments, one for each result that updates no argument, if it
+    prepares the memory for that (`etch.prepared_bytes`), and the
     arena, and holds device.launch, memref.copy and views. Kernels stay as they
     are. `arena_bytes`, a function of the arguments' extents, says how large the
     arena must be; `etch.arena_bytes`, `etch.live_bytes` (the largest set of

@@ -15,6 +15,9 @@
 
 #include "compiler/Buffer/Storage.h"
 
+#include "compiler/Buffer/Extents.h"
+#include "compiler/Buffer/Plan.h"
+
 #include "dialects/Etch/EtchDialect.h"
 
 using namespace mlir;
@@ -60,6 +63,15 @@ void Storage::findLifetimes() {
       // What a check looks at it also gives.
       if (isCheck(&op))
         bufferOf[op.getResult(0)] = bufferOf.lookup(op.getOperand(0));
+      else if (llvm::isa<PrepareOp>(op))
+        for (Value y : op.getResults()) {
+          add(y, Place::prepared, unsigned(preparedOffsets.size()), numSteps);
+          preparedOffsets.push_back(preparedBytes);
+          preparedBytes +=
+              alignUp(llvm::cast<RankedTensorType>(y.getType())
+                          .getNumElements() *
+                      elementBytes(y.getType()));
+        }
       else
         for (Value y : op.getResults())
           add(y, Place::arena, 0, numSteps);

@@ -12,7 +12,7 @@
 
 namespace etch {
 
-enum class Place { argument, result, arena, constant };
+enum class Place { argument, result, arena, constant, prepared };
 
 /// One piece of memory that holds one value from step `begin` (before 0: since
 /// the start) to step `end`. Steps count launches, loops and branches; copies to
@@ -20,7 +20,8 @@ enum class Place { argument, result, arena, constant };
 struct Buffer {
   mlir::Value value; ///< the tensor that defines it; others alias it
   Place place = Place::arena;
-  unsigned number = 0; ///< of the argument, the result or the arena's slot
+  /// Of the argument, the result, the arena's slot, what is prepared.
+  unsigned number = 0;
   int64_t begin = -1, end = -1;
 };
 
@@ -57,6 +58,9 @@ public:
   };
   llvm::SmallVector<Slot> slots;
   llvm::DenseMap<mlir::Operation *, unsigned> slotOf; ///< of loops, branches
+  /// Of what is prepared: where it lies in its memory, and how large that is.
+  llvm::SmallVector<int64_t> preparedOffsets;
+  int64_t preparedBytes = 0;
   int64_t numSteps = 0;
   llvm::SmallVector<mlir::Operation *> steps;
 

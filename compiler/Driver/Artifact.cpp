@@ -273,7 +273,9 @@ etch_status_t @_save(@_t *self, const char *path);
 etch_status_t @_load(@_t *self, const char *path);
 
 /* A state by name, for reading and writing between runs. The tensor stays valid
-   as long as the instance. */
+   as long as the instance. A library that keeps what it computes from states
+   (freeze) does so anew after @_load and @_state: who writes through an older
+   tensor calls @_state again. */
 etch_status_t @_state(@_t *self, const char *name, etch_tensor_t *out);
 
 /* Lends a pool of threads to the instance; *host is copied. NULL: run in the

@@ -150,6 +150,7 @@ bool Compilation::parse() {
       uint32_t(request.options.check) & uint32_t(Check::bounds);
   pipeline.without = request.options.without;
   pipeline.guardPages = request.options.guard;
+  pipeline.freeze = request.options.freeze;
   pipeline.rows = true;
   pipeline.joins = !request.options.device.empty();
   if (llvm::Error error = applyEtchFlags()) {

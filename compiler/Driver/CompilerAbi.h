@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-#define ETCH_COMPILER_ABI_VERSION 4u
+#define ETCH_COMPILER_ABI_VERSION 5u
 
 /* The fields of etch::driver::CompileOptions. Strings are never NULL. */
 typedef struct etch_compile_options {
@@ -39,6 +39,7 @@ typedef struct etch_compile_options {
   uint32_t sanitize;  /* 0 or 1 */
   uint32_t precision; /* 0 full, 1 tf32, 2 bf16 */
   uint32_t libraries; /* 0 or 1 */
+  uint32_t freeze;    /* 0 or 1 */
 } etch_compile_options_t;
 
 typedef struct etch_compile_diagnostic {

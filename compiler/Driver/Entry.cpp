@@ -53,6 +53,7 @@ Request toRequest(const char *text, size_t length,
   request.options.sanitize = options.sanitize;
   request.options.precision = Precision(options.precision);
   request.options.libraries = options.libraries;
+  request.options.freeze = options.freeze;
   request.programHash = options.program_hash;
   return request;
 }

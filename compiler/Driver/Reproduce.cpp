@@ -41,6 +41,8 @@ static std::string optionsOf(const Request &request, Phase from, Phase to) {
     os << " --fast";
   if (options.effort == Effort::quick)
     os << " --quick";
+  if (options.freeze)
+    os << " --freeze";
   constexpr const char *checks[] = {"none", "nan", "bounds", "all"};
   if (options.check != Check::none)
     os << " --check " << checks[uint32_t(options.check)];
@@ -58,6 +60,7 @@ static std::string passesOf(const Request &request, Phase phase) {
   PipelineOptions options;
   options.memoryBudget = request.options.memoryBudget;
   options.without = request.options.without;
+  options.freeze = request.options.freeze;
   buildPhasePipeline(passes, options, phase);
   std::string s;
   llvm::raw_string_ostream os(s);

@@ -85,7 +85,8 @@ public:
     int64_t n = 0;
     auto main = module.lookupSymbol<func::FuncOp>("main");
     for (Operation &op : main.getBody().front())
-      n += llvm::isa<device::LaunchOp, device::LoopOp, device::BranchOp>(op);
+      n += llvm::isa<device::LaunchOp, device::LoopOp, device::BranchOp,
+                     device::PrepareOp>(op);
     return n;
   }
   int64_t arenaBytes() const { return planned.empty() ? -1 : planned[0]; }
@@ -245,7 +246,8 @@ void Describer::visit(func::FuncOp program, int64_t base, int64_t depth) {
   size_t control = 0;
   for (Operation &op : program.getBody().front()) {
     int64_t begin = clock, piece = -1;
-    if (llvm::isa<device::LoopOp, device::BranchOp>(op) && pieces)
+    if (llvm::isa<device::LoopOp, device::BranchOp, device::PrepareOp>(op) &&
+        pieces)
       piece = slots[size_t(pieces[control++])].offset;
     auto run = [&](StringRef name) {
       visit(module.lookupSymbol<func::FuncOp>(name),
@@ -261,6 +263,8 @@ void Describer::visit(func::FuncOp program, int64_t base, int64_t depth) {
     } else if (auto branch = llvm::dyn_cast<device::BranchOp>(op)) {
       run(branch.getThen());
       run(branch.getOtherwise());
+    } else if (auto prepare = llvm::dyn_cast<device::PrepareOp>(op)) {
+      run(prepare.getProgram());
     } else {
       continue;
     }

@@ -84,6 +84,8 @@ void etch::buildFusePipeline(OpPassManager &pm,
   pm.addPass(createOutlineRegions());
   // Back ends know canonical ops only.
   pm.addPass(createExpand({isLeftOut(options, "etch-simplify")}));
+  if (options.freeze)
+    pm.addPass(createFreeze());
   // Undoes some merging of equal ops, so it comes after the last of it.
   if (const auto &again = options.rematerialisation; again.segments)
     addUnlessLeftOut(

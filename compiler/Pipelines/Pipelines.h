@@ -38,6 +38,8 @@ struct PipelineOptions {
   bool rows = false;
   /// The target runs updates that follow one another as one.
   bool joins = false;
+  /// What depends on states alone is computed once (see Freeze).
+  bool freeze = false;
   /// Each buffer of the arena gets pages of its own.
   bool guardPages = false;
   /// Programs say what lives where and when (see Describe.h).

@@ -64,7 +64,8 @@ static LogicalResult verifyFuse(ModuleOp module) {
     if (auto constant = llvm::dyn_cast<ConstantOp>(op))
       return !constant.getValue().isSplat();
     return isDialect(op, "arith") || isDialect(op, "func") ||
-           llvm::isa<ReshapeOp, tensor::DimOp, LoopOp, CondOp, YieldOp>(op);
+           llvm::isa<ReshapeOp, tensor::DimOp, LoopOp, CondOp, PrepareOp,
+                     YieldOp>(op);
   });
 }
 

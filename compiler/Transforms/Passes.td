@@ -126,6 +126,19 @@ def Expand : EtchPass<"expand"> {
                         "What comes out is not simplified">];
 }
 
+def Freeze : EtchPass<"freeze"> {
+  let summary = "Computes once what depends on states alone.";
+  let description = [{
+    For programs whose states keep their contents from call to call. Ops of main
+    that depend on states, literals and constants alone, with known extents, move
+    into an etch.prepare at its start, unless what others read of them is cheap
+    to make again from less memory than it takes itself. Literals that it reads
+    are marked `etch.prepares`. Comes after all merging of equal ops and before
+    fusion, so that no kernel has parts of both kinds. Keeps every bit. A program
+    that updates states is an error.
+  }];
+}
+
 def Rematerialise : EtchPass<"rematerialise"> {
   let summary = "Computes values of the forward part again for the backward part.";
   let description = [{

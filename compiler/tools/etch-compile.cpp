@@ -37,6 +37,7 @@ static constexpr char usage[] =
     "  --from <phase>         the program is what comes before that phase\n"
     "  --memory-budget <n>    bytes that the arena may take\n"
     "  --fast                 mode fast instead of strict\n"
+    "  --freeze               compute once what depends on states alone\n"
     "  --check <what>         none, nan, bounds or all: what is looked for at "
     "run time\n"
     "  --without <passes>     leave out optional passes: names, with commas\n"
@@ -146,6 +147,7 @@ int main(int argc, char **argv) {
   arguments.flags = {
       {"--fast", [&] { options.compile.mode = Mode::fast; }},
       {"--libraries", [&] { options.compile.libraries = true; }},
+      {"--freeze", [&] { options.compile.freeze = true; }},
       {"--quick", [&] { options.compile.effort = Effort::quick; }},
       {"--help", [&] { help = true; }},
   };

@@ -85,3 +85,8 @@ LogicalResult BranchOp::verifySymbolUses(SymbolTableCollection &symbols) {
     return failure();
   return checkProgram(*this, getOtherwiseAttr(), buffers, symbols);
 }
+
+LogicalResult PrepareOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  return checkProgram(*this, getProgramAttr(),
+                      getCaptures().size() + getYs().size() + 1, symbols);
+}

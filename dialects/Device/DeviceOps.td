@@ -94,4 +94,24 @@ def Device_BranchOp
   }];
 }
 
+def Device_PrepareOp
+    : Op<Device_Dialect, "prepare",
+         [AttrSizedOperandSegments,
+          DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "Runs a program in calls that are not prepared (see etch.prepare).";
+  let description = [{
+    It takes the captures, the places of its results, which are kept between
+    calls, and the arena.
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$program,
+                       Arg<Variadic<AnyMemRef>, "", [MemRead]>:$captures,
+                       Arg<Variadic<AnyMemRef>, "", [MemWrite]>:$ys,
+                       Arg<AnyMemRef, "", [MemRead, MemWrite]>:$arena);
+  let assemblyFormat = [{
+    $program `captures` `(` ($captures^ `:` type($captures))? `)`
+    `ys` `(` ($ys^ `:` type($ys))? `)`
+    `arena` `(` $arena `:` type($arena) `)` attr-dict
+  }];
+}
+
 #endif // ETCH_DEVICE_OPS

@@ -14,7 +14,7 @@ using namespace mlir;
 using namespace etch;
 
 bool etch::isControl(Operation *op) {
-  return llvm::isa_and_nonnull<LoopOp, CondOp>(op);
+  return llvm::isa_and_nonnull<LoopOp, CondOp, PrepareOp>(op);
 }
 
 bool etch::isProgram(Operation *function) {
@@ -148,4 +148,20 @@ LogicalResult CondOp::verifyRegions() {
         failed(checkYield(*this, name, region, getYs().getTypes())))
       return failure();
   return success();
+}
+
+LogicalResult PrepareOp::verify() {
+  for (Value x : getOperands())
+    if (!llvm::cast<RankedTensorType>(x.getType()).hasStaticShape())
+      return emitOpError("reads ") << x.getType() << ": its extents are those "
+                                      "of a call";
+  return success();
+}
+
+LogicalResult PrepareOp::verifyRegions() {
+  if (failed(checkTypes(*this, "arguments of the body",
+                        getBody().getArgumentTypes(),
+                        getCaptures().getTypes())))
+    return failure();
+  return checkYield(*this, "body", getBody(), getYs().getTypes());
 }

@@ -72,8 +72,17 @@ inline constexpr llvm::StringLiteral kProgramAttr = "etch.program";
 inline constexpr llvm::StringLiteral kBackwardAttr = "etch.backward";
 inline constexpr llvm::StringLiteral kResultAttr = "etch.result";
 inline constexpr llvm::StringLiteral kArenaAttr = "etch.arena";
+/// Of main's argument: the memory of etch.prepare's results.
+inline constexpr llvm::StringLiteral kPreparedAttr = "etch.prepared";
+/// Of a literal that etch.prepare reads.
+inline constexpr llvm::StringLiteral kPreparesAttr = "etch.prepares";
+/// Of a module: how large that memory is.
+inline constexpr llvm::StringLiteral kPreparedBytesAttr =
+    "etch.prepared_bytes";
+/// Of a kernel's argument: it has the form that etch.pack gives.
+inline constexpr llvm::StringLiteral kPackedAttr = "etch.packed";
 
-/// Whether an op is a loop or a branch: etch.loop, etch.cond.
+/// Whether an op runs programs: etch.loop, etch.cond, etch.prepare.
 bool isControl(mlir::Operation *op);
 /// Whether a function is a program: main, or the region of a loop or branch that
 /// has become a function. Others are kernels.

@@ -474,6 +474,37 @@ def CondOp : Op<Etch_Dialect, "cond", [Pure, IsolatedFromAbove, SingleBlock]> {
   let hasRegionVerifier = 1;
 }
 
+def PrepareOp : Op<Etch_Dialect, "prepare", [IsolatedFromAbove, SingleBlock]> {
+  let summary = "What is computed once and kept between calls.";
+  let description = [{
+    Made by `etch-freeze`, at the start of main. The captures are arguments that
+    keep their contents from call to call; the body runs in calls that say that
+    nothing has been prepared (see etch_call_t), its results live in memory that
+    the caller keeps. It has a body without results, too: a target may prepare
+    more.
+  }];
+  let arguments = (ins Variadic<Etch_Tensor>:$captures);
+  let results = (outs Variadic<Etch_Tensor>:$ys);
+  let regions = (region SizedRegion<1>:$body);
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+}
+
+def PackOp : Op<Etch_Dialect, "pack", [Pure]> {
+  let summary = "An operand of a kernel in the form in which it reads it best.";
+  let description = [{
+    A kernel of its own, of programs that prepare. What the form is only the
+    target knows, which makes these ops and kernels with `etch.packed`
+    arguments that read it. y's type says no more than how large it is.
+  }];
+  let arguments = (ins Etch_Tensor:$x, FlatSymbolRefAttr:$kernel,
+                       I64Attr:$operand);
+  let results = (outs Etch_Tensor:$y);
+  let assemblyFormat = [{
+    $x `for` $kernel $operand attr-dict `:` functional-type(operands, results)
+  }];
+}
+
 def CheckOp : Op<Etch_Dialect, "check", [Pure, AllTypesMatch<["x", "y"]>]> {
   let summary = "Its operand, looked at for NaN and infinity.";
   let description = [{
@@ -497,7 +528,7 @@ def CheckOp : Op<Etch_Dialect, "check", [Pure, AllTypesMatch<["x", "y"]>]> {
 
 def YieldOp : Op<Etch_Dialect, "yield", [Pure, Terminator, ReturnLike,
                                          ParentOneOf<["CustomVjpOp", "LoopOp",
-                                                      "CondOp"]>]> {
+                                                      "CondOp", "PrepareOp"]>]> {
   let summary = "Ends a region.";
   let arguments = (ins Variadic<Etch_Tensor>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";

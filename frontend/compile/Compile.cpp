@@ -114,6 +114,8 @@ std::string CompiledFunction::program() const {
   return impl->present->program.text;
 }
 
+void CompiledFunction::refreeze() { impl->refreeze(); }
+
 std::string CompiledFunction::report() const { return impl->report(); }
 std::string CompiledFunction::explain() const { return impl->explain(); }
 void CompiledFunction::dump(const std::string &dir) const { impl->dump(dir); }
@@ -133,7 +135,11 @@ std::string Program::report() const {
   s += "memory: arena " + std::to_string(present->arena_bytes()) +
        " bytes (thereof saved for backward " + std::to_string(saved_bytes()) +
        "), states " + std::to_string(present->state_bytes()) +
-       ", results of a call " + std::to_string(present->result_bytes()) + "\n";
+       ", results of a call " + std::to_string(present->result_bytes()) +
+       (options.freeze
+            ? ", kept between calls " + std::to_string(m.prepared_bytes)
+            : "") +
+       "\n";
   if (options.device.kind == Device::Kind::cuda) {
     DeviceStatistics d = cuda::statistics(options.device.index);
     s += to_string(options.device) + ", " + d.name + " (" + d.architecture +

@@ -268,7 +268,8 @@ struct Library::State {
   const etch_module_t *module = nullptr;
   std::string path;
   std::vector<ValueRef> states; ///< in the order of the module's
-  StorageRef arena;
+  StorageRef arena, prepared;
+  bool is_prepared = false; ///< with the present states
   std::mutex mutex;
   int device = -1; ///< that it has run on
   std::shared_ptr<etch_device_program_t> kernels;
@@ -350,6 +351,7 @@ Library etch::load_library(const std::string &path, SourceLocation l) {
 void Library::load(const std::string &path, SourceLocation l) {
   std::lock_guard lock(state->mutex);
   state->place(-1, l);
+  state->is_prepared = false;
   std::vector<etch_tensor_t> tensors = state->tensors();
   if (etch_status_t status = etch_state_load(
           state->module, tensors.data(), int32_t(tensors.size()), path.c_str()))
@@ -454,6 +456,13 @@ Variables Library::run(const Variables &inputs, SourceLocation l) {
     call.arena = state->arena->data;
     call.arena_bytes = state->arena->bytes;
   }
+  if (m.prepared_bytes) {
+    if (!state->prepared)
+      state->prepared = allocate_on(device, m.prepared_bytes, l);
+    call.prepared = state->prepared->data;
+    call.prepared_bytes = state->prepared->bytes;
+    call.is_prepared = state->is_prepared;
+  }
   if (etch_status_t status = etch_check_call(&m, &call))
     fail("run", status, l);
   etch_status_t status;
@@ -474,5 +483,6 @@ Variables Library::run(const Variables &inputs, SourceLocation l) {
                      l);
   if (status != ETCH_OK)
     throw RuntimeError(std::string("run: ") + etch_status_name(status), l);
+  state->is_prepared = true;
   return ys;
 }

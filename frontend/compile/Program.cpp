@@ -269,6 +269,7 @@ driver::CompileOptions Program::driver_options() const {
   if (options.device.kind == Device::Kind::cuda)
     o.device = graphics(options.device.index, {}).architecture;
   o.precision = driver::Precision(options.precision);
+  o.freeze = options.freeze;
   o.libraries = options.libraries && options.mode == Mode::fast &&
                 options.device.kind == Device::Kind::cuda;
   return o;
@@ -300,6 +301,7 @@ void Program::compile_variant(Variant &v) {
   origin = m.origin;
   if (!m.module)
     throw_compile_error(m.diagnostics, v);
+  m.prepared = std::make_shared<Prepared>();
   modules.emplace_back(v.program.text, m);
   load(v, std::move(m));
   v.timed = options.profile;
@@ -333,6 +335,32 @@ void Program::find_open_extents(Variant &v) const {
     v.open = nullptr; // nothing is gained by what fits one call only
 }
 
+/// What is frozen stays.
+void Program::refuse_updates(const Variant &v) const {
+  for (const Update &u : v.exits.updates) {
+    Location where = made_at;
+    for (const Event &e : v.trace->events)
+      if (e.kind == Event::Kind::assign && v.trace->uses_of(e)[0].slot == u.slot)
+        where = e.where;
+    const std::string &name = v.names[size_t(u.slot)];
+    throw UserError("compile: with .freeze = true the function must not assign "
+                    "to captured arrays: it changes " +
+                        (name.empty() ? "an array" : "'" + name + "'") +
+                        " of " +
+                        to_string(v.trace->values[size_t(u.slot)].type),
+                    where);
+  }
+}
+
+/// Not while it runs: it would have read both.
+void Program::refreeze() {
+  if (owner.load(std::memory_order_relaxed) == std::this_thread::get_id())
+    throw TraceError("refreeze: the function is being called");
+  std::lock_guard lock(mutex);
+  for (auto &[text, module] : modules)
+    module.prepared->valid = false;
+}
+
 /// The variant of the trace that this call went through.
 Variant &Program::settle() {
   Group &group = *groups.front();
@@ -355,6 +383,7 @@ Variant &Program::settle() {
     auto v = std::make_unique<Variant>(nullptr);
     v->trace = tracer.share_new();
     v->debug_lines = options.debug;
+    v->freeze = options.freeze;
     group.variants.insert(group.variants.begin(), std::move(v));
   } else {
     auto found = std::find_if(
@@ -367,6 +396,7 @@ Variant &Program::settle() {
       auto v = std::make_unique<Variant>(std::move(as_expected->trace));
       v->open = as_expected->open;
       v->debug_lines = options.debug;
+      v->freeze = options.freeze;
       group.variants.push_back(std::move(v));
       found = group.variants.end() - 1;
     }
@@ -390,6 +420,8 @@ Variant &Program::settle() {
   } else if (!v.trace->has_same_numbers()) {
     v.plan(v.exits.slots, *this);
   }
+  if (options.freeze)
+    refuse_updates(v);
   return v;
 }
 

@@ -65,6 +65,7 @@ public:
   MemoryPlan plan() const;
   uint64_t saved_bytes() const; ///< of the last call's program
   Profile profile() const;
+  void refreeze();
   void dump(const std::string &dir) const;
 
   const void *skeleton() const {
@@ -96,6 +97,7 @@ private:
   find_from_extents(const Variant &v, const Exits &exits,
                     std::vector<TextOptions::FromExtent> &found) const;
   void compile_variant(Variant &v);
+  void refuse_updates(const Variant &v) const;
   void load(Variant &v, CompiledModule m) const;
   void materialize(Variant &v);
   void remember_pure(Variant &v);

@@ -166,6 +166,8 @@ struct TextOptions {
   /// Literals become constants, captured arrays states: nothing but the
   /// arguments is asked for at a run.
   bool standalone = false;
+  /// All captured arrays are states, parameters or not.
+  bool freeze = false;
   /// With standalone: the contents of these values become constants, too.
   const std::vector<ValueRef> *embedded = nullptr;
   /// What of the extents the program does not fix; null: nothing.

@@ -536,7 +536,8 @@ void Printer::print_arguments() {
       continue;
     }
     bool state = value.source == Source::captured &&
-                 (options.standalone || (value.flags & Node::parameter));
+                 (options.standalone || options.freeze ||
+                  (value.flags & Node::parameter));
     for (const Update &u : exits.updates)
       state |= u.way == Update::Way::in_place && u.slot == v;
     std::string name = names[size_t(v)];

@@ -64,6 +64,7 @@ void Variant::plan(std::vector<int32_t> slots, const NodeFinder &nodes) {
   TextOptions text_options;
   text_options.open = open.get();
   text_options.debug_lines = debug_lines;
+  text_options.freeze = freeze;
   program = print_program(*trace, exits, names, text_options);
   module = {};
 }
@@ -295,6 +296,35 @@ StorageRef Variant::make_arena(uint64_t bytes) const {
       new Pages{data, size_t(size)});
 }
 
+/// What is prepared is good as long as all that it was computed from is.
+void Variant::find_prepared(etch_call_t &call, const NodeFinder &nodes) {
+  const etch_module_t &m = *module.module;
+  if (!m.prepared_bytes)
+    return;
+  Prepared &p = *module.prepared;
+  bool first = !p.memory;
+  if (first)
+    p.memory = device >= 0 ? allocate_on(device, m.prepared_bytes, compiled_at)
+                           : allocate(m.prepared_bytes);
+  p.states.resize(arguments.size());
+  p.literals.resize(arguments.size());
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    if (m.args[i].role == ETCH_STATE) {
+      const ValueRef &now = nodes.find(arguments[i].value)->value;
+      p.valid &= p.states[i].get() == now.get();
+      p.states[i] = now;
+    } else if (m.args[i].update == ETCH_PREPARES) {
+      double now = literal_words[i];
+      p.valid &= std::memcmp(&p.literals[i], &now, sizeof now) == 0;
+      p.literals[i] = now;
+    }
+  }
+  call.prepared = p.memory->data;
+  call.prepared_bytes = p.memory->bytes;
+  call.is_prepared = p.valid;
+  p.valid = false; // until the run has been
+}
+
 /// Results and arena, before anything of the run is done.
 void Variant::allocate_for_run(etch_call_t &call) {
   uint64_t bytes = module.module->arena_bytes(&call);
@@ -437,6 +467,7 @@ void Variant::run(const NodeFinder &nodes) {
   call.num_results = int32_t(result_tensors.size());
   call.host = serial ? etch_serial_host() : etch_default_host();
   allocate_for_run(call);
+  find_prepared(call, nodes);
   using Clock = std::chrono::steady_clock;
   Clock::time_point start;
   if (timed && device < 0) {
@@ -461,6 +492,8 @@ void Variant::run(const NodeFinder &nodes) {
       node->value = contents;
     fail(status, call.error);
   }
+  if (call.prepared)
+    module.prepared->valid = true;
   for (const Update &u : exits.updates) {
     Node *n = u.way == Update::Way::in_place ? nullptr : nodes.find(u.slot);
     if (n)

@@ -12,6 +12,16 @@
 
 namespace etch::detail {
 
+/// What frozen programs keep between calls, and what it was computed from. As
+/// long as a Value is held here, whoever writes to its array gives that another
+/// one.
+struct Prepared {
+  StorageRef memory;
+  std::vector<ValueRef> states;
+  std::vector<double> literals;
+  bool valid = false;
+};
+
 /// What the compiler gives for a program.
 struct CompiledModule {
   std::shared_ptr<const void> owner;
@@ -20,6 +30,7 @@ struct CompiledModule {
   double milliseconds = 0;
   std::vector<driver::Diagnostic> diagnostics;
   std::vector<driver::PhaseTime> phases = {};
+  std::shared_ptr<Prepared> prepared = {}; ///< of all variants with this program
 };
 using ModuleCompiler = CompiledModule (*)(const std::string &text,
                                           const driver::CompileOptions &);
@@ -78,6 +89,7 @@ public:
   Times times;
   bool timed = false;
   bool debug_lines = false; ///< in the program's text
+  bool freeze = false;      ///< captured arrays are states
   /// The program has checks: when it fails, what it updates stays as it was.
   bool checked = false;
   /// Offset and bytes of what may be touched in an arena with guarded pages.
@@ -128,6 +140,7 @@ private:
   Location location_of_use(int32_t value) const;
   void place_literals();
   void allocate_for_run(etch_call_t &call);
+  void find_prepared(etch_call_t &call, const NodeFinder &nodes);
 
   std::vector<Argument> arguments;
   std::vector<IndexCheck> index_checks;

@@ -19,6 +19,8 @@ typedef struct etch_artifact {
   void *storage; /* of all states, zero-filled by init */
   void *arena;
   uint64_t arena_bytes;
+  void *prepared;  /* what the program keeps between runs */
+  int is_prepared; /* with the present states */
   etch_tensor_t *args; /* the module's order; states are filled in */
   etch_tensor_t *states;
   int64_t *strides; /* of the states */
@@ -75,6 +77,9 @@ static etch_call_t make_call(etch_artifact_t *self,
   call.results = results;
   call.num_results = num_results;
   call.host = &self->host;
+  call.prepared = self->prepared;
+  call.prepared_bytes = self->prepared ? self->module->prepared_bytes : 0;
+  call.is_prepared = self->is_prepared;
   return call;
 }
 
@@ -118,6 +123,7 @@ void etch_artifact_free(etch_artifact_t *self) {
     return;
   free(self->storage);
   free(self->arena);
+  free(self->prepared);
   free(self->args);
   free(self->states);
   free(self->strides);
@@ -152,6 +158,12 @@ etch_status_t etch_artifact_init(const etch_module_t *module,
     goto no_memory;
   memset(self->storage, 0, bytes);
   place_states(self, (char *)self->storage);
+  if (module->prepared_bytes) {
+    self->prepared =
+        aligned_alloc(ETCH_ALIGNMENT, padded(module->prepared_bytes));
+    if (!self->prepared)
+      goto no_memory;
+  }
   if (is_static(module)) {
     etch_call_t call = make_call(self, NULL, 0);
     if (provide_arena(self, &call) != ETCH_OK)
@@ -207,6 +219,7 @@ static etch_status_t run_held(etch_artifact_t *self,
   if (status != ETCH_OK)
     return status;
   status = module->run(&call);
+  self->is_prepared = status == ETCH_OK;
   if (status == ETCH_ERROR_INDEX)
     etch_message_set(message, status,
                      "index %lld is out of range for extent %lld (operation "
@@ -253,6 +266,7 @@ etch_status_t etch_artifact_save(etch_artifact_t *self, const char *path) {
 etch_status_t etch_artifact_load(etch_artifact_t *self, const char *path) {
   if (!acquire(self))
     return ETCH_ERROR_BUSY;
+  self->is_prepared = 0;
   return release(self, etch_state_read(self->module, self->states, path,
                                        message_of(self)));
 }
@@ -266,6 +280,7 @@ etch_status_t etch_artifact_state(etch_artifact_t *self, const char *name,
       continue;
     if (!strcmp(self->module->args[i].name, name)) {
       *out = self->states[state];
+      self->is_prepared = 0; /* it may be written to */
       return release(self, ETCH_OK);
     }
     ++state;

@@ -23,5 +23,16 @@ etch_status_t etch_check_call(const etch_module_t *module,
         static_cast<unsigned long long>(call->arena ? call->arena_bytes : 0));
   if (needed && reinterpret_cast<uintptr_t>(call->arena) % 64)
     return fail(ETCH_ERROR_MEMORY, "arena: not aligned to 64 bytes");
+  if (uint64_t bytes = module->prepared_bytes) {
+    if (call->prepared_bytes < bytes || !call->prepared)
+      return fail(ETCH_ERROR_MEMORY,
+                  "what is kept between calls: expected %llu bytes, got %llu",
+                  static_cast<unsigned long long>(bytes),
+                  static_cast<unsigned long long>(
+                      call->prepared ? call->prepared_bytes : 0));
+    if (reinterpret_cast<uintptr_t>(call->prepared) % 64)
+      return fail(ETCH_ERROR_MEMORY,
+                  "what is kept between calls: not aligned to 64 bytes");
+  }
   return ETCH_OK;
 }

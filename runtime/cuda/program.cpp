@@ -346,6 +346,8 @@ static size_t writeKey(const etch_call_t *call, uint64_t *key) {
     }
   };
   put(reinterpret_cast<uint64_t>(call->arena));
+  put(reinterpret_cast<uint64_t>(call->prepared));
+  put(uint64_t(call->is_prepared));
   tensors(call->args, call->num_args);
   tensors(call->results, call->num_results);
   return count;

@@ -74,6 +74,9 @@ struct CompileOptions {
   /// libraries where the machine that runs the program has them. Their bits are
   /// not those of the definition: for mode fast.
   bool libraries = false;
+  /// States keep their contents from call to call: what depends on them alone is
+  /// computed once (see etch_call_t.prepared).
+  bool freeze = false;
   /// Name of the module; exported libraries prefix their symbols with it.
   std::string name = "etch";
 

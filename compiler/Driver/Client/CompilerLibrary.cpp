@@ -117,6 +117,7 @@ etch_compile_options_t toAbi(const CompileOptions &options, uint64_t hash) {
   out.sanitize = wantsSanitizer(options);
   out.precision = uint32_t(options.precision);
   out.libraries = options.libraries;
+  out.freeze = options.freeze;
   return out;
 }
 

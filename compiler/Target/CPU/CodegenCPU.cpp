@@ -7,6 +7,7 @@
 #include "compiler/Target/CPU/CodegenCPU.h"
 
 #include "compiler/Target/CPU/Entry.h"
+#include "compiler/Target/CPU/Prepack.h"
 #include "dialects/Device/DeviceDialect.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
@@ -97,6 +98,8 @@ struct CodegenPass : PassWrapper<CodegenPass, OperationPass<ModuleOp>> {
     }
     if (!ok)
       return signalPassFailure();
+    if (failed(prepackOperands(module, kernels, options)))
+      return signalPassFailure();
     auto main = module.lookupSymbol<func::FuncOp>("main");
     FailureOr<EntryPoints> entry = emitEntryPoints(module, kernels, options);
     if (failed(entry))
@@ -104,7 +107,8 @@ struct CodegenPass : PassWrapper<CodegenPass, OperationPass<ModuleOp>> {
     emitTables(module, main, *entry, kernels.size(), options);
     emitConstants(module);
     kernels.clear();
-    for (func::FuncOp source : sources)
+    for (auto source :
+         llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
       source.erase();
     for (NamedAttribute attr : llvm::to_vector(module->getDiscardableAttrs()))
       module->removeAttr(attr.getName());

@@ -178,12 +178,13 @@ void Interpreter::stamp(int64_t word) {
 /// Logs when the body began and ended, while there is room (see
 /// driver::ProfileLayout).
 void Interpreter::timed(device::LaunchOp op, function_ref<void()> body) {
-  if (!profile)
+  if (!profile || op->hasAttr(kPackedAttr)) // no plan knows of it
     return body();
   if (launchNumbers.empty())
     for (auto source : module.getOps<func::FuncOp>())
       source.walk([&](device::LaunchOp each) {
-        launchNumbers[each] = int64_t(launchNumbers.size());
+        if (!each->hasAttr(kPackedAttr))
+          launchNumbers[each] = int64_t(launchNumbers.size());
       });
   Value begin = clock(e);
   body();
@@ -377,6 +378,12 @@ etch::cpu::emitEntryPoints(ModuleOp module, Kernels &kernels,
   in.several = r.make<arith::ExtUIOp>(r.getI64Type(), in.canSplit);
   Value given = in.field(offsetof(etch_call_t, arena_bytes), r.getI64Type(), 8);
   Value enough = r.compare(arith::CmpIPredicate::uge, Ix(given), total);
+  if (int64_t bytes = preparedBytes(module)) {
+    Value kept =
+        in.field(offsetof(etch_call_t, prepared_bytes), r.getI64Type(), 8);
+    enough = r.make<arith::AndIOp>(
+        enough, r.compare(arith::CmpIPredicate::uge, Ix(kept), Ix(bytes)));
+  }
   auto branch = r.make<scf::IfOp>(TypeRange(), enough, true);
   r.setInsertionPointToStart(branch.elseBlock());
   setCode(ETCH_ERROR_MEMORY);

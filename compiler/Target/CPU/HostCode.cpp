@@ -40,6 +40,12 @@ void HostCode::bindArguments(func::FuncOp source) {
       views[arg].pointer = arena;
       continue;
     }
+    if (source.getArgAttr(i, kPreparedAttr)) {
+      if (!measures)
+        views[arg].pointer =
+            field(offsetof(etch_call_t, prepared), e.ptrType(), 8);
+      continue;
+    }
     bool result = bool(source.getArgAttr(i, kResultAttr));
     int64_t number = result ? numResults++ : numArgs++;
     // Twice the number, and one for the table of results.
@@ -116,6 +122,8 @@ LogicalResult HostCode::operation(Operation &op) {
     return loop(loopOp);
   if (auto branchOp = dyn_cast<device::BranchOp>(op))
     return branch(branchOp);
+  if (auto prepareOp = dyn_cast<device::PrepareOp>(op))
+    return prepare(prepareOp);
   if (auto copyOp = dyn_cast<memref::CopyOp>(op)) {
     if (measures)
       return success();
@@ -454,6 +462,27 @@ LogicalResult HostCode::branch(device::BranchOp op) {
     e.when(readFlag(predicate.pointer), then, otherwise);
   }
   return success(ok);
+}
+
+LogicalResult HostCode::prepare(device::PrepareOp op) {
+  SmallVector<View> arguments = viewsOf(op.getCaptures());
+  llvm::append_range(arguments, viewsOf(op.getYs()));
+  arguments.push_back(view(op.getArena()));
+  bool ok = true;
+  auto run = [&] { ok = succeeded(program(op.getProgramAttr(), arguments)); };
+  if (measures) {
+    run();
+  } else {
+    Value done = field(offsetof(etch_call_t, is_prepared), e.getI32Type(), 4);
+    Value zero = e.constant(e.getI32IntegerAttr(0));
+    e.when(e.make<LLVM::ICmpOp>(LLVM::ICmpPredicate::eq, done, zero), run);
+  }
+  return success(ok);
+}
+
+int64_t etch::cpu::preparedBytes(ModuleOp module) {
+  auto attr = module->getAttrOfType<IntegerAttr>(kPreparedBytesAttr);
+  return attr ? attr.getInt() : 0;
 }
 
 LLVM::LLVMFuncOp etch::cpu::makeFunction(Emit &e, StringRef name, Type result,

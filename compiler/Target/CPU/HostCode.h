@@ -82,6 +82,7 @@ private:
   llvm::LogicalResult arithmetic(mlir::Operation &op);
   llvm::LogicalResult loop(device::LoopOp op);
   llvm::LogicalResult branch(device::BranchOp op);
+  llvm::LogicalResult prepare(device::PrepareOp op);
   llvm::LogicalResult program(mlir::FlatSymbolRefAttr name,
                               llvm::ArrayRef<View> arguments);
   std::optional<Ix> boundOf(device::LoopOp op);
@@ -102,6 +103,9 @@ private:
 
 /// The site that the trace gave an operation; -1 if it has none.
 int64_t siteOf(mlir::Location loc);
+
+/// Bytes of the memory that a program's calls keep prepared.
+int64_t preparedBytes(mlir::ModuleOp module);
 
 /// An internal function with an empty entry block.
 mlir::LLVM::LLVMFuncOp makeFunction(Emit &e, llvm::StringRef name,

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Target/CPU/Kernel.h"
+#include "compiler/Target/CPU/Prepack.h"
 
 #include "dialects/Etch/Stages.h"
 
@@ -161,6 +162,8 @@ LogicalResult Kernel::emit() {
   }
   if (source->hasAttr(kRowsAttr))
     emitKind = emitStages;
+  if (packing)
+    emitKind = emitPacking;
   if (mlir::failed(emitKind(*this)) || failed)
     return failure();
   e.setInsertionPointToEnd(entry);

@@ -46,6 +46,18 @@ inline constexpr int64_t kParallelCost = 65536;
 /// What one piece of work should cost at least.
 inline constexpr int64_t kGrainCost = 32768;
 
+class Kernel;
+
+/// How an operand is packed that a kernel would rather read so: see Prepack.h.
+struct Packing {
+  unsigned operand = 0;
+  int64_t bytes = 0;             ///< of the form
+  Ix units = 1, grain = 1;       ///< of packing all of it…
+  Ix cost = kParallelCost - 1;   ///< …and what that takes
+  std::function<void(Kernel &, Ix unit, const Buffer &from, mlir::Value to)>
+      emit;
+};
+
 class Kernel : public KernelBody {
 public:
   Kernel(mlir::func::FuncOp source, const CodegenOptions &options);
@@ -66,6 +78,13 @@ public:
   mlir::Value several;
   /// Bytes of scratch memory that a launch needs for each worker; may be unset.
   std::function<Ix(Emit &, llvm::ArrayRef<Extents>)> scratchBytes;
+
+  /// The packed form of argument `operand`, if it is there: see Prepack.h.
+  const Buffer *packed(unsigned operand);
+  void offer(Packing packing) { offers.push_back(std::move(packing)); }
+  llvm::SmallVector<Packing, 1> offers;
+  /// Of the kernel of an etch.pack.
+  const Packing *packing = nullptr;
 
   /// Of a stage: results of the whole that no other stage reads, for each
   /// result; and how far ahead of what is read to fetch, for each operand.

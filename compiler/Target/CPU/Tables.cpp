@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Target/CPU/Entry.h"
+#include "compiler/Target/CPU/HostCode.h"
 
 #include "dialects/Etch/Extents.h"
 #include "etch/runtime.h"
@@ -101,6 +102,8 @@ void Tables::param(func::FuncOp main, unsigned i, int32_t role) {
   p.name = string(name ? name.getValue() : "");
   if (auto update = main.getArgAttrOfType<IntegerAttr>(i, kUpdateAttr))
     p.update = int32_t(update.getInt());
+  if (main.getArgAttr(i, kPreparesAttr))
+    p.update = ETCH_PREPARES;
   (role == ETCH_RESULT ? results : args).push_back(p);
 }
 
@@ -190,7 +193,8 @@ void Tables::finish(func::FuncOp main, EntryPoints entry, size_t numKernels,
   auto type = LLVM::LLVMStructType::getLiteral(
       e.getContext(), {i32Type, i32Type, ptr,     ptr,     i64Type, ptr,    ptr,
                        i32Type, i32Type, i32Type, i32Type, i64Type, ptr,    ptr,
-                       ptr,     ptr,     i32Type, i32Type, i32Type, i32Type});
+                       ptr,     ptr,     i32Type, i32Type, i32Type, i32Type,
+                       i64Type});
   global(type, "etch.module", [&](Value table) {
     Value fields[] = {i32(ETCH_ABI_VERSION),
                       i32(sizeof(etch_module_t)),
@@ -211,7 +215,8 @@ void Tables::finish(func::FuncOp main, EntryPoints entry, size_t numKernels,
                       i32(int64_t(options.images.size())),
                       i32(int64_t(entry.grids.size())),
                       i32(entry.flags),
-                      i32(0)};
+                      i32(0),
+                      i64(preparedBytes(main->getParentOfType<ModuleOp>()))};
     for (auto [n, field] : llvm::enumerate(fields))
       table = e.make<LLVM::InsertValueOp>(table, field,
                                           ArrayRef<int64_t>{int64_t(n)});
@@ -235,7 +240,7 @@ void etch::cpu::emitTables(ModuleOp module, func::FuncOp main,
                            const CodegenOptions &options) {
   Tables tables(module);
   for (unsigned i = 0; i < main.getNumArguments(); ++i) {
-    if (main.getArgAttr(i, kArenaAttr))
+    if (main.getArgAttr(i, kArenaAttr) || main.getArgAttr(i, kPreparedAttr))
       continue;
     int32_t role = ETCH_INPUT;
     if (main.getArgAttr(i, kResultAttr))

@@ -13,7 +13,7 @@
 // some filters. Everything of it stays near: the strip with channels along the
 // lanes, its transform, the products, and the outputs of a vector of filters
 // until what follows them is done. Filters are transformed when a worker comes
-// to them first.
+// to them first, or when the program is prepared (see Prepack.h).
 //
 // Errors, in f32, of which a rounding is 2^-24: at most channels + 20 roundings
 // of 2304 (m = 4) or 64 (m = 2) times the sum over channels of the largest
@@ -85,6 +85,7 @@ struct Job {
   int64_t imageGroup() const { return (padded() | 1) * lanes; }
   int64_t imagePlane() const { return plane(groups() * imageGroup()); }
   int64_t filterPlane() const { return plane(panels() * nr() * channels); }
+  int64_t filterBytes() const { return 4 * products() * filterPlane(); }
   int64_t sumPlane() const { return plane(padded() * panels() * nr()); }
   int64_t stripPitch() const { return m * tiles[1] + 2; }
   int64_t stripElements() const {
@@ -347,6 +348,7 @@ public:
 
 private:
   LogicalResult bind();
+  void offerFilters();
   void emitUnit(Ix unit);
   void transformFilters(Ix firstFilter);
   void transformTiles(Ix image, Ix firstTile, Ix firstRow, Ix rows);
@@ -371,6 +373,7 @@ private:
   Transform transform;
   Type element;
   const Buffer *source, *filter;
+  const Buffer *ready; ///< filters, transformed; null: they are not
   std::optional<Evaluator> after;
   Value numbers, weights, sums; ///< of tiles, of filters, their products
   Value strip, outputs, turned;
@@ -381,6 +384,7 @@ private:
 LogicalResult Winograd::bind() {
   source = k.argumentBuffer(op->getOperand(0));
   filter = k.argumentBuffer(op->getOperand(1));
+  ready = k.packed(cast<BlockArgument>(op->getOperand(1)).getArgNumber());
   element = source->element;
   SmallVector<Ix> space = {job.batch.in(ArrayRef<Buffer>(k.buffers)),
                            job.filters, job.count[0], job.count[1]};
@@ -425,6 +429,23 @@ void Winograd::transformFilters(Ix firstFilter) {
         storeVector(v, weights, e.add(place, int64_t(p) * job.filterPlane()));
     });
   });
+}
+
+/// All filters may be transformed before.
+void Winograd::offerFilters() {
+  Packing packing;
+  packing.operand = cast<BlockArgument>(op->getOperand(1)).getArgNumber();
+  packing.bytes = job.chunks * job.filterBytes();
+  packing.units = job.chunks;
+  packing.cost = job.channels * job.each * job.chunks * job.products();
+  packing.emit = [job = job](Kernel &k, Ix unit, const Buffer &from, Value to) {
+    Winograd chunk(k, nullptr, job);
+    chunk.element = from.element;
+    chunk.filter = &from;
+    chunk.weights = k.e.atByte(to, k.e.mul(unit, job.filterBytes()));
+    chunk.transformFilters(k.e.mul(unit, job.each));
+  };
+  k.offer(std::move(packing));
 }
 
 /// Some rows of tiles of an image, all channels.
@@ -624,7 +645,11 @@ void Winograd::emitUnit(Ix unit) {
   Value arrives =
       e.make<arith::OrIOp>(e.compare(arith::CmpIPredicate::eq, block, 0),
                            e.compare(arith::CmpIPredicate::eq, unit, k.begin));
-  e.when(arrives, [&] { transformFilters(firstFilter); });
+  if (ready)
+    weights = e.atByte(ready->pointer,
+                       e.mul(e.div(unit, blocks), job.filterBytes()));
+  else
+    e.when(arrives, [&] { transformFilters(firstFilter); });
   int64_t strips = job.strips();
   Ix firstRow = e.mul(e.rem(block, strips), job.stripRows);
   Ix rows = job.tiles[0] % job.stripRows
@@ -660,15 +685,17 @@ LogicalResult Winograd::emit() {
   outputs = behind(strip, job.stripElements());
   turned = behind(outputs, job.outputElements());
   e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix unit) { emitUnit(unit); });
+  offerFilters();
 
-  k.work = [job = job](Emit &e, ArrayRef<Extents> shapes) {
+  bool isReady = ready;
+  k.work = [job = job, isReady](Emit &e, ArrayRef<Extents> shapes) {
     Ix blocks = job.blocks(e, job.batch.in(shapes));
     Work work;
     work.count = e.mul(blocks, job.chunks);
     int64_t unit =
         job.block() * job.products() * job.each * (job.channels + 8) / 16;
     work.cost = e.mul(work.count, 4 * unit);
-    work.grain = job.grain();
+    work.grain = isReady ? 1 : job.grain();
     return work;
   };
   k.scratchBytes = [job = job](Emit &, ArrayRef<Extents>) {

@@ -692,6 +692,12 @@ FailureOr<cpu::EntryPoints> etch::cuda::emitEntryPoints(ModuleOp module,
   Value there = r.make<LLVM::ICmpOp>(LLVM::ICmpPredicate::ne, queue, null);
   Value given = in.field(offsetof(etch_call_t, arena_bytes), r.getI64Type(), 8);
   Value enough = r.compare(arith::CmpIPredicate::uge, Ix(given), sizes->total);
+  if (int64_t bytes = cpu::preparedBytes(module)) {
+    Value kept =
+        in.field(offsetof(etch_call_t, prepared_bytes), r.getI64Type(), 8);
+    enough = r.make<arith::AndIOp>(
+        enough, r.compare(arith::CmpIPredicate::uge, Ix(kept), Ix(bytes)));
+  }
   auto outer = r.make<scf::IfOp>(TypeRange(), there, false);
   r.setInsertionPointToStart(outer.thenBlock());
   auto branch = r.make<scf::IfOp>(TypeRange(), enough, true);

@@ -52,6 +52,9 @@ public:
   /// Its launches; their times with CompileOptions::profile.
   Profile profile() const;
   void reset_profile();
+  /// Says that captured arrays were written to through old spans: what
+  /// CompileOptions::freeze keeps is computed again by the next call.
+  void refreeze();
   std::string program() const; ///< its text
   std::string report() const;  ///< the figures above, to read
   /// What was fused into what, what it moves and computes, how long it took,

@@ -52,6 +52,14 @@ struct CompileOptions {
   /// cuBLASLt's and cuDNN's where the machine has those, else our own kernels'.
   /// Programs of Mode::strict have our own alone: their bits are the host's.
   bool libraries = true;
+  /// For inference: what depends on captured arrays (parameters) alone is
+  /// computed by the first call and kept, weights in the order in which kernels
+  /// read them. A captured array that gets new contents through Etch (assign,
+  /// load_weights, an optimizer, another compiled function, a span() asked for
+  /// since) is noticed, and computed again; who writes through an older span
+  /// calls refreeze(). The function must not assign to captured arrays
+  /// (UserError at the line that does). In Mode::strict keeps every bit.
+  bool freeze = false;
 };
 
 } // namespace etch

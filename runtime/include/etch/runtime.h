@@ -25,7 +25,7 @@ extern "C" {
 
 /* Changes when a struct below changes meaning or layout. A host asks a module
    for the version that it was built with; the module answers NULL to others. */
-#define ETCH_ABI_VERSION 5u
+#define ETCH_ABI_VERSION 6u
 
 /* Element types. The numbers are stored in files: never reuse one. */
 typedef enum etch_dtype {
@@ -139,12 +139,22 @@ typedef struct etch_call {
   int32_t num_args;
   int32_t num_results;
   const etch_queue_t *queue; /* of modules for a device; else NULL */
+  /* Of modules with prepared_bytes: memory that the caller keeps from call to
+     call, 64-byte aligned. A run for which is_prepared is 0 first computes
+     into it what depends on states (and on literals with ETCH_PREPARES) alone.
+     After a run that returned ETCH_OK the caller may set is_prepared, as long
+     as those, their addresses aside, stay what they were. */
+  void *prepared;
+  uint64_t prepared_bytes;
+  int32_t is_prepared; /* 0 or 1 */
+  int32_t reserved;
 } etch_call_t;
 
 /* An extent known only at run time. ETCH_DYNAMIC + k, 0 < k <= 2^20: that of
    symbol k; all extents of one symbol are equal in a call. */
 #define ETCH_DYNAMIC INT64_MIN
 #define ETCH_NO_UPDATE (-1)
+#define ETCH_PREPARES (-2)
 
 typedef enum etch_role {
   ETCH_INPUT = 0,
@@ -161,7 +171,8 @@ typedef struct etch_param {
   int32_t rank;
   int32_t role;
   int32_t update; /* of a state: index of the result that replaces it, or
-                     ETCH_NO_UPDATE */
+                     ETCH_NO_UPDATE. Of a literal: ETCH_PREPARES if what is
+                     prepared was computed from it */
 } etch_param_t;
 
 /* Code of a module's kernels for one architecture of a device ("sm_90"), or for
@@ -208,6 +219,7 @@ struct etch_module {
   int32_t num_grids;
   uint32_t flags;
   uint32_t reserved;
+  uint64_t prepared_bytes; /* that calls bring: see etch_call_t; 0: none */
 };
 
 /* The one symbol that every module exports: `etch_query` in modules that the
@@ -223,9 +235,9 @@ ETCH_STATIC_ASSERT(sizeof(etch_error_t) == 144, "etch_error_t");
 ETCH_STATIC_ASSERT(sizeof(etch_queue_t) == 80, "etch_queue_t");
 ETCH_STATIC_ASSERT(sizeof(etch_image_t) == 24, "etch_image_t");
 ETCH_STATIC_ASSERT(sizeof(etch_grid_t) == 16, "etch_grid_t");
-ETCH_STATIC_ASSERT(sizeof(etch_call_t) == 200, "etch_call_t");
+ETCH_STATIC_ASSERT(sizeof(etch_call_t) == 224, "etch_call_t");
 ETCH_STATIC_ASSERT(sizeof(etch_param_t) == 32, "etch_param_t");
-ETCH_STATIC_ASSERT(sizeof(etch_module_t) == 120, "etch_module_t");
+ETCH_STATIC_ASSERT(sizeof(etch_module_t) == 128, "etch_module_t");
 
 #ifdef __cplusplus
 }

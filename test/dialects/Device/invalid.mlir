@@ -42,3 +42,12 @@ func.func @buffers(%s: memref<f32>, %n: memref<i64>, %a: memref<?xi8>) {
   device.loop @body states(%s : memref<f32>) xs() captures() count(%n : memref<i64>) ys() arena(%a : memref<?xi8>) {max_iterations = 2 : i64, reverse = false}
   return
 }
+
+// -----
+
+func.func private @prepare(%i: memref<i64>)
+func.func @prepared(%s: memref<f32>, %a: memref<?xi8>) {
+  // expected-error @+1 {{passes 3 buffers to @prepare, which takes 1}}
+  device.prepare @prepare captures(%s : memref<f32>) ys(%s : memref<f32>) arena(%a : memref<?xi8>)
+  return
+}

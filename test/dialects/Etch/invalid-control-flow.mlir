@@ -156,3 +156,25 @@ func.func @branches(%p: tensor<i1>, %x: tensor<2xf32>) {
   }) : (tensor<i1>, tensor<2xf32>) -> tensor<2xf32>
   return
 }
+
+// -----
+
+func.func @prepared(%x: tensor<?xf32>) {
+  // expected-error @+1 {{'etch.prepare' op reads 'tensor<?xf32>': its extents are those of a call}}
+  %r = "etch.prepare"(%x) ({
+  ^bb0(%a: tensor<?xf32>):
+    etch.yield %a : tensor<?xf32>
+  }) : (tensor<?xf32>) -> tensor<?xf32>
+  return
+}
+
+// -----
+
+func.func @kept(%x: tensor<2xf32>) {
+  // expected-error @+1 {{'etch.prepare' op the body yields: 0 values, not 1}}
+  %r = "etch.prepare"(%x) ({
+  ^bb0(%a: tensor<2xf32>):
+    etch.yield
+  }) : (tensor<2xf32>) -> tensor<2xf32>
+  return
+}
