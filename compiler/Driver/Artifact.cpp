@@ -42,17 +42,19 @@ Expected<Function *> findQuery(Module &module) {
 }
 
 /// A function of the convenience API: `results` are 's' status, 'v' nothing or
-/// 'p' pointer; `params` 'p' pointer or 'i' 32-bit integer.
+/// 'p' pointer; `params` 'p' pointer or 'i' 32-bit integer. What needs no
+/// instance is given the module first.
 struct EntryPoint {
   StringLiteral suffix;
   char result;
   StringLiteral params;
+  bool module = false;
 };
 
 constexpr EntryPoint entryPoints[] = {
-    {"free", 'v', "p"},  {"run", 's', "ppipi"}, {"save", 's', "pp"},
-    {"load", 's', "pp"}, {"state", 's', "ppp"}, {"set_host", 's', "pp"},
-    {"error", 'p', "p"},
+    {"init", 's', "p", true}, {"free", 'v', "p"},        {"run", 's', "ppipi"},
+    {"save", 's', "pp"},      {"load", 's', "pp"},       {"state", 's', "ppp"},
+    {"set_host", 's', "pp"},  {"error", 'p', "p", true},
 };
 
 Type *typeOf(char kind, LLVMContext &context) {
@@ -81,11 +83,18 @@ Function *declareHidden(Module &module, const Twine &name, FunctionType *type) {
   return function;
 }
 
+/// The code that tells a processor that it cannot run the rest.
+void runsAnywhere(Function &function) {
+  function.addFnAttr("target-cpu", "");
+  function.addFnAttr("target-features", "");
+}
+
 /// define <type> @name(args) { tail call @target(first?, args) }
 Function *forward(Module &module, const Twine &name, FunctionType *type,
                   Function *target, Function *first) {
   auto *function =
       Function::Create(type, GlobalValue::ExternalLinkage, name, module);
+  runsAnywhere(*function);
   IRBuilder<> builder(BasicBlock::Create(module.getContext(), "", function));
   SmallVector<Value *> arguments;
   if (first)
@@ -252,7 +261,9 @@ constexpr StringLiteral prototypes =
 typedef struct @_instance @_t;
 
 /* Makes an instance; every state is zero until @_load or @_state fills
-   it. ETCH_ERROR_MEMORY: *out is NULL. */
+   it. *out is NULL on failure. ETCH_ERROR_MEMORY: there is not enough;
+   ETCH_ERROR_DEVICE: the processor cannot run the library's code, and
+   @_error(NULL) says what it lacks. */
 etch_status_t @_init(@_t **out);
 
 /* Frees an instance; NULL is allowed. */
@@ -320,17 +331,15 @@ Error etch::driver::addArtifactEntryPoints(Module &module, StringRef name) {
     return query.takeError();
   LLVMContext &context = module.getContext();
   (*query)->setName(name + "_query");
+  runsAnywhere(**query);
   SmallVector<Function *> exported = {*query};
-  FunctionType *initTarget = typeOf('s', "pp", context);
-  exported.push_back(
-      forward(module, name + "_init", typeOf('s', "p", context),
-              declareHidden(module, "etch_artifact_init", initTarget), *query));
   for (const EntryPoint &entry : entryPoints) {
-    FunctionType *type = typeOf(entry.result, entry.params, context);
-    Function *target =
-        declareHidden(module, "etch_artifact_" + entry.suffix, type);
-    exported.push_back(
-        forward(module, name + "_" + entry.suffix, type, target, nullptr));
+    std::string params = (entry.module ? "p" : "") + entry.params.str();
+    Function *target = declareHidden(module, "etch_artifact_" + entry.suffix,
+                                     typeOf(entry.result, params, context));
+    exported.push_back(forward(module, name + "_" + entry.suffix,
+                               typeOf(entry.result, entry.params, context),
+                               target, entry.module ? *query : nullptr));
   }
   hideAllBut(module, exported);
   return Error::success();

@@ -143,9 +143,11 @@ void setAttributes(Module &module, const TargetInfo &target, bool quick) {
   for (Function &function : module) {
     if (function.isDeclaration())
       continue;
-    function.addFnAttr("target-cpu", target.cpu);
-    if (!target.features.empty())
-      function.addFnAttr("target-features", target.features);
+    if (!function.hasFnAttribute("target-cpu")) {
+      function.addFnAttr("target-cpu", target.cpu);
+      if (!target.features.empty())
+        function.addFnAttr("target-features", target.features);
+    }
     if (!function.hasFnAttribute("prefer-vector-width"))
       function.addFnAttr("prefer-vector-width",
                          std::to_string(target.vectorBits));
@@ -247,8 +249,7 @@ Error produce(Module &module, TargetMachine &machine, bool quick, bool sanitize,
 } // namespace
 
 std::string TargetInfo::text() const {
-  return features.empty() ? triple + " " + cpu
-                          : triple + " " + cpu + " " + features;
+  return triple + " " + cpu + " " + (features.empty() ? implied : features);
 }
 
 static Expected<TargetInfo> askTarget(StringRef mcpu) {
@@ -275,6 +276,14 @@ static Expected<TargetInfo> askTarget(StringRef mcpu) {
     return textError("unknown processor '" + mcpu + "' for " + target.triple);
   subtarget.reset(
       backend->createMCSubtargetInfo(triple, target.cpu, target.features));
+  if (mcpu != "native") {
+    SmallVector<std::string> words;
+    for (const auto &[name, on] : sys::getHostCPUFeatures())
+      if (subtarget->checkFeatures("+" + name.str()))
+        words.push_back("+" + name.str());
+    sort(words);
+    target.implied = join(words, ",");
+  }
   if (triple.isX86()) {
     target.fma = subtarget->checkFeatures("+fma") ||
                  subtarget->checkFeatures("+avx512f");

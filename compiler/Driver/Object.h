@@ -21,6 +21,9 @@ namespace etch::driver {
 /// The processor that code is made for.
 struct TargetInfo {
   std::string triple, cpu, features;
+  /// Of a processor named: those of its features that a machine can be asked
+  /// for, written as `features`.
+  std::string implied;
   /// Bits of the widest vector register that pays: 128, 256 or 512.
   unsigned vectorBits = 128;
   /// Fused multiply-add is one instruction.

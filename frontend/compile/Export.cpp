@@ -92,7 +92,8 @@ static void write_states(const ProgramText &program, const Variant &v,
                          const std::string &query, const std::string &path,
                          const Location &where) {
   etch_library_t *loaded = nullptr;
-  if (etch_module_load(library.c_str(), query.c_str(), &loaded) != ETCH_OK)
+  // It may be for another processor than this one.
+  if (etch_module_read(library.c_str(), query.c_str(), &loaded) != ETCH_OK)
     throw InternalError(std::string("export_library: the new library does not "
                                     "load: ") +
                             etch_last_error(),

@@ -7,6 +7,8 @@
 |* globals: the text of an error lives in the instance. Everything is hidden.
 \*===----------------------------------------------------------------------===*/
 #include "runtime/core/state_reader.h"
+/* (It comes first: it chooses what libc declares.) */
+#include "runtime/core/processor.h"
 
 #include <stdatomic.h>
 
@@ -134,6 +136,8 @@ etch_status_t etch_artifact_init(const etch_module_t *module,
                                  etch_artifact_t **out) {
   size_t ranks = 0, args = (size_t)module->num_args;
   *out = NULL;
+  if (etch_processor_lacks(module->target))
+    return ETCH_ERROR_DEVICE;
   for (int32_t i = 0; i < module->num_args; ++i) {
     ranks += (size_t)module->args[i].rank;
     for (int32_t d = 0; etch_state_is(module, i) && d < module->args[i].rank;
@@ -176,8 +180,12 @@ no_memory:
   return ETCH_ERROR_MEMORY;
 }
 
-const char *etch_artifact_error(const etch_artifact_t *self) {
-  return self ? self->error : "no instance: init failed or was not called";
+const char *etch_artifact_error(const etch_module_t *module,
+                                const etch_artifact_t *self) {
+  const char *lacks = self ? NULL : etch_processor_lacks(module->target);
+  return self    ? self->error
+         : lacks ? lacks
+                 : "no instance: init failed or was not called";
 }
 
 /* One user at a time. The text of an error belongs to whoever holds the flag,

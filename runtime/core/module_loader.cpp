@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "runtime/core/last_error.h"
+#include "runtime/core/processor.h"
 
 #include <atomic>
 #include <cstdlib>
@@ -44,6 +45,19 @@ static etch_status_t openLibrary(const char *path, const char *querySymbol,
 }
 
 etch_status_t etch_module_load(const char *path, const char *query_symbol,
+                               etch_library_t **out) {
+  etch_status_t status = etch_module_read(path, query_symbol, out);
+  if (status != ETCH_OK)
+    return status;
+  const char *lacks = etch_processor_lacks((*out)->module->target);
+  if (!lacks)
+    return ETCH_OK;
+  etch_library_release(*out);
+  *out = nullptr;
+  return fail(ETCH_ERROR_DEVICE, "'%s' cannot run here: %s", path, lacks);
+}
+
+etch_status_t etch_module_read(const char *path, const char *query_symbol,
                                etch_library_t **out) {
   *out = nullptr;
   if (!path || !*path || !query_symbol)

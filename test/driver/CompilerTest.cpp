@@ -4,10 +4,12 @@
 
 #include "compiler/Driver/Client/Client.h"
 #include "etch/host.h"
+#include "runtime/core/processor.h"
 #include "test/runtime/TemporaryFolder.h"
 
 #include <cmath>
 #include <csignal>
+#include <dlfcn.h>
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 #include <thread>
@@ -232,6 +234,46 @@ TEST_F(Compiler, ExportsTwoFilesOrNone) {
   expectNothing(options, other / "libstep.so", other / "step.h", program(),
                 "cannot name a library");
 }
+
+#if defined(__x86_64__)
+TEST_F(Compiler, ALibraryForAnotherProcessorSaysWhatIsMissing) {
+  TemporaryFolder folder;
+  CompileOptions options;
+  options.name = "step";
+  std::string path = folder / "libstep.so";
+  // No processor has what both of these have.
+  bool refused = false;
+  for (const char *mcpu : {"bdver2", "diamondrapids"}) {
+    options.mcpu = mcpu;
+    ASSERT_TRUE(exportLibrary(program(), options, path, folder / "step.h").ok);
+    etch_library_t *library = nullptr;
+    ASSERT_EQ(etch_module_read(path.c_str(), "step_query", &library), ETCH_OK);
+    std::string target = etch_library_module(library)->target;
+    EXPECT_THAT(target, HasSubstr(std::string(mcpu) + " +"));
+    etch_library_release(library);
+    if (!etch_processor_lacks(target.c_str()))
+      continue;
+    refused = true;
+    EXPECT_EQ(etch_module_load(path.c_str(), "step_query", &library),
+              ETCH_ERROR_DEVICE);
+    EXPECT_EQ(library, nullptr);
+    EXPECT_THAT(etch_last_error(), HasSubstr("cannot run here: this processor "
+                                             "has no "));
+    void *handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    ASSERT_NE(handle, nullptr) << dlerror();
+    auto init = reinterpret_cast<etch_status_t (*)(void **)>(
+        dlsym(handle, "step_init"));
+    auto error = reinterpret_cast<const char *(*)(const void *)>(
+        dlsym(handle, "step_error"));
+    void *instance = handle;
+    EXPECT_EQ(init(&instance), ETCH_ERROR_DEVICE);
+    EXPECT_EQ(instance, nullptr);
+    EXPECT_STREQ(error(nullptr), etch_processor_lacks(target.c_str()));
+    dlclose(handle);
+  }
+  EXPECT_TRUE(refused);
+}
+#endif
 
 TEST_F(Compiler, FullDiskLeavesTheOldExport) {
   TemporaryFolder folder;

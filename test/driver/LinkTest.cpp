@@ -4,11 +4,13 @@
 
 #include "compiler/Driver/Link.h"
 #include "compiler/Driver/Object.h"
+#include "runtime/core/processor.h"
 #include "test/driver/Emit.h"
 #include "llvm/AsmParser/Parser.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/SourceMgr.h"
+#include "llvm/TargetParser/Host.h"
 
 #include <dlfcn.h>
 #include <gmock/gmock.h>
@@ -39,6 +41,23 @@ TEST(Target, NativeAndNamed) {
   EXPECT_THAT(toString(none.takeError()),
               HasSubstr("unknown processor 'pentium-42'"));
 }
+
+#if defined(__x86_64__)
+TEST(Processor, HasWhatLLVMSays) {
+  auto host = llvm::sys::getHostCPUFeatures();
+  size_t head = sizeof(ETCH_MISSING_HEAD) - 1;
+  for (const etch_feature_t &feature : etch_features) {
+    std::string name = feature.missing + head;
+    name.resize(name.find(','));
+    ASSERT_TRUE(host.count(name)) << name;
+    EXPECT_EQ(bool(etch_processor_has(&feature)), host[name]) << name;
+    bool lacks = etch_processor_lacks(("x86_64 some +a,+" + name).c_str());
+    EXPECT_EQ(lacks, !host[name]) << name;
+    EXPECT_EQ(etch_processor_lacks(("x86_64 some -" + name).c_str()), nullptr);
+    EXPECT_EQ(etch_processor_lacks(("x86_64 +" + name + "x").c_str()), nullptr);
+  }
+}
+#endif
 
 TEST(Object, NeverContractsOrCallsLibm) {
   // a*b+c as two operations, also when the target fuses and the text invites.

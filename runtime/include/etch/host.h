@@ -63,8 +63,14 @@ typedef struct etch_library etch_library_t;
 /* Loads the shared object at `path` (never searched for) and asks the function
    `query_symbol` for its module. ETCH_ERROR_IO: the file cannot be loaded;
    ETCH_ERROR_FORMAT: it has no such function; ETCH_ERROR_ABI: it was built for
-   another ABI version. *out is NULL on failure. */
+   another ABI version; ETCH_ERROR_DEVICE: it was compiled for what this
+   processor lacks. *out is NULL on failure. */
 etch_status_t etch_module_load(const char *path, const char *query_symbol,
+                               etch_library_t **out);
+
+/* The same for what the module says of itself, also of one for another
+   processor: its functions are not to be called. */
+etch_status_t etch_module_read(const char *path, const char *query_symbol,
                                etch_library_t **out);
 
 /* One more, one less reference. The last one unloads; NULL is allowed. */
