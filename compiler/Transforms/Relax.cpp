@@ -13,6 +13,7 @@
 // bound.
 //===----------------------------------------------------------------------===//
 
+#include "compiler/Transforms/Moments.h"
 #include "compiler/Transforms/Passes.h"
 #include "compiler/Transforms/Simplifier.h"
 
@@ -365,7 +366,14 @@ namespace {
 struct Relax : etch::impl::RelaxBase<Relax> {
   void runOnOperation() override {
     auto main = getOperation().lookupSymbol<func::FuncOp>("main");
-    for (int i = 0; main && i < maxRounds; ++i) {
+    if (!main)
+      return;
+    // Trees of terms are looked at as they were written.
+    Block &body = main.getBody().front();
+    bool changed = relaxSums(body);
+    if (relaxMoments(body) || changed)
+      simplify(main);
+    for (int i = 0; i < maxRounds; ++i) {
       if (!relax(main.getBody().front()))
         break;
       simplify(main);
