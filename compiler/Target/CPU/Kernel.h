@@ -51,9 +51,10 @@ class Kernel;
 /// How an operand is packed that a kernel would rather read so: see Prepack.h.
 struct Packing {
   unsigned operand = 0;
-  int64_t bytes = 0;             ///< of the form
-  Ix units = 1, grain = 1;       ///< of packing all of it…
-  Ix cost = kParallelCost - 1;   ///< …and what that takes
+  llvm::StringLiteral form = ""; ///< of a kernel that can read several
+  int64_t bytes = 0;
+  Ix units = 1, grain = 1;     ///< of packing all of it…
+  Ix cost = kParallelCost - 1; ///< …and what that takes
   std::function<void(Kernel &, Ix unit, const Buffer &from, mlir::Value to)>
       emit;
 };
@@ -80,7 +81,7 @@ public:
   std::function<Ix(Emit &, llvm::ArrayRef<Extents>)> scratchBytes;
 
   /// The packed form of argument `operand`, if it is there: see Prepack.h.
-  const Buffer *packed(unsigned operand);
+  const Buffer *packed(unsigned operand, llvm::StringRef form = "");
   void offer(Packing packing) { offers.push_back(std::move(packing)); }
   llvm::SmallVector<Packing, 1> offers;
   /// Of the kernel of an etch.pack.

@@ -20,11 +20,16 @@ using namespace mlir;
 using namespace etch;
 using namespace etch::cpu;
 
-const kernel::Buffer *Kernel::packed(unsigned operand) {
+/// Tells which operand has which form.
+static std::string nameOf(unsigned operand, StringRef form) {
+  return (form + llvm::Twine(operand)).str();
+}
+
+const kernel::Buffer *Kernel::packed(unsigned operand, StringRef form) {
   for (BlockArgument arg : source.getArguments())
-    if (auto of = source.getArgAttrOfType<IntegerAttr>(arg.getArgNumber(),
-                                                       kPackedAttr))
-      if (of.getInt() == operand)
+    if (auto of = source.getArgAttrOfType<StringAttr>(arg.getArgNumber(),
+                                                      kPackedAttr))
+      if (of.getValue() == nameOf(operand, form))
         return &buffers[bufferOf(arg)];
   return nullptr;
 }
@@ -127,7 +132,7 @@ bool Prepacker::emit(func::FuncOp source, const Packing *packing) {
 /// The kernel that packs an operand as another one wants it.
 StringRef Prepacker::packingKernel(StringRef kernel, const Packing &packing) {
   std::string name =
-      (kernel + ".pack" + llvm::Twine(packing.operand)).str();
+      (kernel + ".pack." + nameOf(packing.operand, packing.form)).str();
   auto [it, isNew] = kinds.try_emplace(name);
   if (!isNew)
     return it->first();
@@ -157,7 +162,7 @@ StringRef Prepacker::packedKernel(StringRef kernel,
                                   ArrayRef<const Packing *> packings) {
   std::string name = (kernel + ".packed").str();
   for (const Packing *packing : packings)
-    name += "." + std::to_string(packing->operand);
+    name += "." + nameOf(packing->operand, packing->form);
   if (auto known = kernels.find(name); known != kernels.end())
     return known->first();
   func::FuncOp plain = kernels[kernel]->source;
@@ -169,7 +174,8 @@ StringRef Prepacker::packedKernel(StringRef kernel,
     (void)source.insertArgument(
         i, packedType(b, packing->bytes),
         b.getDictionaryAttr(b.getNamedAttr(
-            kPackedAttr, b.getI64IntegerAttr(packing->operand))),
+            kPackedAttr,
+            b.getStringAttr(nameOf(packing->operand, packing->form)))),
         source.getLoc());
   }
   good &= emit(source, nullptr);

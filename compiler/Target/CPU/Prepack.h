@@ -19,6 +19,9 @@
 //   };
 //   k.offer(std::move(p));
 //
+// A kernel with several ways, of which extents choose one at run time, may want
+// several forms, each with a name (p.form, k.packed(i, form)).
+//
 // `from` is the operand as the kernel has it: same extents, dense. `to` is
 // where the whole form begins, 64-byte aligned; the same pointer as ready's. All
 // that the callback needs it captures by value: the kernel is gone by then, k

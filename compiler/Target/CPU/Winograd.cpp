@@ -42,6 +42,8 @@ using namespace etch::cpu;
 constexpr int64_t kNear = 5 << 18, kLargest = 32 << 20;
 /// From so many images on it must pay, if their number is open.
 constexpr int64_t kManyImages = 64;
+/// Of filters, packed.
+constexpr llvm::StringLiteral kForm = "winograd";
 
 //===----------------------------------------------------------------------===//
 // How it is cut, and when it pays
@@ -384,7 +386,7 @@ private:
 LogicalResult Winograd::bind() {
   source = k.argumentBuffer(op->getOperand(0));
   filter = k.argumentBuffer(op->getOperand(1));
-  ready = k.packed(cast<BlockArgument>(op->getOperand(1)).getArgNumber());
+  ready = k.packed(cast<BlockArgument>(op->getOperand(1)).getArgNumber(), kForm);
   element = source->element;
   SmallVector<Ix> space = {job.batch.in(ArrayRef<Buffer>(k.buffers)),
                            job.filters, job.count[0], job.count[1]};
@@ -435,6 +437,7 @@ void Winograd::transformFilters(Ix firstFilter) {
 void Winograd::offerFilters() {
   Packing packing;
   packing.operand = cast<BlockArgument>(op->getOperand(1)).getArgNumber();
+  packing.form = kForm;
   packing.bytes = job.chunks * job.filterBytes();
   packing.units = job.chunks;
   packing.cost = job.channels * job.each * job.chunks * job.products();

@@ -5,7 +5,7 @@
 
 #include "etch/etch.h"
 
-#include <cstring>
+#include <cmath>
 #include <filesystem>
 #include <gmock/gmock.h>
 
@@ -176,6 +176,36 @@ TEST_F(Freeze, ExportedLibraries) {
   EXPECT_EQ(a.run({x})[0].to_vector(), again(x).to_vector());
   EXPECT_EQ(b.run({x})[0].to_vector(), again(x).to_vector());
   std::filesystem::remove_all(dir);
+}
+
+/// Filters are kept transformed, or turned, for as many images as come.
+TEST(FreezeFast, Convolutions) {
+  random::seed(2);
+  for (int64_t channels : {64, 130, 512}) {
+    Parameter w(random::rand({channels, channels, 3, 3}).astype(f32) - 0.5);
+    auto body = [&](const Variable &x) {
+      NoGrad no_grad;
+      return conv2d(x, w, Variable(), {.pad = 1});
+    };
+    for (bool dynamic : {false, true}) {
+      auto plain = compile(body, {.mode = Mode::fast, .dynamic = dynamic});
+      auto frozen = compile(
+          body, {.mode = Mode::fast, .dynamic = dynamic, .freeze = true});
+      for (int64_t batch : {1, 3, 1}) {
+        Variable x =
+            random::rand({batch, channels, 14, 14}).astype(f32) - 0.5;
+        std::vector<double> y = plain(x).to_vector();
+        for (int again = 0; again < 2; ++again) {
+          std::vector<double> z = frozen(x).to_vector();
+          double most = 0;
+          for (size_t i = 0; i < y.size(); ++i)
+            most = std::max(most, std::fabs(y[i] - z[i]));
+          EXPECT_LT(most, 2e-3) << channels << " " << batch;
+        }
+      }
+      EXPECT_GT(frozen.memory().prepared, 0u);
+    }
+  }
 }
 
 } // namespace
