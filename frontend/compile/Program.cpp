@@ -82,12 +82,8 @@ Program::Program(const CompileOptions &chosen) : options(chosen) {
                     Location().in_user_code());
   if (!on_device)
     return;
-  Location where = made_at = Location().in_user_code();
-  graphics(options.device.index, where);
-  if (options.guard_pages)
-    throw UserError("compile: .guard_pages is for cpu() only, the device is " +
-                        to_string(options.device),
-                    where);
+  made_at = Location().in_user_code();
+  graphics(options.device.index, made_at);
 }
 
 bool Program::begin(std::span<const Variable *const> args, bool trace) {

@@ -247,12 +247,23 @@ const ValueRef &Variant::bind(const Argument &arg, const NodeFinder &nodes) {
 /// Where buffers have pages of their own, no others can be touched.
 StorageRef Variant::make_arena(uint64_t bytes) const {
   if (guarded.empty())
-    return allocate(bytes);
+    return allocate_on(device, bytes, compiled_at);
+  constexpr int64_t page = 4096;
+  if (device >= 0) {
+    // Scratch memory comes behind the last buffer's pages, and one more.
+    auto parts = guarded;
+    int64_t planned = 0;
+    for (auto [offset, count] : guarded)
+      planned =
+          std::max(planned, (offset + count + page - 1) / page * page + page);
+    if (planned < int64_t(bytes))
+      parts.emplace_back(planned, int64_t(bytes) - planned);
+    return allocate_guarded_on(device, bytes, parts, compiled_at);
+  }
   struct Pages {
     void *data;
     size_t bytes;
   };
-  constexpr int64_t page = 4096;
   auto size = (int64_t(bytes) + 2 * page - 1) / page * page;
   void *data = mmap(nullptr, size_t(size), PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -333,8 +344,7 @@ void Variant::allocate_for_run(etch_call_t &call) {
       place_literals();
     if (bytes && (!arena || arena->bytes < bytes)) {
       arena = {};
-      arena = device >= 0 ? allocate_on(device, bytes, compiled_at)
-                          : make_arena(bytes);
+      arena = make_arena(bytes);
     }
     for (size_t i = 0; i < results.size(); ++i) {
       const TensorType &type = trace->values[size_t(exits.results[i])].type;
@@ -480,6 +490,11 @@ void Variant::run(const NodeFinder &nodes) {
     status = etch_device_program_run(kernels.get(), &call);
     if (timed && status == ETCH_OK)
       status = collect_device_times();
+    if (!guarded.empty() && arena && status == ETCH_OK) {
+      call.error.site = -1;
+      status =
+          etch_device_check_guarded(graphics(device, {}).device, arena->data);
+    }
   } else {
     status = module.module->run(&call);
   }

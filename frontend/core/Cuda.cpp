@@ -158,6 +158,43 @@ StorageRef detail::allocate_on(int device, size_t bytes,
   return s;
 }
 
+StorageRef
+detail::allocate_guarded_on(int device, size_t bytes,
+                            std::span<const std::pair<int64_t, int64_t>> parts,
+                            const Location &where) {
+  // In order; what overlaps is one.
+  std::vector<std::pair<int64_t, int64_t>> sorted(parts.begin(), parts.end());
+  std::sort(sorted.begin(), sorted.end());
+  std::vector<etch_device_part_t> apart;
+  for (auto [offset, count] : sorted) {
+    auto from = uint64_t(offset), size = uint64_t(count);
+    if (!size)
+      continue;
+    if (apart.empty() || from >= apart.back().offset + apart.back().bytes) {
+      apart.push_back({from, size});
+      continue;
+    }
+    etch_device_part_t &last = apart.back();
+    last.bytes = std::max(last.bytes, from + size - last.offset);
+  }
+  Graphics &g = graphics(device, where);
+  std::lock_guard lock(g.mutex);
+  void *memory = nullptr;
+  if (etch_device_alloc_guarded(g.device, bytes, apart.data(),
+                                int32_t(apart.size()), &memory) != ETCH_OK)
+    throw_device_error(where);
+  auto free = [](void *context) {
+    auto *lent = static_cast<Lent *>(context);
+    std::lock_guard lock(lent->from->mutex);
+    etch_device_free_guarded(lent->from->device, lent->memory);
+    delete lent;
+  };
+  StorageRef s = borrow(memory, bytes, free, new Lent{&g, memory});
+  s->foreign = false;
+  s->device = int8_t(device);
+  return s;
+}
+
 ValueRef detail::make_dense_on(int device, DType dtype, const Shape &shape,
                                const Location &where) {
   if (device < 0)

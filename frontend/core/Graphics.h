@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 
 namespace etch::detail {
@@ -42,6 +43,11 @@ inline int device_of(const Value &v) {
 
 /// Uninitialised memory; DeviceError says how much there is. -1: the host's.
 StorageRef allocate_on(int device, size_t bytes, const Location &where);
+/// The same, of which only these parts may be touched: offsets, bytes.
+StorageRef
+allocate_guarded_on(int device, size_t bytes,
+                    std::span<const std::pair<int64_t, int64_t>> parts,
+                    const Location &where);
 /// A dense Value with such memory.
 ValueRef make_dense_on(int device, DType dtype, const Shape &shape,
                        const Location &where);

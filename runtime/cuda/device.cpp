@@ -116,6 +116,7 @@ void etch_device_close(etch_device_t *device) {
     device->blocks = block->next;
     release(block);
   }
+  releaseGuarded(device);
   driver.streamDestroy(device->stream);
   driver.contextRelease(device->handle);
   free(device);

@@ -55,6 +55,25 @@ struct RowCopy {
   size_t width, rows; ///< bytes, how many
 };
 
+/// CUmemAllocationProp and what it has; CUmemAccessDesc.
+struct AllocationPlace {
+  int type, number;
+};
+inline constexpr int kPinned = 1;    ///< CU_MEM_ALLOCATION_TYPE_PINNED
+inline constexpr int kOnDevice = 1;  ///< CU_MEM_LOCATION_TYPE_DEVICE
+inline constexpr int kReadWrite = 3; ///< CU_MEM_ACCESS_FLAGS_PROT_READWRITE
+struct AllocationProperties {
+  int type, handles;
+  AllocationPlace location;
+  void *security;
+  unsigned char flags[8];
+};
+struct AllocationAccess {
+  AllocationPlace location;
+  int flags;
+};
+using Allocation = unsigned long long;
+
 /// F(member, exported name, parameters)
 #define ETCH_CUDA_FUNCTIONS(F)                                                 \
   F(init, cuInit, (unsigned))                                                  \
@@ -71,6 +90,19 @@ struct RowCopy {
   F(memoryInfo, cuMemGetInfo_v2, (size_t *, size_t *))                         \
   F(memoryAlloc, cuMemAlloc_v2, (Address *, size_t))                           \
   F(memoryFree, cuMemFree_v2, (Address))                                       \
+  F(memoryGranularity, cuMemGetAllocationGranularity,                          \
+    (size_t *, const AllocationProperties *, int))                             \
+  F(addressReserve, cuMemAddressReserve,                                       \
+    (Address *, size_t, size_t, Address, unsigned long long))                  \
+  F(addressFree, cuMemAddressFree, (Address, size_t))                          \
+  F(memoryCreate, cuMemCreate,                                                 \
+    (Allocation *, size_t, const AllocationProperties *, unsigned long long))      \
+  F(memoryRelease, cuMemRelease, (Allocation))                                     \
+  F(memoryMap, cuMemMap,                                                       \
+    (Address, size_t, size_t, Allocation, unsigned long long))                     \
+  F(memoryUnmap, cuMemUnmap, (Address, size_t))                                \
+  F(memoryAccess, cuMemSetAccess,                                              \
+    (Address, size_t, const AllocationAccess *, size_t))                       \
   F(pinnedAlloc, cuMemHostAlloc, (void **, size_t, unsigned))                  \
   F(pinnedFree, cuMemFreeHost, (void *))                                       \
   F(copyIn, cuMemcpyHtoDAsync_v2, (Address, const void *, size_t, Stream))     \

@@ -49,6 +49,7 @@ struct Sending {
   int next = 0;
 };
 
+struct Guarded;      ///< see guarded.cpp
 struct Products;     ///< cuBLASLt's, see cublas.cpp
 struct Convolutions; ///< cuDNN's, see cudnn.cpp
 void release(Products *products);
@@ -62,6 +63,7 @@ struct etch_device {
   etch::runtime::cuda::Stream stream = nullptr;
   bool capturing = false;
   etch::runtime::cuda::Block *blocks = nullptr;
+  etch::runtime::cuda::Guarded *guarded = nullptr;
   etch_device_info_t info = {};
   etch::runtime::cuda::Staging staging;
   etch::runtime::cuda::Sending sending;
@@ -93,6 +95,7 @@ void release(Sending &sending);
 etch_status_t leave(etch_device *device, Block &block);
 /// With its events, to the driver.
 void release(Block *block);
+void releaseGuarded(etch_device *device);
 
 } // namespace etch::runtime::cuda
 

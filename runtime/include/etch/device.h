@@ -53,6 +53,20 @@ etch_status_t etch_device_describe(etch_device_t *device,
 etch_status_t etch_device_alloc(etch_device_t *device, uint64_t bytes,
                                 void **out);
 etch_status_t etch_device_free(etch_device_t *device, void *memory);
+/* Memory of which only parts may be touched; they lie in order. Where there are
+   pages of the driver between all of them, nothing else is there, and whoever
+   goes there fails; what is left has a pattern. For tests. */
+typedef struct etch_device_part {
+  uint64_t offset, bytes;
+} etch_device_part_t;
+etch_status_t etch_device_alloc_guarded(etch_device_t *device, uint64_t bytes,
+                                        const etch_device_part_t *parts,
+                                        int32_t num_parts, void **out);
+/* Waits; ETCH_ERROR_DEVICE if the pattern is no longer as it was: where. */
+etch_status_t etch_device_check_guarded(etch_device_t *device,
+                                        const void *memory);
+/* Waits. */
+etch_status_t etch_device_free_guarded(etch_device_t *device, void *memory);
 /* Gives what is kept back to the driver. Waits. */
 etch_status_t etch_device_trim(etch_device_t *device);
 

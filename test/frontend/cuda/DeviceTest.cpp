@@ -557,15 +557,6 @@ TEST_F(OnDevice, ChecksSayWhatTheHostsSay) {
 }
 
 TEST_F(OnDevice, WhatADeviceHasNotIsSaid) {
-  auto f = [](const Variable &x) { return x * 2.0; };
-  try {
-    compile(f, {.device = cuda(0), .guard_pages = true});
-    FAIL();
-  } catch (const UserError &e) {
-    EXPECT_THAT(e.what(), HasSubstr("compile: .guard_pages is for cpu() only, "
-                                    "the device is cuda(0)"));
-    EXPECT_THAT(e.what(), HasSubstr("DeviceTest.cpp:"));
-  }
   Variable x = ones({2}).to(cuda(0));
   EXPECT_THROW(x.span<const double>(), DeviceError);
   EXPECT_THROW(cuda(63), DeviceError);

@@ -237,6 +237,59 @@ TEST_F(Device, CopiesRows) {
   EXPECT_THAT(etch_last_error(), HasSubstr("a copy on the device failed"));
 }
 
+TEST_F(Device, GuardedMemoryHasPartsOnly) {
+  // Two parts, pages apart; the end of each is that of a page.
+  const etch_device_part_t parts[] = {{8192 - 64, 64}, {16384 - 8, 8}};
+  for (bool pages : {true, false}) {
+    if (!pages)
+      etch_fake_fail("cuMemGetAllocationGranularity", 1, 0);
+    void *memory = nullptr;
+    ASSERT_EQ(etch_device_alloc_guarded(device, 16384, parts, 2, &memory),
+              ETCH_OK)
+        << etch_last_error();
+    char *start = static_cast<char *>(memory);
+    EXPECT_EQ(etch_fake_in_memory(start + 8192, 1), !pages);
+    EXPECT_TRUE(etch_fake_in_memory(start + 16384 - 8, 8));
+    EXPECT_EQ(etch_device_clear(device, start + 8192 - 64, 64), ETCH_OK);
+    EXPECT_EQ(etch_device_check_guarded(device, memory), ETCH_OK)
+        << etch_last_error();
+    EXPECT_EQ(etch_device_clear(device, start + 16384 - 9, 1), ETCH_OK);
+    EXPECT_EQ(etch_device_check_guarded(device, memory), ETCH_ERROR_DEVICE);
+    EXPECT_THAT(etch_last_error(),
+                HasSubstr("byte 8183 behind the 64 bytes at 8128"));
+    // It is mended.
+    EXPECT_EQ(etch_device_check_guarded(device, memory), ETCH_OK);
+    EXPECT_EQ(etch_device_clear(device, start + 8192 - 65, 1), ETCH_OK);
+    EXPECT_EQ(etch_device_check_guarded(device, memory), ETCH_ERROR_DEVICE);
+    EXPECT_THAT(etch_last_error(), HasSubstr("in front of all"));
+    EXPECT_EQ(etch_device_free_guarded(device, memory), ETCH_OK);
+    EXPECT_EQ(etch_device_check_guarded(device, memory), ETCH_ERROR_ARGUMENT);
+  }
+  EXPECT_EQ(etch_fake_used(), before);
+  // Parts that share a page have a pattern between them; what is not given back
+  // goes with the device.
+  const etch_device_part_t close[] = {{0, 8}, {16, 8}};
+  void *memory = nullptr;
+  ASSERT_EQ(etch_device_alloc_guarded(device, 24, close, 2, &memory), ETCH_OK);
+  EXPECT_EQ(etch_device_clear(device, static_cast<char *>(memory) + 8, 1),
+            ETCH_OK);
+  EXPECT_EQ(etch_device_check_guarded(device, memory), ETCH_ERROR_DEVICE);
+  // In order, inside.
+  const etch_device_part_t wrong[] = {{16, 8}, {0, 8}};
+  EXPECT_EQ(etch_device_alloc_guarded(device, 24, wrong, 2, &memory),
+            ETCH_ERROR_ARGUMENT);
+  EXPECT_EQ(etch_device_alloc_guarded(device, 20, close, 2, &memory),
+            ETCH_ERROR_ARGUMENT);
+  for (const char *name : {"cuMemAddressReserve", "cuMemCreate", "cuMemMap",
+                           "cuMemSetAccess"}) {
+    etch_fake_fail(name, 2, 0);
+    EXPECT_EQ(etch_device_alloc_guarded(device, 16384, parts, 2, &memory),
+              ETCH_ERROR_MEMORY)
+        << name;
+    EXPECT_THAT(etch_last_error(), HasSubstr("gives no guarded memory"));
+  }
+}
+
 TEST_F(Device, CopiesGoThroughPinnedMemory) {
   // More than all pieces of it hold.
   std::vector<float> values(6 << 20);

@@ -24,6 +24,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <sys/mman.h>
 #include <vector>
 
 #ifndef ETCH_FAKE_VERSION
@@ -249,6 +250,62 @@ EXPORT int cuMemFree_v2(Address address) {
   free((void *)address);
   memory.erase(it);
   return kSuccess;
+}
+
+//===----------------------------------------------------------------------===//
+// Addresses and what is there
+//===----------------------------------------------------------------------===//
+
+EXPORT int cuMemGetAllocationGranularity(size_t *size, const void *, int) {
+  ENTER(cuMemGetAllocationGranularity);
+  *size = 4096;
+  return kSuccess;
+}
+EXPORT int cuMemAddressReserve(Address *out, size_t bytes, size_t, Address,
+                               unsigned long long) {
+  ENTER(cuMemAddressReserve);
+  void *p = mmap(nullptr, bytes, PROT_NONE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (p == MAP_FAILED)
+    return kOutOfMemory;
+  *out = Address(p);
+  return kSuccess;
+}
+EXPORT int cuMemAddressFree(Address address, size_t bytes) {
+  return munmap((void *)address, bytes) ? kInvalidValue : kSuccess;
+}
+EXPORT int cuMemCreate(unsigned long long *handle, size_t bytes, const void *,
+                       unsigned long long) {
+  ENTER(cuMemCreate);
+  if (bytes % 4096)
+    return kInvalidValue;
+  if (bytes > kTotal - used)
+    return kOutOfMemory;
+  used += bytes;
+  *handle = bytes;
+  return kSuccess;
+}
+EXPORT int cuMemRelease(unsigned long long handle) {
+  used -= handle;
+  return kSuccess;
+}
+EXPORT int cuMemMap(Address address, size_t bytes, size_t,
+                    unsigned long long handle, unsigned long long) {
+  ENTER(cuMemMap);
+  if (bytes > handle || address % 4096)
+    return kInvalidValue;
+  memory[address] = bytes;
+  return kSuccess;
+}
+EXPORT int cuMemSetAccess(Address address, size_t bytes, const void *, size_t) {
+  ENTER(cuMemSetAccess);
+  return mprotect((void *)address, bytes, PROT_READ | PROT_WRITE)
+             ? kInvalidValue
+             : kSuccess;
+}
+EXPORT int cuMemUnmap(Address address, size_t bytes) {
+  memory.erase(address);
+  return mprotect((void *)address, bytes, PROT_NONE) ? kInvalidValue : kSuccess;
 }
 
 EXPORT int cuMemHostAlloc(void **out, size_t bytes, unsigned) {
