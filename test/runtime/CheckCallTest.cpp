@@ -105,6 +105,23 @@ TEST_F(CheckCall, ArenaMustBeThere) {
   EXPECT_EQ(check(ETCH_ERROR_MEMORY), "arena: not aligned to 64 bytes");
 }
 
+TEST_F(CheckCall, WhatIsKeptMustBeThere) {
+  module.prepared_bytes = 64;
+  EXPECT_EQ(check(ETCH_ERROR_MEMORY),
+            "what is kept between calls: expected 64 bytes, got 0");
+  alignas(64) char kept[128];
+  call.prepared = kept;
+  call.prepared_bytes = 63;
+  EXPECT_EQ(check(ETCH_ERROR_MEMORY),
+            "what is kept between calls: expected 64 bytes, got 63");
+  call.prepared = kept + 8;
+  call.prepared_bytes = 64;
+  EXPECT_EQ(check(ETCH_ERROR_MEMORY),
+            "what is kept between calls: not aligned to 64 bytes");
+  call.prepared = kept;
+  EXPECT_EQ(etch_check_call(&module, &call), ETCH_OK) << etch_last_error();
+}
+
 TEST_F(CheckCall, AbsurdExtentsDoNotOverflow) {
   extentsX[1] = INT64_MAX;
   stridesX[0] = INT64_MAX;

@@ -181,13 +181,15 @@ TEST_F(Freeze, ExportedLibraries) {
 /// Filters are kept transformed, or turned, for as many images as come.
 TEST(FreezeFast, Convolutions) {
   random::seed(2);
-  for (int64_t channels : {64, 130, 512}) {
+  for (int64_t channels : {66, 512}) {
     Parameter w(random::rand({channels, channels, 3, 3}).astype(f32) - 0.5);
     auto body = [&](const Variable &x) {
       NoGrad no_grad;
       return conv2d(x, w, Variable(), {.pad = 1});
     };
-    for (bool dynamic : {false, true}) {
+    for (bool dynamic : {true, false}) {
+      if (!dynamic && channels > 100)
+        continue; // takes long
       auto plain = compile(body, {.mode = Mode::fast, .dynamic = dynamic});
       auto frozen = compile(
           body, {.mode = Mode::fast, .dynamic = dynamic, .freeze = true});
