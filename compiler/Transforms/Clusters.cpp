@@ -106,6 +106,14 @@ void Clusters::add(Operation *op) {
                                                  : ClusterKind::matmul);
     return;
   case OpKind::view:
+    // The transpose of a convolution's result.
+    if (auto transpose = llvm::dyn_cast<TransposeOp>(op)) {
+      int own = clusterOf(transpose.getX().getDefiningOp());
+      clusters[size_t(own)].cores.push_back(op);
+      clusters[size_t(own)].space[1] = spaces.spaceOf(op->getResult(0));
+      return place(op, own, 1);
+    }
+    [[fallthrough]];
   case OpKind::scan:
   case OpKind::window:
   case OpKind::indexed:

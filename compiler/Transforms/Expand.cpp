@@ -8,6 +8,7 @@
 // matrix products, of which no strip has an end.
 //===----------------------------------------------------------------------===//
 
+#include "compiler/Transforms/Images.h"
 #include "compiler/Transforms/Passes.h"
 #include "compiler/Transforms/Simplifier.h"
 
@@ -52,7 +53,8 @@ static FailureOr<Operation *> expand(Operation *op) {
 
 /// Whether the windows of a convolution are the places of its images.
 static bool seesPlaces(Operation *op) {
-  if (!llvm::isa<Conv2dOp, Conv2dInputGradOp, Conv2dWeightGradOp>(op))
+  if (!llvm::isa<Conv2dOp, Conv2dInputGradOp, Conv2dWeightGradOp>(op) ||
+      op->hasAttr(kChannelsLastAttr))
     return false;
   auto all = [&](StringRef name, int64_t n) {
     auto pair = op->getAttrOfType<DenseI64ArrayAttr>(name).asArrayRef();

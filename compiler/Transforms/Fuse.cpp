@@ -13,6 +13,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Transforms/Clusters.h"
+#include "compiler/Transforms/Images.h"
 #include "compiler/Transforms/Outline.h"
 #include "compiler/Transforms/Passes.h"
 #include "compiler/Transforms/Spread.h"
@@ -63,7 +64,8 @@ private:
     if (!reader)
       return false;
     // Any strides will do, but there must be some.
-    if (reader.getInfo().kind == OpKind::contraction)
+    if (reader.getInfo().kind == OpKind::contraction ||
+        reader->hasAttr(kChannelsLastAttr))
       while (auto transpose = x.getDefiningOp<TransposeOp>())
         x = transpose.getX();
     return spaces.isDense(x) || llvm::isa<BlockArgument>(x);
@@ -246,6 +248,10 @@ void Emitter::emitCore(const Cluster &cluster, Operation *op) {
   SmallVector<Value> operands;
   bool isReduction = cluster.kind == ClusterKind::reduction;
   for (Value x : op->getOperands()) {
+    if (llvm::isa<TransposeOp>(op)) { // of the convolution's result
+      operands.push_back(inside.lookup(x));
+      continue;
+    }
     if (isReduction && isTensor(x)) {
       operands.push_back(operand(cluster, x, 0, op->getLoc()));
       continue;
@@ -324,6 +330,7 @@ static void fuse(func::FuncOp main, KernelTable &kernels, bool alone) {
   };
   if (!alone)
     moveSmallAhead(main);
+  absorbTransposes(main);
   SpaceMap spaces(main);
   for (Operation &op : body)
     if (llvm::isa<PointwiseOpInterface>(op))

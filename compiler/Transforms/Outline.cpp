@@ -13,6 +13,8 @@
 
 #include "compiler/Transforms/Outline.h"
 
+#include "compiler/Transforms/Images.h"
+
 #include "dialects/Etch/EtchDialect.h"
 
 #include "llvm/ADT/SetVector.h"
@@ -28,7 +30,10 @@ bool etch::isCloned(Operation *op) {
   // A start that is data is an argument of the kernel; it must be there before.
   if (llvm::isa<SliceAtOp, PlaceAtOp>(op))
     return llvm::isa<BlockArgument>(op->getOperand(1));
-  return llvm::isa<BroadcastToOp, TransposeOp, IotaOp, SliceOp, PlaceOp>(op);
+  // That of a convolution's result is part of its kernel.
+  if (llvm::isa<TransposeOp>(op))
+    return !op->hasAttr(kChannelsLastAttr);
+  return llvm::isa<BroadcastToOp, IotaOp, SliceOp, PlaceOp>(op);
 }
 
 namespace {

@@ -115,6 +115,20 @@ def OutlineRegions : EtchPass<"outline-regions"> {
   }];
 }
 
+def ChannelsLast : EtchPass<"channels-last"> {
+  let summary = "Keeps images with channels last between convolutions.";
+  let description = [{
+    For devices whose convolutions want them so, in mode `fast`. Where it saves
+    more than it costs, arrays of images (N, C, H, W) become (N, H, W, C), and
+    what is computed from them element by element, summed, pooled, sliced or
+    placed is written on these. A convolution, and what it is computed from,
+    stands between transposes, marked `etch.channels_last`: `etch-fuse` makes
+    them part of its kernel. Convolutions whose windows see one place each
+    become products of matrices. Sums come in another order. Comes before
+    `etch-expand`.
+  }];
+}
+
 def Expand : EtchPass<"expand"> {
   let summary = "Replaces ops by the canonical ones that back ends know.";
   let description = [{

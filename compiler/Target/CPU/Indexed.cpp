@@ -224,6 +224,9 @@ LogicalResult etch::cpu::emitIndexed(Kernel &k) {
   bool plain = op && op->getNumOperands() >= 2 &&
                isa<BlockArgument>(op->getOperand(0)) &&
                isa<BlockArgument>(op->getOperand(1));
+  if (plain &&
+      cast<RankedTensorType>(op->getOperand(1).getType()).getRank() != 2)
+    return k.source.emitError("indices here are (B, J)");
   if (auto gather = dyn_cast_or_null<GatherOp>(op); gather && plain)
     return emitGather(k, gather);
   if (auto scatter = dyn_cast_or_null<ScatterAddOp>(op); scatter && plain)

@@ -13,11 +13,14 @@ using namespace mlir;
 using namespace etch;
 using namespace etch::cuda;
 
-/// Reads index[b, j]; negative ones count from the end. One that is out of
-/// range is reported and becomes 0.
-static Ix readIndex(Kernel &k, const Buffer &index, Ix b, Ix j, Ix extent) {
+/// Reads index[b, j], or [b, j, i]; negative ones count from the end. One that
+/// is out of range is reported and becomes 0.
+static Ix readIndex(Kernel &k, const Buffer &index, Ix b, Ix j, Ix i,
+                    Ix extent) {
   Emit &e = k.e;
   Ix offset = e.add(e.mul(b, index.strides[0]), e.mul(j, index.strides[1]));
+  if (index.strides.size() == 3)
+    offset = e.add(offset, e.mul(i, index.strides[2]));
   Ix given = Ix(k.load(index.pointer, offset, e.getI64Type()));
   Value negative = e.compare(arith::CmpIPredicate::slt, given, 0);
   Ix wrapped = e.select(negative, e.add(given, extent), given);
@@ -38,13 +41,13 @@ static void whenAny(Emit &e, Ix extent, function_ref<void()> body) {
   e.when(e.compare(arith::CmpIPredicate::ne, extent, 0), body);
 }
 
-/// y[b, j, i] = x[b, index[b, j], i].
+/// y[b, j, i] = x[b, index[b, j], i], or index[b, j, i].
 static void gatherAt(Kernel &k, GatherOp op, Ix b, Ix j, Ix i) {
   Emit &e = k.e;
   const Buffer &x = *k.argumentBuffer(op.getX());
   const Buffer &index = *k.argumentBuffer(op.getIndex());
   const Buffer &y = k.buffers[k.resultBuffer(0)];
-  Ix from = readIndex(k, index, b, j, x.extents[1]);
+  Ix from = readIndex(k, index, b, j, i, x.extents[1]);
   whenAny(e, x.extents[1], [&] {
     Type memory = e.storageType(x.element); // copied as it is
     k.store(k.load(x.pointer, offsetOf(e, x, b, from, i), memory), y.pointer,
@@ -59,7 +62,7 @@ static void scatterAt(Kernel &k, ScatterAddOp op, Ix b, Ix i) {
   const Buffer &index = *k.argumentBuffer(op.getIndex());
   const Buffer &y = k.buffers[k.resultBuffer(0)];
   e.loop(0, x.extents[1], 1, [&](Ix j) {
-    Ix to = readIndex(k, index, b, j, y.extents[1]);
+    Ix to = readIndex(k, index, b, j, i, y.extents[1]);
     whenAny(e, y.extents[1], [&] {
       Ix place = offsetOf(e, y, b, to, i);
       ScalarExpr sum(e, e.loc, k.load(y.pointer, place, y.element));

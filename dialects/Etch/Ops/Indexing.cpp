@@ -12,13 +12,14 @@ static bool differ(int64_t a, int64_t b) {
   return a != b && a != dynamic_extent && b != dynamic_extent;
 }
 
-/// x (B, *, I) with index (B, J) of int64.
+/// x (B, *, I) with index (B, J) of int64, or (B, J, I): each i has its own.
 static bool checkIndex(const TensorType &x, const TensorType &index,
                        std::string &error) {
   if (index.dtype != i64)
     error = std::string("indices are ") + name_of(index.dtype) + ", not int64";
-  else if (x.shape.rank() != 3 || index.shape.rank() != 2 ||
-           differ(x.shape[0], index.shape[0]))
+  else if (x.shape.rank() != 3 || index.shape.rank() < 2 ||
+           index.shape.rank() > 3 || differ(x.shape[0], index.shape[0]) ||
+           (index.shape.rank() == 3 && differ(x.shape[2], index.shape[2])))
     error = "x is " + to_string(x.shape) + ", index is " +
             to_string(index.shape) + "; (B, A, I) and (B, J) are needed";
   return error.empty();
