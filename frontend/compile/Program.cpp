@@ -141,9 +141,17 @@ void Program::drop_old_group() {
   groups.erase(oldest);
 }
 
+/// What is open has elements: programs read the first of a batch.
+template <class Arguments> static bool has_empty(const Arguments &args) {
+  return std::any_of(args.begin(), args.end(),
+                     [](const Variable &x) { return x.size() == 0; });
+}
+
 /// Calls like this one but for extents say how it should go.
 void Program::expect_trace() {
   constexpr size_t most = 4;
+  if (has_empty(call_args))
+    return;
   std::vector<TensorType> types;
   for (const Variable &x : call_args)
     types.push_back(x.type());
@@ -311,7 +319,8 @@ void Program::compile_variant(Variant &v) {
 /// this one's fit, so that the texts are the same.
 void Program::find_open_extents(Variant &v) const {
   // Plans for a budget, or of guarded pages, are made of numbers.
-  if (!options.dynamic || options.memory_budget || options.guard_pages)
+  if (!options.dynamic || options.memory_budget || options.guard_pages ||
+      has_empty(call_args))
     return;
   const Trace *twin = nullptr;
   for (const auto &group : groups)

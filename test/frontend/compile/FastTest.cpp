@@ -91,3 +91,40 @@ TEST(Fast, C137_ConvolutionsStayWithinTheBound) {
                           abs(w.astype(f64)), {}, {.pad = 1});
   expect_within(value, exact, sizes * 3.0, 16, "value and gradient");
 }
+
+TEST(Fast, C137_MomentsInOnePassAreAsGood) {
+  // Of numbers around 0, and far from it, where a sum of squares alone has
+  // nothing left of the variance; of an empty batch, too.
+  auto f = [](const Variable &x, const Variable &g, const Variable &t) {
+    Variable y = batch_norm(x, g, zeros({6}).astype(x.dtype()), {}, {});
+    return grad(sum(y * t), {x, g});
+  };
+  auto value = [](const Variable &x, const Variable &g, const Variable &) {
+    return batch_norm(x, g, zeros({6}).astype(x.dtype()), {}, {});
+  };
+  random::seed(14);
+  auto quick = compile(f, {.mode = Mode::fast});
+  auto quick_value = compile(value, {.mode = Mode::fast});
+  for (double far : {0.0, 100.0, -3000.0}) {
+    auto leaf = [](const Variable &v) {
+      Variable x = v.detach();
+      x.set_requires_grad(true);
+      return x;
+    };
+    Variable x = leaf((random::randn({16, 6, 9, 7}) + far).astype(f32)),
+             g = leaf((random::randn({6}) + 2.0).astype(f32)),
+             t = random::randn({16, 6, 9, 7}).astype(f32).detach();
+    Variable wx = leaf(x.astype(f64)), wg = leaf(g.astype(f64)),
+             wt = t.astype(f64).detach();
+    auto exact = f(wx, wg, wt), fast = quick(x, g, t);
+    Variable y = value(wx, wg, wt), z = quick_value(x, g, t);
+    NoGrad scope;
+    // A number that is far off has as large an error as its difference.
+    double n = 64 + 8 * std::abs(far);
+    expect_within(z, y, ones(y.shape()) * 16.0, n, "value");
+    expect_within(fast[0], exact[0], ones(y.shape()) * 16.0, n, "of x");
+    expect_within(fast[1], exact[1], ones({6}) * 256.0, n, "of gamma");
+  }
+  Variable none = zeros({0, 6, 9, 7}).astype(f32), one = ones({6}).astype(f32);
+  EXPECT_EQ(quick_value(none, one, none).shape(), Shape({0, 6, 9, 7}));
+}
