@@ -30,6 +30,9 @@ static constexpr int64_t kUnrolledEnd = 160;
 /// and their sums fill these.
 static constexpr int64_t kRowsAlong = 8;
 
+/// Panels of columns that are so few that packing rows for them shows.
+static constexpr int64_t kFewPanels = 4;
+
 /// An operand is an argument, possibly transposed.
 LogicalResult Gemm::bindMatrix(Value operand, bool left, Matrix &matrix) {
   int64_t rank = cast<RankedTensorType>(operand.getType()).getRank();
@@ -195,8 +198,8 @@ bool Gemm::mayReadRows() {
 }
 
 /// Rows and vectors of a register tile: those that cover the result with the
-/// least of rows and columns that nobody wants. A larger tile reads less for
-/// each of its sums. Two vectors want panels that stay in the nearest cache;
+/// least of columns that nobody wants. A larger tile reads less for each of its
+/// sums. Two vectors want panels that stay in the nearest cache;
 /// more of them are as good for long panels only. The figures are measured.
 void Gemm::chooseRegisters(int64_t registers) {
   constexpr int64_t kNearest = 44 << 10;
@@ -216,12 +219,15 @@ void Gemm::chooseRegisters(int64_t registers) {
     int64_t fixed = vectors == 2 && !m.isKnown() ? rows : most;
     for (int64_t mr = fixed; mr > (m.isKnown() ? most / 2 : fixed - 1); --mr) {
       int64_t nr = vectors * tiling.lanes;
-      // Partial panels are copied, and padded as all that are.
-      bool partial = m.isKnown() && m.known % mr != 0;
-      int64_t rowsInPanel = partial && mr > 8 ? llvm::PowerOf2Ceil(mr) : mr;
-      int64_t bytes = (rowsInPanel + nr) * depth * e.bytesOf(element);
+      // Panels of these rows and of one less make up all.
+      int64_t panels = m.isKnown() ? llvm::divideCeil(m.known, mr) : 1;
+      bool uneven = m.isKnown() && m.known % mr != 0;
+      if (uneven && panels * (mr - 1) > m.known)
+        continue;
+      double height = double(uneven ? m.known : panels * mr) / double(panels);
+      int64_t bytes = (mr + nr) * depth * e.bytesOf(element);
       bool isLong = bytes > kNearest;
-      double cost = 1 + 0.3 / double(mr * vectors) + (partial ? 0.01 : 0);
+      double cost = 1 + 0.3 / (height * double(vectors)) + (uneven ? 0.01 : 0);
       if (vectors > 2)
         cost += isLong ? 0.015 : 0.08;
       else if (isLong)
@@ -231,12 +237,15 @@ void Gemm::chooseRegisters(int64_t registers) {
       bool narrow = n.isKnown() && n.known > nr && vectors > 1 &&
                     k.options.vectorBits >= 512 &&
                     32 * (columns - vectorsOnly) >= double(n.known);
-      cost *= covered(m, mr) * (narrow ? (vectorsOnly + columns) / 2 : columns);
+      cost *= narrow ? (vectorsOnly + columns) / 2 : columns;
       if (least && cost >= least)
         continue;
       least = cost;
       tiling.mr = mr;
       tiling.vectors = vectors;
+      tiling.panels = uneven ? panels : 0;
+      tiling.tall = m.known - panels * (mr - 1);
+      tiling.paddedRows = llvm::PowerOf2Ceil(mr);
     }
   }
 }
@@ -288,7 +297,7 @@ void Gemm::chooseTiling() {
   } else {
     chooseRegisters(registers);
   }
-  tiling.wholeRows = m.isKnown() && m.known % tiling.mr == 0;
+  tiling.wholeRows = tiling.panels || (m.isKnown() && m.known % tiling.mr == 0);
   tiling.mStep = tiling.mr;
   int64_t tile = 2048 / e.bytesOf(element);
   tiling.mTile = tile / (2 * tiling.mr) * (2 * tiling.mr);
@@ -310,6 +319,17 @@ void Gemm::chooseTiling() {
                   !a.rowStride.is(1);
   if (!tiling.inParts)
     tiling.mTile *= tiling.panelA || tiling.directA ? 4 : 2;
+  // The first register tiles have room to pack what they use. One tile has all
+  // rows then: its first panel uses all of its columns.
+  bool mayPass = known && masks && tiling.wholeRows;
+  tiling.passingB = mayPass && !tiling.directB && b.rowStride.is(1) &&
+                    b.depthStride.isKnown() && m.known > tiling.mr &&
+                    std::max(m.known, tiling.panels * tiling.mr) <=
+                        tiling.mTile / 2;
+  tiling.passingA =
+      mayPass && !tiling.directA && !tiling.panelA && a.rowStride.is(1) &&
+      a.depthStride.isKnown() && tiling.mrPadded() <= tiling.lanes &&
+      n.known > tiling.nr() && n.known <= kFewPanels * tiling.nr();
   // Few rows use each element of columns that lie along K.
   if (masks && known && m.known <= kRowsAlong && n.known > tiling.lanes &&
       b.depthStride.is(1) && b.rowStride.isKnown() && !b.rowStride.is(1)) {
@@ -407,8 +427,19 @@ void Gemm::pack(const Matrix &matrix, Value target, Ix length, Ix total,
          });
 }
 
-void Gemm::enterTile(Ix batch, Ix m0, Ix n0) {
-  mLength = e.min(tiles.m, e.sub(extents.m, m0));
+void Gemm::enterTile(Ix batch, Ix &m0, Ix n0) {
+  Value lastRows =
+      e.compare(arith::CmpIPredicate::sge, e.add(m0, tiles.m),
+                tiling.panels ? Ix(tiling.panels * tiling.mr) : extents.m);
+  if (tiling.panels) {
+    firstPanel = e.div(m0, tiling.mr);
+    endPanel =
+        e.min(e.add(firstPanel, e.div(tiles.m, tiling.mr)), Ix(tiling.panels));
+    m0 = tiling.rowOf(e, firstPanel);
+    mLength = e.sub(tiling.rowOf(e, endPanel), m0);
+  } else {
+    mLength = e.min(tiles.m, e.sub(extents.m, m0));
+  }
   nLength = e.min(tiles.n, e.sub(extents.n, n0));
   auto corner = [&](const Matrix &matrix, Ix row) {
     Matrix part = matrix;
@@ -421,9 +452,61 @@ void Gemm::enterTile(Ix batch, Ix m0, Ix n0) {
   tileA = corner(a, m0);
   tileB = corner(b, n0);
   // The next unit has other rows, or, after the last of those, other columns.
-  Value lastRows =
-      e.compare(arith::CmpIPredicate::sge, e.add(m0, tiles.m), extents.m);
   nextB = corner(b, e.select(lastRows, e.add(n0, tiles.n), n0)).pointer;
+}
+
+/// All panels of rows of a tile. The first one packs the columns, if that is how
+/// they are packed.
+void Gemm::forRows(function_ref<void(RowPanel)> body) {
+  if (!tiling.passingB)
+    return rowsBetween(0, mLength, body);
+  packsColumns = true;
+  rowsBetween(0, tiling.mr, body);
+  packsColumns = false;
+  rowsBetween(tiling.mr, mLength, body);
+}
+
+/// The panels from one row of the tile to another.
+void Gemm::rowsBetween(Ix from, Ix to, function_ref<void(RowPanel)> body) {
+  int64_t mr = tiling.mr;
+  if (!tiling.panels)
+    return e.loop(from, to, mr, [&](Ix i) { body({e.div(i, mr), i}); });
+  Ix firstPanel = this->firstPanel, endPanel = this->endPanel;
+  if (tiling.passingB) {
+    firstPanel = e.div(from, mr);
+    if (to.is(mr))
+      endPanel = 1;
+  }
+  Ix start = tiling.rowOf(e, this->firstPanel);
+  auto panel = [&](Ix p) {
+    body({e.sub(p, this->firstPanel), e.sub(tiling.rowOf(e, p), start)});
+  };
+  Ix tall = tiling.tall;
+  e.loop(firstPanel, e.min(endPanel, tall), 1, panel);
+  // Where a panel begins does not depend on which kind it is of.
+  e.loop(e.max(firstPanel, tall), endPanel, 1, [&](Ix p) {
+    Ix number = e.sub(p, this->firstPanel),
+       row = e.sub(tiling.rowOf(e, p), start);
+    --tiling.mr;
+    body({number, row});
+    ++tiling.mr;
+  });
+}
+
+/// Rows of x for one block of K, all panels.
+void Gemm::packRows(Ix from, Ix depth) {
+  int64_t mr = tiling.mr, padded = tiling.mrPadded();
+  if (!tiling.panels)
+    return pack(tileA, packedA, mLength, extents.m, mr, padded, from, depth);
+  Ix panels =
+      e.sub(e.max(e.min(endPanel, Ix(tiling.tall)), firstPanel), firstPanel);
+  Ix rows = e.mul(panels, mr);
+  pack(tileA, packedA, rows, mr, mr, padded, from, depth);
+  Matrix rest = tileA;
+  rest.pointer = e.at(tileA.pointer, e.mul(rows, a.rowStride), element);
+  Value target = e.at(
+      packedA, e.mul(e.mul(panels, padded), tiling.pitch(e, depth)), element);
+  pack(rest, target, e.sub(mLength, rows), mr - 1, mr - 1, padded, from, depth);
 }
 
 void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
@@ -435,14 +518,14 @@ void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
     return whole ? Ix(nr) : e.min(nr, e.sub(nLength, j));
   };
   auto rowsFrom = [&](Ix i) {
-    return tiling.wholeRows ? Ix(mr) : e.min(mr, e.sub(mLength, i));
+    return tiling.wholeRows ? Ix(tiling.mr) : e.min(mr, e.sub(mLength, i));
   };
   used = tiling.vectors;
-  auto block = [&](Ix from, Ix depth, Ix i, Ix j, Ix columns) {
-    Ix rows = rowsFrom(i);
+  auto block = [&](Ix from, Ix depth, RowPanel i, Ix j, Ix columns) {
+    Ix rows = rowsFrom(i.row);
     Value sums = placeTile(batch, m0, i, n0, j, rows);
     SmallVector<Value> registers = registerTile(i, j, depth, from);
-    endTile(sums, registers, from, batch, e.add(m0, i), e.add(n0, j), rows,
+    endTile(sums, registers, from, batch, e.add(m0, i.row), e.add(n0, j), rows,
             columns);
   };
   Ix end = e.max(extents.k, 1);
@@ -450,7 +533,7 @@ void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
   if (tiling.alongB) {
     e.loop(0, nLength, nr, [&](Ix j) {
       e.loop(0, end, kGemmBlock, [&](Ix from) {
-        block(from, e.min(kGemmBlock, e.sub(extents.k, from)), 0, j,
+        block(from, e.min(kGemmBlock, e.sub(extents.k, from)), {0, 0}, j,
               columnsFrom(j));
       });
     });
@@ -458,21 +541,26 @@ void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
   }
   e.loop(0, end, kGemmBlock, [&](Ix from) {
     Ix depth = e.min(kGemmBlock, e.sub(extents.k, from));
-    if (!tiling.directB)
+    if (!tiling.directB && !tiling.passingB)
       pack(tileB, packedB, nLength, extents.n, nr, nr, from, depth);
-    if (!tiling.directA && !tiling.panelA)
-      pack(tileA, packedA, mLength, extents.m, mr, tiling.mrPadded(), from,
-           depth);
+    if (!tiling.directA && !tiling.panelA && !tiling.passingA)
+      packRows(from, depth);
     // The rows stay in the nearest cache while all columns pass by.
-    e.loop(0, mLength, mr, [&](Ix i) {
+    forRows([&](RowPanel i) {
       if (tiling.panelA) {
         Matrix rows = tileA;
-        rows.pointer = e.at(tileA.pointer, e.mul(i, a.rowStride), element);
-        pack(rows, packedA, rowsFrom(i), extents.m, mr, tiling.mrPadded(), from,
-             depth);
+        rows.pointer = e.at(tileA.pointer, e.mul(i.row, a.rowStride), element);
+        Ix total = tiling.panels ? Ix(tiling.mr) : extents.m;
+        pack(rows, packedA, rowsFrom(i.row), total, tiling.mr,
+             tiling.mrPadded(), from, depth);
       }
       Ix whole = tail ? e.mul(e.div(nLength, nr), nr) : nLength;
-      e.loop(0, whole, nr,
+      Ix first = tiling.passingA ? nr : 0;
+      packsRows = tiling.passingA;
+      e.loop(0, first, nr,
+             [&](Ix j) { block(from, depth, i, j, columnsFrom(j)); });
+      packsRows = false;
+      e.loop(first, whole, nr,
              [&](Ix j) { block(from, depth, i, j, columnsFrom(j)); });
       if (!tail)
         return;

@@ -37,7 +37,14 @@ private:
   bool isSmall(const Matrix &matrix, Ix rows);
   int64_t narrowTail();
   void emitUnits();
-  void enterTile(Ix batch, Ix m0, Ix n0);
+  void enterTile(Ix batch, Ix &m0, Ix n0);
+  /// A panel of rows: its number in the tile, its first row there.
+  struct RowPanel {
+    Ix number, row;
+  };
+  void forRows(llvm::function_ref<void(RowPanel)> body);
+  void rowsBetween(Ix from, Ix to, llvm::function_ref<void(RowPanel)> body);
+  void packRows(Ix from, Ix depth);
   void emitTile(Ix batch, Ix m0, Ix n0);
   void emitWithTiles(llvm::function_ref<void()> units,
                      llvm::function_ref<void()> otherwise);
@@ -47,16 +54,17 @@ private:
   void multiplyAmx(mlir::Value left, mlir::Value right, Ix steps);
   void packAmxTile(const Matrix &matrix, Ix row, Ix step, Ix valid, Ix depth,
                    bool left, mlir::Value target);
-  llvm::SmallVector<mlir::Value> registerTile(Ix i, Ix j, Ix depth, Ix from);
+  llvm::SmallVector<mlir::Value> registerTile(RowPanel i, Ix j, Ix depth,
+                                              Ix from);
   using Left = std::function<mlir::Value(Ix step, int64_t r)>;
-  Left leftOf(Ix i, Ix depth, Ix from);
+  Left leftOf(RowPanel i, Ix depth, Ix from);
   llvm::SmallVector<mlir::Value> tileAlong(const Left &left, Ix j, Ix depth,
                                            Ix from);
   using Fetch = std::function<void(Ix step)>;
-  Fetch fetchNext(Ix i, Ix j, Ix from);
+  Fetch fetchNext(RowPanel i, Ix j, Ix from);
   bool mayKeepSums();
   bool mayReadRows();
-  mlir::Value placeTile(Ix batch, Ix m0, Ix i, Ix n0, Ix j, Ix rows);
+  mlir::Value placeTile(Ix batch, Ix m0, RowPanel i, Ix n0, Ix j, Ix rows);
   Ix strideAlong(int axis);
   llvm::SmallVector<mlir::Value>
   withSums(mlir::Value sums, mlir::ValueRange registers, Ix from, Ix columns);
@@ -97,8 +105,11 @@ private:
   Matrix tileA, tileB;
   mlir::Value nextB; ///< what the next tile begins with
   Ix mLength, nLength;
-  int64_t used = 0; ///< vectors of the register tile that hold columns
-  Ix sumsRow;       ///< from row to row of the register tile's sums
+  Ix firstPanel, endPanel; ///< of rows, where some have one less
+  int64_t used = 0;        ///< vectors of the register tile that hold columns
+  /// The register tile at hand packs its columns, its rows.
+  bool packsColumns = false, packsRows = false;
+  Ix sumsRow; ///< from row to row of the register tile's sums
 };
 
 } // namespace etch::cpu

@@ -16,6 +16,8 @@ using namespace etch::cpu;
 
 /// Steps of K that columns are fetched ahead of their use.
 static constexpr int64_t kAhead = 16;
+/// The same where they are not packed: these may meet in the nearest cache.
+static constexpr int64_t kRowsAhead = 8;
 
 Value Gemm::multiplyAdd(Value x, Value y, Value z) {
   ScalarExpr l(e, e.loc, x), r(e, e.loc, y), sum(e, e.loc, z);
@@ -24,13 +26,28 @@ Value Gemm::multiplyAdd(Value x, Value y, Value z) {
 
 /// Element of row r of the register tile at a step of its block of K, in all
 /// lanes.
-Gemm::Left Gemm::leftOf(Ix i, Ix depth, Ix from) {
+Gemm::Left Gemm::leftOf(RowPanel i, Ix depth, Ix from) {
   int64_t mr = tiling.mr;
   Lanes lanes = {tiling.lanes, {}};
   if (!tiling.directA) {
-    Ix number = tiling.panelA ? Ix(0) : e.div(i, mr);
+    Ix number = tiling.panelA ? Ix(0) : i.number;
     Ix offset = e.mul(e.mul(number, tiling.mrPadded()), tiling.pitch(e, depth));
     Value panel = e.at(packedA, offset, element);
+    if (packsRows) {
+      Value source = e.at(tileA.pointer,
+                          e.add(e.mul(from, a.depthStride), i.row), element);
+      Lanes own = {tiling.mrPadded(), {}};
+      if (mr < own.count)
+        own.mask = e.maskBelow(mr, own.count);
+      return [=, this](Ix step, int64_t r) {
+        Value at = e.at(source, e.mul(step, a.depthStride), element);
+        if (r == 0)
+          e.store(e.load(at, 1, element, own),
+                  e.at(panel, e.mul(step, own.count), element),
+                  Lanes{own.count, {}});
+        return e.load(e.at(at, r, element), 0, element, lanes);
+      };
+    }
     return [=, this](Ix step, int64_t r) {
       Ix at = e.add(e.mul(step, tiling.mrPadded()), r);
       return e.load(e.at(panel, at, element), 0, element, lanes);
@@ -39,7 +56,7 @@ Gemm::Left Gemm::leftOf(Ix i, Ix depth, Ix from) {
   SmallVector<Value> rows;
   Value base = e.at(tileA.pointer, e.mul(from, a.depthStride), element);
   for (int64_t r = 0; r < mr; ++r) {
-    Ix row = e.add(i, r);
+    Ix row = e.add(i.row, r);
     if (!tiling.wholeRows)
       row = e.min(row, e.sub(mLength, 1));
     rows.push_back(e.at(base, e.mul(row, a.rowStride), element));
@@ -53,7 +70,7 @@ Gemm::Left Gemm::leftOf(Ix i, Ix depth, Ix from) {
 /// What fetches the columns' next block while the rows pass by, so that it
 /// comes from afar meanwhile: of a panel's lines each register tile has its
 /// share, one every few steps. Null where they are not packed, or near anyway.
-Gemm::Fetch Gemm::fetchNext(Ix i, Ix j, Ix from) {
+Gemm::Fetch Gemm::fetchNext(RowPanel i, Ix j, Ix from) {
   constexpr int64_t kNear = 512 << 10, kFewRows = 256;
   Ix depth = extents.k, n = extents.n;
   int64_t bytes = e.bytesOf(element), line = 64 / bytes;
@@ -65,7 +82,9 @@ Gemm::Fetch Gemm::fetchNext(Ix i, Ix j, Ix from) {
     return nullptr;
   if (extents.m.known > kFewRows)
     return nullptr;
-  int64_t lines = used, rows = llvm::divideCeil(extents.m.known, tiling.mr);
+  int64_t lines = used, rows = tiling.panels;
+  if (!rows)
+    rows = llvm::divideCeil(extents.m.known, tiling.mr);
   int64_t every = int64_t(llvm::bit_floor(uint64_t(rows / lines)));
   every = std::min(every, kGemmBlock);
   if (every < 2)
@@ -75,7 +94,7 @@ Gemm::Fetch Gemm::fetchNext(Ix i, Ix j, Ix from) {
   Value after = e.at(tileB.pointer,
                      e.mul(e.add(from, kGemmBlock), b.depthStride), element);
   Value base = e.make<arith::SelectOp>(last, nextB, after);
-  Ix share = e.div(i, tiling.mr);
+  Ix share = i.number;
   Ix column = e.mul(e.rem(e.div(share, every), lines), line);
   Ix first = e.mul(e.rem(share, every), kGemmBlock / every);
   base = e.at(base, e.mul(e.add(j, column), b.rowStride), element);
@@ -95,7 +114,7 @@ Gemm::Fetch Gemm::fetchNext(Ix i, Ix j, Ix from) {
 }
 
 /// The products of rows i.. and columns j.. of the tile over one block of K.
-SmallVector<Value> Gemm::registerTile(Ix i, Ix j, Ix depth, Ix from) {
+SmallVector<Value> Gemm::registerTile(RowPanel i, Ix j, Ix depth, Ix from) {
   int64_t mr = tiling.mr, vectors = used, lanes = tiling.lanes;
   Left left = leftOf(i, depth, from);
   if (tiling.alongB)
@@ -115,6 +134,14 @@ SmallVector<Value> Gemm::registerTile(Ix i, Ix j, Ix depth, Ix from) {
     panelB = e.at(packedB, e.mul(j, tiling.pitch(e, depth)), element);
     columns.assign(vectors, Lanes{lanes, {}});
   }
+  Value source; // of columns that are packed now
+  if (packsColumns) {
+    source = e.at(tileB.pointer, e.add(e.mul(from, b.depthStride), j), element);
+    if (extents.n.known % tiling.nr())
+      for (int64_t v = 0; v < vectors; ++v)
+        columns[size_t(v)].mask =
+            e.maskBelow(e.sub(nLength, e.add(j, v * lanes)), lanes);
+  }
   SmallVector<Value> zeros(mr * vectors, e.constant(element, 0, lanes));
   Fetch fetch = fetchNext(i, j, from);
   return e.loop(0, depth, 1, zeros, [&](Ix step, ValueRange sums) {
@@ -122,13 +149,23 @@ SmallVector<Value> Gemm::registerTile(Ix i, Ix j, Ix depth, Ix from) {
     Ix stepB =
         tiling.directB ? e.mul(step, b.depthStride) : e.mul(step, tiling.nr());
     Value atB = e.at(panelB, stepB, element);
+    Value place =
+        packsColumns ? e.at(source, e.mul(step, b.depthStride), element) : atB;
     for (int64_t v = 0; v < vectors; ++v)
       right.push_back(
-          e.load(e.at(atB, v * lanes, element), 1, element, columns[v]));
+          e.load(e.at(place, v * lanes, element), 1, element, columns[v]));
+    if (packsColumns) {
+      Value ahead = e.at(place, e.mul(kRowsAhead, b.depthStride), element);
+      for (int64_t v = 0; v < vectors; ++v)
+        e.store(right[size_t(v)], e.at(atB, v * lanes, element),
+                Lanes{lanes, {}});
+      for (int64_t v = 0; v < vectors + (b.depthStride.known % lanes != 0); ++v)
+        e.prefetch(e.at(ahead, v * lanes, element));
+    }
     // The panels lie one behind the other: what is fetched at the end of one is
     // the start of the next.
     bool several = !extents.n.isKnown() || extents.n.known > tiling.nr();
-    if (!tiling.directB && several)
+    if (!tiling.directB && !packsColumns && several)
       for (int64_t b = 0; b < tiling.nr() * e.bytesOf(element); b += 64)
         e.prefetch(e.atByte(e.at(atB, kAhead * tiling.nr(), element), b));
     if (fetch)
@@ -189,17 +226,16 @@ std::pair<Value, Lanes> Gemm::placeOf(Value sums, size_t vector, Ix columns) {
 
 /// Where the sums of a register tile wait, in rows that lie `sumsRow` apart;
 /// the result's lines are fetched to be written at the tile's end.
-Value Gemm::placeTile(Ix batch, Ix m0, Ix i, Ix n0, Ix j, Ix rows) {
+Value Gemm::placeTile(Ix batch, Ix m0, RowPanel i, Ix n0, Ix j, Ix rows) {
   int64_t mr = tiling.mr, nr = tiling.nr();
   sumsRow = nr;
   if (!tiling.sumsInResult) {
-    Ix number =
-        e.add(e.mul(e.div(i, mr), e.ceilDiv(nLength, nr)), e.div(j, nr));
-    return e.at(sumsBase, e.mul(number, mr * nr), element);
+    Ix number = e.add(e.mul(i.number, e.ceilDiv(nLength, nr)), e.div(j, nr));
+    return e.at(sumsBase, e.mul(number, tiling.mStep * nr), element);
   }
   Ix resultRow = strideAlong(rowAxis);
   Ix offset = e.add(e.mul(batch, strideAlong(batchAxis)),
-                    e.add(e.mul(e.add(m0, i), resultRow), e.add(n0, j)));
+                    e.add(e.mul(e.add(m0, i.row), resultRow), e.add(n0, j)));
   Value place = e.at(k.buffers[k.resultBuffer(0)].pointer, offset, element);
   if (rows.is(mr)) {
     sumsRow = resultRow;

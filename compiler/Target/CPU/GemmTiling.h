@@ -40,18 +40,31 @@ struct ExtentRefs {
 struct Tiling {
   int64_t lanes = 1, vectors = 1, mr = 1;
   int64_t mTile = 1, nTile = 1;
-  int64_t mStep = 1;  ///< tiles have a multiple of so many rows
-  bool halves = true; ///< of tiles, where there would be few
+  int64_t mStep = 1; ///< tiles have a multiple of so many rows
+  /// Where not zero: so many panels of rows, the first `tall` of them of mr
+  /// rows, the others of one less. A tile counts mr for each.
+  int64_t panels = 0, tall = 0;
+  int64_t paddedRows = 0; ///< where not zero: of a packed panel of rows
+  bool halves = true;     ///< of tiles, where there would be few
   bool directA = false, directB = false; ///< read without packing
   bool alongB = false;                   ///< …and transposed in registers
-  bool panelA = false;                   ///< one panel of x is packed at a time
-  bool unrolledEnd = false;              ///< the epilogue reads registers
-  bool inParts = false;                  ///< K is
-  bool wholeRows = false;                ///< no panel of rows is partial
-  bool sumsInResult = false;             ///< sums of blocks wait there
+  /// Packed while the first rows use these columns, the first columns these
+  /// rows.
+  bool passingB = false, passingA = false;
+  bool panelA = false;       ///< one panel of x is packed at a time
+  bool unrolledEnd = false;  ///< the epilogue reads registers
+  bool inParts = false;      ///< K is
+  bool wholeRows = false;    ///< no panel of rows is partial
+  bool sumsInResult = false; ///< sums of blocks wait there
 
   int64_t nr() const { return lanes * vectors; }
-  int64_t mrPadded() const { return int64_t(llvm::PowerOf2Ceil(mr)); }
+  int64_t mrPadded() const {
+    return paddedRows ? paddedRows : int64_t(llvm::PowerOf2Ceil(mr));
+  }
+  /// The first row of a panel.
+  Ix rowOf(Emit &e, Ix panel) const {
+    return e.add(e.mul(panel, mr - 1), e.min(panel, tall));
+  }
 
   struct Tiles {
     Ix m, n;           ///< extents of a tile
@@ -62,8 +75,9 @@ struct Tiling {
   /// (`several`: an i1, null: there is one).
   Tiles tiles(Emit &e, const Extent4 &x, mlir::Value several) const {
     Tiles t;
+    Ix rows = panels ? Ix(panels * mr) : x.m;
     Ix count =
-        e.mul(x.batch, e.mul(e.ceilDiv(x.m, mTile), e.ceilDiv(x.n, nTile)));
+        e.mul(x.batch, e.mul(e.ceilDiv(rows, mTile), e.ceilDiv(x.n, nTile)));
     auto choose = [&](int64_t full, Ix extent) {
       if (!halves || !several || (count.isKnown() && count.known >= 4) ||
           (extent.isKnown() && extent.known <= full / 2))
@@ -80,9 +94,9 @@ struct Tiling {
       Ix each = e.div(e.add(extent, e.sub(count, 1)), count);
       return e.max(e.roundUp(each, step), step);
     };
-    t.m = even(x.m, choose(mTile, x.m), mStep);
+    t.m = even(rows, choose(mTile, rows), mStep);
     t.n = even(x.n, choose(nTile, x.n), nr());
-    t.mCount = e.div(e.add(x.m, e.sub(t.m, 1)), t.m);
+    t.mCount = e.div(e.add(rows, e.sub(t.m, 1)), t.m);
     t.nCount = e.div(e.add(x.n, e.sub(t.n, 1)), t.n);
     t.depth = pitch(e, e.min(kGemmBlock, e.max(x.k, 1)));
     return t;

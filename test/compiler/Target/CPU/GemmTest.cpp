@@ -136,6 +136,16 @@ TEST(Gemm, OneKernelForAllExtents) {
   }
 }
 
+/// Panels of unlike numbers of rows; the first tiles pack what they use.
+TEST(Gemm, PackedInPassing) {
+  for (const Sizes &s : {Sizes{29, 300, 90}, {64, 530, 64}, {97, 70, 131}})
+    for (const Form &form : forms) {
+      Program compiled(program<float>(s, form, false, form.left));
+      ASSERT_TRUE(compiled);
+      check<float>(compiled, s, form, form.left);
+    }
+}
+
 TEST(Gemm, StaticShapes) {
   int turn = 0;
   for (const Sizes &s : all)

@@ -59,16 +59,55 @@ func.func private @k2(%x: tensor<100x1000xf32>, %w: tensor<1000x1000xf32>)
   return %0 : tensor<100x1000xf32>
 }
 
-// Sums of the last register tile of rows, a partial one, wait in scratch memory:
-// the result has no room for rows behind the last.
+// Of an open number of rows, sums of the last register tile, a partial one,
+// wait in scratch memory: the result has no room for rows behind the last.
 // CHECK-LABEL: llvm.func internal @k3(
 // CHECK: arith.cmpi eq
 // CHECK: arith.select {{.*}} : !llvm.ptr
+// CHECK-LABEL: llvm.func internal @k5(
+func.func private @k3(%x: tensor<?x512xf32>, %w: tensor<512x64xf32>)
+    -> tensor<?x64xf32> attributes {etch.kernel} {
+  %0 = etch.matmul %x, %w : (tensor<?x512xf32>, tensor<512x64xf32>) -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// 97 rows are seven panels of eleven and two of ten: none is partial. The first
+// one packs the columns.
+// CHECK-COUNT-22: math.fma
+// CHECK: scf.for {{.*}} = %c1_i64 to %c7_i64 step
+// CHECK-COUNT-22: math.fma
+// CHECK: scf.for {{.*}} = %c7_i64 to %c9_i64 step
+// CHECK-COUNT-20: math.fma
+// CHECK-NOT: math.fma
+// CHECK-LABEL: llvm.func internal @k6(
+func.func private @k5(%x: tensor<97x1024xf32>, %w: tensor<1024x512xf32>)
+    -> tensor<97x512xf32> attributes {etch.kernel} {
+  %0 = etch.matmul %x, %w : (tensor<97x1024xf32>, tensor<1024x512xf32>) -> tensor<97x512xf32>
+  return %0 : tensor<97x512xf32>
+}
+
+// Few columns: rows that lie side by side are packed while the first of those
+// use them. The first tile packs both.
+// CHECK: scf.for {{.*}} -> ({{.*vector<16xf32>}})
+// CHECK: llvm.store {{.*}} vector<8xf32>
+// CHECK-COUNT-16: math.fma
+// CHECK: scf.yield
+// CHECK: scf.for {{.*}} -> ({{.*vector<16xf32>}})
+// CHECK-NOT: llvm.store {{.*}} vector<8xf32>
+// CHECK-COUNT-16: math.fma
+// CHECK: scf.yield
+// CHECK: scf.for {{.*}} -> ({{.*vector<16xf32>}})
+// CHECK: llvm.store {{.*}} vector<8xf32>
+// CHECK-COUNT-16: math.fma
+// CHECK: scf.yield
+// CHECK-COUNT-16: math.fma
+// CHECK-NOT: math.fma
 // CHECK-LABEL: llvm.func internal @etch.task
-func.func private @k3(%x: tensor<1009x512xf32>, %w: tensor<512x64xf32>)
-    -> tensor<1009x64xf32> attributes {etch.kernel} {
-  %0 = etch.matmul %x, %w : (tensor<1009x512xf32>, tensor<512x64xf32>) -> tensor<1009x64xf32>
-  return %0 : tensor<1009x64xf32>
+func.func private @k6(%x: tensor<4096x64xf32>, %w: tensor<4096x64xf32>)
+    -> tensor<64x64xf32> attributes {etch.kernel} {
+  %0 = etch.transpose %x {permutation = array<i64: 1, 0>} : (tensor<4096x64xf32>) -> tensor<64x4096xf32>
+  %1 = etch.matmul %0, %w : (tensor<64x4096xf32>, tensor<4096x64xf32>) -> tensor<64x64xf32>
+  return %1 : tensor<64x64xf32>
 }
 
 func.func @main(%arena: memref<?xi8> {etch.arena}) {

@@ -6,9 +6,14 @@
 // whole tile follow its registers: no loop, one store of each vector.
 // CHECK-LABEL: llvm.func internal @k0(
 // CHECK-NOT: llvm.shufflevector
+// The first eight rows read w where it is, and pack it.
+// CHECK: scf.for {{.*}} -> ({{.*vector<16xf32>, vector<16xf32>}})
+// CHECK-COUNT-2: llvm.store {{.*}} vector<16xf32>
+// CHECK-COUNT-16: math.fma
+// CHECK: scf.yield
 // The lines of the result are fetched before, to be written.
-// CHECK: scf.for {{.*}} step %c8_i64
-// CHECK-NEXT: scf.for {{.*}} step %c32_i64
+// CHECK: scf.for {{.*}} = %c8_i64 to %c512_i64 step %c8_i64
+// CHECK: scf.for {{.*}} step %c32_i64
 // CHECK-COUNT-16: rw = 1
 // CHECK: scf.for {{.*}} -> ({{.*vector<16xf32>, vector<16xf32>}})
 // CHECK-COUNT-2: rw = 0
