@@ -19,6 +19,7 @@
 #include "compiler/Buffer/Plan.h"
 
 #include "dialects/Etch/EtchDialect.h"
+#include "dialects/Etch/Stages.h"
 
 using namespace mlir;
 using namespace etch;
@@ -91,7 +92,8 @@ bool Storage::isPointwiseArgument(func::FuncOp kernel, unsigned argument) {
     return false;
   for (Operation &op : body.without_terminator())
     if (auto rule = llvm::dyn_cast<DifferentiableOpInterface>(op))
-      if (rule.getInfo().kind != OpKind::pointwise &&
+      if (!op.hasAttr(kUpdatesAttr) &&
+          rule.getInfo().kind != OpKind::pointwise &&
           rule.getInfo().kind != OpKind::view)
         return false;
   return llvm::all_of(x.getUsers(), [](Operation *user) {

@@ -92,7 +92,8 @@ void etch::buildFusePipeline(OpPassManager &pm,
         pm, options,
         createRematerialise({again.segments, again.products, again.share}));
   addUnlessLeftOut(pm, options, createRecompute());
-  pm.addPass(createFuse({isLeftOut(options, "etch-fuse")}));
+  pm.addPass(createFuse(
+      {isLeftOut(options, "etch-fuse"), options.rows && !options.joins}));
   if (options.fast)
     addUnlessLeftOut(pm, options, createContract());
   if (options.rows)

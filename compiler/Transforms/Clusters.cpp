@@ -14,7 +14,8 @@
 //   have to be kept from the forward part, and optimizers, which follow, update
 //   states in place if they are pointwise kernels of their own;
 // - a matrix product and what uses it, if it has other users, they read a state
-//   (a pointwise kernel updates that in place) or leave parts of vectors empty.
+//   (a pointwise kernel updates that in place) or leave parts of vectors empty;
+//   but for updates that are all its use (ProductUpdates.cpp).
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Transforms/Clusters.h"
@@ -187,7 +188,8 @@ bool Clusters::mayMerge(int from, int into, int level, Operation *by) {
     return false;
   if (early.kind == ClusterKind::matmul)
     for (Operation *op : late.pointwise[0])
-      if (!endsIn(op->getResult(0), by, late.pointwise[0]))
+      if (updates.lookup(op) != early.cores[0] &&
+          !endsIn(op->getResult(0), by, late.pointwise[0]))
         return false;
   return fits(late, 0, early.space[level], late.pointwise[0]);
 }
@@ -211,10 +213,11 @@ void Clusters::merge(int from, int into, int level) {
 bool Clusters::join(Operation *op, ArrayRef<Edge> edges, int target) {
   Cluster &cluster = clusters[size_t(target)];
   bool isMatmul = cluster.kind == ClusterKind::matmul;
+  bool isUpdate = isMatmul && updates.lookup(op) == cluster.cores[0];
   if (cluster.kind == ClusterKind::single ||
       cluster.kind == ClusterKind::control ||
       op->hasAttr(kBackwardAttr) != cluster.isBackward ||
-      (isMatmul && endsWithinVectors(cluster.cores[0], op)))
+      (isMatmul && !isUpdate && endsWithinVectors(cluster.cores[0], op)))
     return false;
   int level = -1;
   SmallVector<int> merged;
@@ -228,9 +231,10 @@ bool Clusters::join(Operation *op, ArrayRef<Edge> edges, int target) {
   }
   size_t size = cluster.size() + 1;
   for (const Edge &edge : edges) {
-    if (isMatmul && edge.cluster == target && !endsIn(edge.root, op, {}))
+    if (isMatmul && !isUpdate && edge.cluster == target &&
+        !endsIn(edge.root, op, {}))
       return false;
-    if (isMatmul && edge.direct && edge.cluster < 0)
+    if (isMatmul && !isUpdate && edge.direct && edge.cluster < 0)
       if (auto argument = llvm::dyn_cast<BlockArgument>(edge.root))
         if (main.getArgAttr(argument.getArgNumber(), kStateAttr))
           return false;

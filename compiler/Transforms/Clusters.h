@@ -46,14 +46,21 @@ struct Edge {
   bool direct = false;
 };
 
+/// Ops of updates, and products that only these use, by op: the product.
+using ProductUpdates = llvm::DenseMap<mlir::Operation *, mlir::Operation *>;
+
+/// Finds them, moves the products to the updates and marks them (kUpdatesAttr).
+ProductUpdates findProductUpdates(mlir::func::FuncOp main);
+
 /// Assigns the ops of main, in order, to clusters numbered so that each reads
 /// results of lower ones only. Linear: an op looks at its operands' clusters,
 /// which are of bounded size.
 class Clusters {
 public:
   /// `alone`: every op founds a cluster.
-  Clusters(mlir::func::FuncOp main, SpaceMap &spaces, bool alone = false)
-      : main(main), spaces(spaces), alone(alone) {}
+  Clusters(mlir::func::FuncOp main, SpaceMap &spaces,
+           const ProductUpdates &updates, bool alone = false)
+      : main(main), spaces(spaces), updates(updates), alone(alone) {}
 
   void add(mlir::Operation *op);
 
@@ -85,6 +92,7 @@ private:
 
   mlir::func::FuncOp main;
   SpaceMap &spaces;
+  const ProductUpdates &updates;
   const bool alone;
   std::vector<Cluster> clusters;
   llvm::DenseMap<mlir::Operation *, int> assigned, levels;

@@ -323,11 +323,15 @@ static bool isClustered(Operation *op) {
           !llvm::isa<ReshapeOp>(op));
 }
 
-static void fuse(func::FuncOp main, KernelTable &kernels, bool alone) {
+static void fuse(func::FuncOp main, KernelTable &kernels, bool alone,
+                 bool withUpdates) {
   Block &body = main.getBody().front();
   auto listOps = [&] {
     return llvm::map_to_vector(body, [](Operation &op) { return &op; });
   };
+  ProductUpdates updates;
+  if (withUpdates && !alone)
+    updates = findProductUpdates(main);
   if (!alone)
     moveSmallAhead(main);
   absorbTransposes(main);
@@ -343,7 +347,7 @@ static void fuse(func::FuncOp main, KernelTable &kernels, bool alone) {
 
   SmallVector<Operation *> ops = listOps();
   Operation *terminator = ops.pop_back_val();
-  Clusters clusters(main, spaces, alone);
+  Clusters clusters(main, spaces, updates, alone);
   OpBuilder b(terminator);
   IRMapping values;
   for (Operation *op : ops) {
@@ -376,7 +380,7 @@ struct Fuse : etch::impl::FuseBase<Fuse> {
     KernelTable kernels;
     for (func::FuncOp function : functions)
       if (isProgram(function))
-        fuse(function, kernels, alone);
+        fuse(function, kernels, alone, updates);
   }
 };
 } // namespace

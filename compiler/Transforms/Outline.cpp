@@ -16,6 +16,7 @@
 #include "compiler/Transforms/Images.h"
 
 #include "dialects/Etch/EtchDialect.h"
+#include "dialects/Etch/Stages.h"
 
 #include "llvm/ADT/SetVector.h"
 
@@ -97,6 +98,7 @@ static std::string keyOf(func::FuncOp main, const Group &group,
   for (Operation *op : group.ops) {
     word(op->getName().getAsOpaquePointer());
     word(op->getPropertiesAsAttribute().getAsOpaquePointer());
+    number(op->hasAttr(kUpdatesAttr));
     number(op->getNumOperands());
     for (Value x : op->getOperands())
       number(numbers.lookup(x));
@@ -133,6 +135,8 @@ static func::FuncOp buildKernel(func::FuncOp main, const Group &group,
   for (Operation *op : group.ops) {
     Operation *clone = b.clone(*op, map);
     clone->setDiscardableAttrs(ArrayRef<NamedAttribute>());
+    if (Attribute updates = op->getAttr(kUpdatesAttr))
+      clone->setAttr(kUpdatesAttr, updates);
   }
   func::ReturnOp::create(
       b, main.getLoc(),

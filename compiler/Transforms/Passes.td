@@ -199,7 +199,9 @@ def Fuse : EtchPass<"fuse"> {
     equal structure are one.
   }];
   let options = [Option<"alone", "alone", "bool", "false",
-                        "Every op is a kernel of its own">];
+                        "Every op is a kernel of its own">,
+                 Option<"updates", "updates", "bool", "false",
+                        "Products may update states (see ProductUpdates)">];
 }
 
 def Stage : EtchPass<"stage"> {

@@ -18,6 +18,10 @@ inline constexpr llvm::StringLiteral kRowsAttr = "etch.rows";
 /// shows what one stage made to another.
 inline constexpr llvm::StringLiteral kStageAttr = "etch.stage";
 
+/// Of a product: what follows it in its kernel reads states and replaces them,
+/// element by element. Its sums may not wait in a result.
+inline constexpr llvm::StringLiteral kUpdatesAttr = "etch.updates";
+
 } // namespace etch
 
 #endif // ETCH_DIALECTS_ETCH_STAGES_H

@@ -17,6 +17,8 @@
 #include "compiler/Target/CPU/Convolution.h"
 #include "compiler/Target/CPU/GemmEmitter.h"
 
+#include "dialects/Etch/Stages.h"
+
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -173,7 +175,8 @@ bool Gemm::mayKeepSums() {
   const Buffer &result = k.buffers[k.resultBuffer(0)];
   bool anyColumns = k.options.vectorBits >= 512 ||
                     (extents.n.isKnown() && extents.n.known % tiling.nr() == 0);
-  return k.results().size() == 1 && result.element == element && rowAxis >= 0 &&
+  return k.results().size() == 1 && !op->hasAttr(kUpdatesAttr) &&
+         result.element == element && rowAxis >= 0 &&
          strideAlong(columnAxis).is(1) && anyColumns && tiling.unrolledEnd;
 }
 
@@ -656,13 +659,13 @@ LogicalResult Gemm::emit() {
     return work;
   };
   k.scratchBytes = [=](Emit &e, ArrayRef<Extents> shapes) {
-    Tiling::Tiles t = tiling.tiles(e, at(e, shapes), /*several=*/{});
+    Extent4 x = at(e, shapes);
+    Tiling::Tiles t = tiling.tiles(e, x, /*several=*/{});
     Ix elements = e.add(e.add(tiling.sizeA(e, t), tiling.sizeB(e, t)),
-                        tiling.sizeC(e, t));
+                        tiling.sizeC(e, t, x.k));
     Ix all = e.add(e.mul(elements, bytes), 64);
     if (!amx)
       return all;
-    Extent4 x = at(e, shapes);
     Ix depth = AmxCut::depth(e, x.k);
     Ix packed = e.add(AmxCut::bytesA(e, depth), AmxCut::bytesB(e, depth, t));
     return e.max(all, e.add(packed, AmxCut::bytesC(e, x, t)));
@@ -703,6 +706,8 @@ static LogicalResult emitOpenRows(Kernel &k, MatmulOp op) {
 LogicalResult etch::cpu::emitMatmul(Kernel &k) {
   for (Operation &op : k.source.getBody().front())
     if (auto product = dyn_cast<MatmulOp>(op)) {
+      if (product->hasAttr(kUpdatesAttr))
+        return Gemm(k, product).emit();
       if (mayBeSmall(k, product))
         return emitMaybeSmall(k, product);
       if (k.options.bf16 || !streamsMatrix(k, product))

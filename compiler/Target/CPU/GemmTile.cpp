@@ -230,7 +230,9 @@ Value Gemm::placeTile(Ix batch, Ix m0, RowPanel i, Ix n0, Ix j, Ix rows) {
   int64_t mr = tiling.mr, nr = tiling.nr();
   sumsRow = nr;
   if (!tiling.sumsInResult) {
-    Ix number = e.add(e.mul(i.number, e.ceilDiv(nLength, nr)), e.div(j, nr));
+    Ix number = tiling.inOneBlock(
+        e, extents.k, 0,
+        e.add(e.mul(i.number, e.ceilDiv(nLength, nr)), e.div(j, nr)));
     return e.at(sumsBase, e.mul(number, tiling.mStep * nr), element);
   }
   Ix resultRow = strideAlong(rowAxis);

@@ -114,10 +114,18 @@ struct Tiling {
   Ix sizeB(Emit &e, const Tiles &t) const {
     return directB ? Ix(0) : e.mul(t.n, t.depth);
   }
-  Ix sizeC(Emit &e, const Tiles &t) const {
-    if (sumsInResult && wholeRows)
-      return 0;
-    return e.mul(sumsInResult ? Ix(mr) : t.m, t.n);
+  Ix sizeC(Emit &e, const Tiles &t, Ix depth) const {
+    if (sumsInResult)
+      return wholeRows ? Ix(0) : e.mul(mr, t.n);
+    return inOneBlock(e, depth, mr * nr(), e.mul(t.m, t.n));
+  }
+  /// One block of K: sums wait until their register tile is done.
+  static Ix inOneBlock(Emit &e, Ix depth, Ix then, Ix otherwise) {
+    if (depth.isKnown())
+      return depth.known <= kGemmBlock ? then : otherwise;
+    mlir::Value few =
+        e.compare(mlir::arith::CmpIPredicate::sle, depth, kGemmBlock);
+    return e.select(few, then, otherwise);
   }
 };
 

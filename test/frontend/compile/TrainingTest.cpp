@@ -82,6 +82,52 @@ TEST(Training, C150_Hooks) {
   });
 }
 
+/// Weights whose gradient nobody else reads are updated by its product, tile by
+/// tile, whatever the batch: the gradient is no array.
+template <class MakeOptimizer>
+void expect_updated_by_products(MakeOptimizer make) {
+  auto train = [&](bool compiled) {
+    random::seed(3);
+    MLP model({150, 3}, relu);
+    auto optimizer = make();
+    optimizer.setup(model);
+    auto step = [&](const Variable &x, const Variable &t) {
+      Variable loss = softmax_cross_entropy(model(x), t);
+      loss.backward();
+      optimizer.update();
+      model.clear_grads();
+      return loss;
+    };
+    auto f = compile(step);
+    std::vector<std::vector<double>> values(1);
+    for (int batch : {100, 257, 100, 600, 7}) {
+      Variable x = random::rand({batch, 131}).astype(f32).detach();
+      Variable t = random::randint(0, 3, {batch});
+      values[0].push_back((compiled ? f(x, t) : step(x, t)).item());
+    }
+    for (const Variable &p : model.params())
+      values.push_back(p.to_vector());
+    if (!compiled)
+      return values;
+    for (const auto &buffer : f.memory().plan().buffers)
+      EXPECT_FALSE(buffer.offset >= 0 && buffer.bytes == 4 * 131 * 150)
+          << buffer.what;
+    return values;
+  };
+  EXPECT_EQ(train(true), train(false));
+}
+
+TEST(Training, C150_UpdatesInProducts) {
+  expect_updated_by_products([] { return SGD({.lr = 0.5}); });
+  expect_updated_by_products([] { return MomentumSGD({.lr = 0.1}); });
+  expect_updated_by_products([] { return Adam({.lr = 0.01}); });
+  expect_updated_by_products([] {
+    AdamW optimizer({.lr = 0.01});
+    optimizer.add_hook(WeightDecay(1e-2));
+    return optimizer;
+  });
+}
+
 TEST(Training, C150_OneRunPerStep) {
   random::seed(0);
   MLP model({10, 1}, sigmoid);
