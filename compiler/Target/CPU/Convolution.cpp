@@ -569,11 +569,20 @@ static bool suitsPanels(Kernel &k, Operation *op) {
 
 LogicalResult etch::cpu::emitConvolution(Kernel &k) {
   for (Operation &op : k.source.getBody().front()) {
+    auto channels = [&]() -> std::optional<LogicalResult> {
+      auto conv = dyn_cast<Conv2dOp>(op);
+      return conv ? emitChannelLanes(k, conv) : std::nullopt;
+    };
     if (isa<Conv2dOp, Conv2dInputGradOp, Conv2dWeightGradOp>(op) &&
-        isProduct(&op) && !suitsPanels(k, &op))
-      return emitProduct(k, &op);
+        isProduct(&op) && !suitsPanels(k, &op)) {
+      std::optional<LogicalResult> emitted = channels();
+      return emitted ? *emitted : emitProduct(k, &op);
+    }
     if (isa<Conv2dOp, Conv2dInputGradOp>(op)) {
-      auto direct = [&] { return Correlation(k, &op).emit(); };
+      auto direct = [&] {
+        std::optional<LogicalResult> emitted = channels();
+        return emitted ? *emitted : Correlation(k, &op).emit();
+      };
       std::optional<LogicalResult> emitted = emitWinograd(k, &op, direct);
       return emitted ? *emitted : direct();
     }

@@ -68,6 +68,16 @@ struct RegisterTile {
   /// Rows that come after these, and how far from the place of step k in them
   /// is what step k fetches of them; null: nothing.
   mlir::Value nextLeft, ahead;
+  /// Steps that the columns are fetched ahead of their use; 0: not.
+  int64_t fetchAhead = 0;
+  /// What will be read or written after this: every so many steps `bytes` more.
+  struct Fetch {
+    mlir::Value from;
+    int64_t every = 1;
+    Ix bytes;
+    bool write = false;
+  };
+  llvm::SmallVector<Fetch, 4> fetches; ///< into the second cache
 
   int64_t columns() const { return vectors * lanes; }
   /// One block of K: chains from 0.
@@ -87,6 +97,10 @@ inline Ix ceilDivBy(Emit &e, Ix a, Ix b) {
 /// place. Then so it is computed.
 bool isProduct(mlir::Operation *op);
 llvm::LogicalResult emitProduct(Kernel &k, mlir::Operation *op);
+
+/// With neighbouring filters along the lanes; none if lanes along places are
+/// better, or if extents of an image are open.
+std::optional<llvm::LogicalResult> emitChannelLanes(Kernel &k, Conv2dOp op);
 
 llvm::LogicalResult emitWeightGrad(Kernel &k, Conv2dWeightGradOp op);
 /// With filters of many small groups side by side in the lanes; false if that

@@ -74,22 +74,30 @@ SmallVector<Value> RegisterTile::emit(Emit &e, Ix depth) const {
                  : e.mul(k, stride);
   };
   return e.loop(0, depth, 1, zeros, [&](Ix k, ValueRange sums) {
-    SmallVector<Value> next, columns;
-    Value atRight = e.at(right, stepOf(rightSteps, rightStride, k), element);
+    SmallVector<Value> next, right;
+    Value atRight =
+        e.at(this->right, stepOf(rightSteps, rightStride, k), element);
     for (int64_t v = 0; v < vectors; ++v)
-      columns.push_back(e.load(e.at(atRight, v * lanes, element), 1, element,
-                               Lanes{lanes, {}}));
+      right.push_back(e.load(e.at(atRight, v * lanes, element), 1, element,
+                             Lanes{lanes, {}}));
     Ix leftStep = stepOf(leftSteps, leftStride, k);
     Value atLeft = e.at(left, leftStep, element);
     if (ahead)
       e.prefetch(e.at(nextLeft, e.add(leftStep, stepOf(ahead, 0, k)), element));
+    for (int64_t b = 0; fetchAhead && b < columns() * e.bytesOf(element);
+         b += 64)
+      e.prefetch(
+          e.atByte(e.at(atRight, e.mul(rightStride, fetchAhead), element), b));
+    for (const Fetch &f : fetches)
+      e.prefetch(e.atByte(f.from, e.mul(e.div(k, f.every), f.bytes)), f.write,
+                 /*nearest=*/f.write);
     for (int64_t r = 0; r < rows; ++r) {
       Value number = e.load(e.at(atLeft, rowOffsets[size_t(r)], element), 0,
                             element, Lanes{lanes, {}});
       for (int64_t v = 0; v < vectors; ++v)
         next.push_back(
             fma(ScalarExpr(e, e.loc, number),
-                ScalarExpr(e, e.loc, columns[size_t(v)]),
+                ScalarExpr(e, e.loc, right[size_t(v)]),
                 ScalarExpr(e, e.loc, sums[size_t(r * vectors + v)])));
     }
     return next;

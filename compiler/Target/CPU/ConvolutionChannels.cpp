@@ -1,0 +1,628 @@
+//===- ConvolutionChannels.cpp - conv2d, channels along the lanes ---------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Neighbouring filters are the columns of a register tile, some output places
+// of a row are its rows: of each place of the source one number goes to all
+// lanes, so images are read where they lie, whatever the stride, and no vector
+// is partly empty because rows are short. Filters are packed as panels, once
+// for many images. What a tile has computed is turned in registers when its
+// chain is complete, and becomes a piece of a row for each channel.
+//
+// A unit of work is a strip of output rows, or of places of a long one, of one
+// image, for some channels. Images with padding are copied, strip by strip,
+// with zeros around them.
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Target/CPU/Convolution.h"
+
+#include "compiler/Target/Kernel/Evaluator.h"
+#include "dialects/Etch/ScalarExpr.h"
+
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace etch;
+using namespace etch::cpu;
+
+/// Registers for sums; most places of a tile; what a step takes beside its
+/// multiply-adds, in these.
+constexpr int64_t kRegisters = 31, kMostPlaces = 14, kStep = 2;
+/// Steps that packed filters are fetched ahead of their use; places of an image
+/// whose channels lie near each other.
+constexpr int64_t kAhead = 8, kFewPlaces = 256;
+/// The least chain that is worth turning what it sums up to; and the least use
+/// of the multiply-adds, of a hundred.
+constexpr int64_t kLeastChain = 128, kLeastUse = 85;
+/// Packed filters that stay in the second cache while images pass by, and what
+/// a strip has of sums and of the source there, in bytes.
+constexpr int64_t kFilters = 1 << 20, kStrip = 3 << 17;
+
+namespace {
+
+/// How the work is cut; the bits of the result do not depend on it.
+struct Cut {
+  int64_t filters, channels, taps[2], source[2], result[2];
+  int64_t stride[2], pad[2], dilation[2];
+  int64_t bytes, lanes;            ///< of an element; of a vector
+  int64_t chain;                   ///< multiply-adds of a sum
+  int64_t places = 1, vectors = 1; ///< of a register tile
+  int64_t pieces, tail;            ///< of a row; places of the last one
+  int64_t stripRows, stripPieces;  ///< of a unit
+  int64_t rowStrips, pieceStrips;  ///< one of them is 1
+  int64_t channelTile;             ///< channels of a unit, of many images
+  bool onePlace; ///< windows are: tiles read panels of their places…
+  bool direct;   ///< …or images where they lie
+  int64_t stagedRows, pitch, plane; ///< of what they read otherwise
+  ExtentRef batch;
+
+  bool bind(Kernel &k, Conv2dOp op);
+  bool choose();
+  int64_t width() const { return vectors * lanes; }
+  int64_t strips() const { return rowStrips * pieceStrips; }
+  int64_t blocks() const { return llvm::divideCeil(chain, kGemmBlock); }
+  int64_t panel() const {
+    return width() * int64_t(llvm::alignTo(std::min(chain, kGemmBlock), 16));
+  }
+  /// Of the places of a tile, for a block of the chain.
+  int64_t placePanel() const {
+    int64_t wide = int64_t(llvm::PowerOf2Ceil(places));
+    return (std::min(chain, kGemmBlock) + 64 / bytes / wide) * wide;
+  }
+  /// Offset of a step's places in what tiles read; for each step of the chain.
+  Ix channelsOfUnit(Emit &e, Ix images) const {
+    int64_t halves = llvm::alignTo(llvm::divideCeil(filters, 2), width());
+    if (strips() > 1)
+      return channelTile;
+    return e.select(e.compare(arith::CmpIPredicate::sle, images, 1), halves,
+                    channelTile);
+  }
+  /// Filters are packed as they are used: nobody else asks for them.
+  Ix packedPanels(Emit &e, Ix images) const {
+    int64_t all = channelTile / width() * blocks();
+    if (strips() > 1)
+      return all;
+    return e.select(e.compare(arith::CmpIPredicate::sle, images, 1), 1, all);
+  }
+  // Scratch memory: a table, a turned tile, the source, sums, packed filters.
+  int64_t tableBytes() const {
+    return !onePlace ? int64_t(llvm::alignTo(chain * 8, 64)) : 0;
+  }
+  int64_t turnedBytes() const { return width() * lanes * bytes; }
+  int64_t stagedBytes() const {
+    int64_t size = direct     ? 0
+                   : onePlace ? stripRows * stripPieces * placePanel()
+                              : channels * plane + lanes;
+    return int64_t(llvm::alignTo(size * bytes, 64));
+  }
+  Ix sumsBytes(Emit &e, Ix images) const {
+    if (chain <= kGemmBlock)
+      return 0;
+    Ix panels = e.ceilDiv(channelsOfUnit(e, images), width());
+    return e.mul(panels, stripRows * stripPieces * places * width() * bytes);
+  }
+  Ix packedBytes(Emit &e, Ix images) const {
+    return e.mul(packedPanels(e, images), panel() * bytes);
+  }
+};
+
+class ChannelLanes {
+public:
+  ChannelLanes(Kernel &k, Conv2dOp op, const Cut &cut)
+      : k(k), e(k.e), op(op), c(cut) {}
+  LogicalResult emit();
+
+private:
+  void fillTable();
+  void emitUnit(Ix unit);
+  void stage(Ix image, Ix firstRow, Ix rows);
+  void fetchNext(RegisterTile &t, Ix row, Ix piece, int64_t places, Ix from);
+  void stagePanels(Ix rows, Ix lastPiece, Ix from, Ix block);
+  void overPieces(Ix last, llvm::function_ref<void(Ix, int64_t)> body);
+  void offerFilters();
+  /// Of those of a strip.
+  Ix tileNumber(Ix row, Ix piece) {
+    return e.add(e.mul(row, c.stripPieces), e.sub(piece, firstPiece));
+  }
+  void tile(Ix row, Ix piece, int64_t places, Ix from, Ix block);
+  SmallVector<Value> withSums(ValueRange block, Value before, Ix from);
+  void finish(ValueRange sums, int64_t places, Ix row, Ix place);
+
+  Kernel &k;
+  Emit &e;
+  Conv2dOp op;
+  const Cut &c;
+  Type element;
+  const Buffer *source, *filter;
+  const Buffer *ready; ///< filters, packed; null: they are not
+  std::optional<Evaluator> after;
+  Ix batch;
+  Value table, turned, staged, sums, packed;
+  // Of the unit at hand:
+  Ix image, firstRow, firstPiece, firstChannel, channels;
+  // Of the panel at hand:
+  Ix number;
+  Value panel;
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Cut
+//===----------------------------------------------------------------------===//
+
+bool Cut::bind(Kernel &k, Conv2dOp op) {
+  const Buffer *x = k.argumentBuffer(op.getX()),
+               *w = k.argumentBuffer(op.getW());
+  auto images = cast<RankedTensorType>(op.getX().getType()),
+       filter = cast<RankedTensorType>(op.getW().getType()),
+       outputs = cast<RankedTensorType>(op.getY().getType());
+  if (!x || !w || !x->dense || !w->dense || !filter.hasStaticShape() ||
+      k.options.vectorBits < 512 || op.getGroups() != 1 ||
+      !isa<FloatType>(x->element) || x->element != w->element ||
+      outputs.getElementType() != x->element)
+    return false;
+  filters = filter.getDimSize(0);
+  channels = filter.getDimSize(1);
+  for (unsigned i = 0; i < 2; ++i) {
+    if (images.isDynamicDim(2 + i) || outputs.isDynamicDim(2 + i))
+      return false;
+    taps[i] = filter.getDimSize(2 + i);
+    source[i] = images.getDimSize(2 + i);
+    result[i] = outputs.getDimSize(2 + i);
+    stride[i] = op.getStride()[i];
+    pad[i] = op.getPad()[i];
+    dilation[i] = op.getDilation()[i];
+    if (pad[i] < 0 || result[i] < 1)
+      return false;
+  }
+  batch = k.extentOf(op.getX(), 0);
+  bytes = k.e.bytesOf(x->element);
+  lanes = k.lanesOf(x->element);
+  chain = channels * taps[0] * taps[1];
+  return chain >= kLeastChain && choose();
+}
+
+/// Places and vectors of a register tile, strips, and channels of a unit. False
+/// if lanes along places are better.
+bool Cut::choose() {
+  int64_t row = result[1];
+  double best = 0;
+  for (int64_t v = 1; v <= 4; ++v) {
+    int64_t most = std::min((kRegisters - v) / v, kMostPlaces);
+    int64_t count = llvm::divideCeil(row, most);
+    int64_t p = llvm::divideCeil(row, count), last = row - (count - 1) * p;
+    if (last < 1)
+      continue;
+    // Multiply-adds, loads, or one multiply-add after the other.
+    auto step = [&](int64_t p) {
+      return std::max({p * v, p + 2 * v + 3, int64_t(8)}) + kStep;
+    };
+    int64_t steps = ((count - 1) * step(p) + step(last)) *
+                    int64_t(llvm::divideCeil(filters, v * lanes));
+    double use = double(row * filters) / double(steps * lanes);
+    if (use <= best)
+      continue;
+    best = use;
+    places = p, vectors = v, pieces = count, tail = last;
+  }
+  if (100 * best < kLeastUse)
+    return false;
+  onePlace = taps[0] * taps[1] == 1 && pad[0] + pad[1] == 0;
+  direct = onePlace && stride[0] * stride[1] == 1;
+  // What is far from place to place is better copied once for all filters.
+  if (direct && result[0] * result[1] > kFewPlaces)
+    return false;
+  auto strip = [](int64_t total, int64_t each) {
+    int64_t most = std::max<int64_t>(kStrip / each, 1);
+    return int64_t(llvm::divideCeil(total, llvm::divideCeil(total, most)));
+  };
+  int64_t sum = chain > kGemmBlock ? std::min(filters, 256l) : 0;
+  stripRows = 1, stripPieces = pieces;
+  // Of a place of a strip.
+  int64_t read =
+      onePlace ? std::min(chain, kGemmBlock) : channels * stride[0] * stride[1];
+  int64_t each = bytes * std::max(read, sum);
+  if (result[0] > 1)
+    stripRows = strip(result[0], each * row);
+  else if (onePlace)
+    stripPieces = strip(pieces, each * places);
+  rowStrips = llvm::divideCeil(result[0], stripRows);
+  pieceStrips = llvm::divideCeil(pieces, stripPieces);
+  int64_t most = std::max<int64_t>(kFilters / (chain * bytes) / width(), 1);
+  int64_t panels = llvm::divideCeil(filters, width());
+  channelTile =
+      width() *
+      int64_t(llvm::divideCeil(panels, llvm::divideCeil(panels, most)));
+  stagedRows = (stripRows - 1) * stride[0] + (taps[0] - 1) * dilation[0] + 1;
+  pitch = (row - 1) * stride[1] + (taps[1] - 1) * dilation[1] + 1;
+  // An odd number of cache lines from channel to channel.
+  int64_t line = 64 / bytes;
+  plane = llvm::alignTo(stagedRows * pitch, 2 * line) + line;
+  return true;
+}
+
+//===----------------------------------------------------------------------===//
+// Units
+//===----------------------------------------------------------------------===//
+
+/// Offsets of the taps in what tiles read, in the order of the chain.
+void ChannelLanes::fillTable() {
+  Type i64 = e.getI64Type();
+  int64_t window = c.taps[0] * c.taps[1];
+  e.loop(0, c.channels, 1, [&](Ix channel) {
+    e.loop(0, c.taps[0], 1, [&](Ix i) {
+      e.loop(0, c.taps[1], 1, [&](Ix j) {
+        Ix number =
+            e.add(e.mul(channel, window), e.add(e.mul(i, c.taps[1]), j));
+        Ix offset = e.add(
+            e.mul(channel, c.plane),
+            e.add(e.mul(i, c.dilation[0] * c.pitch), e.mul(j, c.dilation[1])));
+        e.storeRaw(e.value(offset), e.at(table, number, i64), 8);
+      });
+    });
+  });
+}
+
+/// The source under some output rows, with zeros around it.
+void ChannelLanes::stage(Ix image, Ix firstRow, Ix rows) {
+  const auto &strides = source->strides;
+  Ix top = e.sub(e.mul(firstRow, c.stride[0]), c.pad[0]);
+  int64_t reach = (c.taps[0] - 1) * c.dilation[0] + 1;
+  rows = e.add(e.mul(e.sub(rows, 1), c.stride[0]), reach);
+  Value from = e.at(source->pointer, e.mul(image, strides[0]), element);
+  e.loop(0, c.channels, 1, [&](Ix channel) {
+    Value to = e.at(staged, e.mul(channel, c.plane), element);
+    Value own = e.at(from, e.mul(channel, strides[1]), element);
+    e.loop(0, rows, 1, [&](Ix r) {
+      Ix h = e.add(top, r);
+      StagedRow row;
+      row.isInside = e.compare(arith::CmpIPredicate::ult, h, c.source[0]);
+      row.source = e.at(own, e.mul(h, strides[2]), element);
+      row.sourceStride = strides[3];
+      row.origin = -c.pad[1];
+      row.extent = c.source[1];
+      row.count = c.pitch;
+      row.element = element;
+      row.target = e.at(to, e.mul(r, c.pitch), element);
+      emitStagedRow(e, row, c.lanes);
+    });
+  });
+}
+
+/// The places of each tile side by side, for a block of the chain.
+void ChannelLanes::stagePanels(Ix rows, Ix lastPiece, Ix from, Ix block) {
+  const auto &strides = source->strides;
+  int64_t wide = int64_t(llvm::PowerOf2Ceil(c.places)), step = c.stride[1];
+  Value first =
+      e.at(source->pointer,
+           e.add(e.mul(image, strides[0]), e.mul(from, strides[1])), element);
+  auto masked = [&](int64_t count) {
+    return Lanes{wide, count < wide ? e.maskBelow(count, wide) : Value()};
+  };
+  auto places = [&](Value at, int64_t count) {
+    // Every other place: those of two vectors, which is faster than to gather.
+    if (step != 2 || wide == 1)
+      return e.load(at, e.mul(strides[3], step), element, masked(count));
+    SmallVector<int32_t> even;
+    for (int32_t i = 0; i < wide; ++i)
+      even.push_back(2 * i);
+    int64_t length = 2 * count - 1, low = std::min(length, wide);
+    Value a = e.load(at, strides[3], element, masked(low)), b = a;
+    if (length > wide)
+      b = e.load(e.at(at, e.mul(strides[3], wide), element), strides[3],
+                 element, masked(length - wide));
+    return e.shuffle(a, b, even);
+  };
+  auto copy = [&](Ix channel, Ix row, Ix piece, int64_t count) {
+    Ix h = e.mul(e.add(firstRow, row), c.stride[0]);
+    Ix place = e.add(e.add(e.mul(channel, strides[1]), e.mul(h, strides[2])),
+                     e.mul(e.mul(piece, c.places * step), strides[3]));
+    Ix to = e.add(e.mul(tileNumber(row, piece), c.placePanel()),
+                  e.mul(channel, wide));
+    e.store(places(e.at(first, place, element), count),
+            e.at(staged, to, element), Lanes{wide, {}});
+  };
+  e.loop(0, block, 1, [&](Ix channel) {
+    e.loop(0, rows, 1, [&](Ix row) {
+      overPieces(lastPiece, [&](Ix piece, int64_t count) {
+        copy(channel, row, piece, count);
+      });
+    });
+  });
+}
+
+/// The pieces of a row: the last one may be shorter.
+void ChannelLanes::overPieces(Ix last,
+                              llvm::function_ref<void(Ix, int64_t)> body) {
+  int64_t whole = c.tail == c.places ? c.pieces : c.pieces - 1;
+  if (whole)
+    e.loop(firstPiece, e.min(last, whole), 1,
+           [&](Ix piece) { body(piece, c.places); });
+  if (whole < c.pieces)
+    e.loop(e.max(firstPiece, whole), last, 1,
+           [&](Ix piece) { body(piece, c.tail); });
+}
+
+/// A block of the chains of a panel's filters side by side.
+static void packPanel(Emit &e, const Cut &c, const Buffer &filter, Ix channel,
+                      Ix from, Value target) {
+  Panel p;
+  p.source = e.at(filter.pointer, e.add(e.mul(channel, c.chain), from),
+                  filter.element);
+  p.rowStride = c.chain;
+  p.depthStride = 1;
+  p.element = filter.element;
+  p.width = p.paddedWidth = c.width();
+  p.valid = c.filters % c.width() ? e.min(c.width(), e.sub(c.filters, channel))
+                                  : Ix(c.width());
+  p.depth = e.min(kGemmBlock, e.sub(c.chain, from));
+  p.target = target;
+  emitPack(e, p, c.lanes, /*masks=*/true);
+}
+
+/// All filters may be packed before.
+void ChannelLanes::offerFilters() {
+  int64_t panels = llvm::divideCeil(c.filters, c.width());
+  Packing packing;
+  packing.operand = cast<BlockArgument>(op.getW()).getArgNumber();
+  packing.bytes = panels * c.blocks() * c.panel() * c.bytes;
+  packing.units = panels * c.blocks();
+  packing.cost = c.filters * c.chain;
+  packing.emit = [c = c](Kernel &k, Ix unit, const Buffer &from, Value to) {
+    Emit &e = k.e;
+    Ix channel = e.mul(e.div(unit, c.blocks()), c.width());
+    Ix step = e.mul(e.rem(unit, c.blocks()), kGemmBlock);
+    packPanel(e, c, from, channel, step,
+              e.at(to, e.mul(unit, c.panel()), from.element));
+  };
+  k.offer(std::move(packing));
+}
+
+/// A block's sums behind those of the blocks before it.
+SmallVector<Value> ChannelLanes::withSums(ValueRange block, Value before,
+                                          Ix from) {
+  Value first = e.compare(arith::CmpIPredicate::eq, from, 0);
+  Value none = Combiner{Combiner::sum, element}.identity(e, c.lanes);
+  SmallVector<Value> result;
+  for (auto [n, value] : llvm::enumerate(block)) {
+    Value sum = e.load(e.at(before, int64_t(n) * c.lanes, element), 1, element,
+                       Lanes{c.lanes, {}});
+    sum = e.make<arith::SelectOp>(first, none, sum);
+    result.push_back(ScalarExpr(e, e.loc, sum) + ScalarExpr(e, e.loc, value));
+  }
+  return result;
+}
+
+/// Turns complete sums and computes what follows them, channel by channel.
+void ChannelLanes::finish(ValueRange values, int64_t places, Ix row, Ix place) {
+  for (int64_t begin = 0; begin < places; begin += c.lanes) {
+    int64_t count = std::min(c.lanes, places - begin);
+    int64_t length = int64_t(llvm::PowerOf2Ceil(count));
+    for (int64_t v = 0; v < c.vectors; ++v) {
+      SmallVector<Value> vectors;
+      for (int64_t p = 0; p < length; ++p)
+        vectors.push_back(p < count
+                              ? values[size_t((begin + p) * c.vectors + v)]
+                              : e.constant(element, 0, c.lanes));
+      transposeVectors(e, vectors, c.lanes);
+      for (auto [n, vector] : llvm::enumerate(vectors))
+        e.store(vector,
+                e.at(turned, (v * length + int64_t(n)) * c.lanes, element),
+                Lanes{c.lanes, {}});
+    }
+    Ix first = e.add(firstChannel, e.mul(number, c.width()));
+    Ix own = c.width();
+    if (c.filters % c.width())
+      own = e.min(own, e.sub(c.filters, first));
+    Lanes covered = {length,
+                     count < length ? e.maskBelow(count, length) : Value()};
+    e.loop(0, own, 1, [&](Ix channel) {
+      after->enter({image, e.add(first, channel), row, Ix(0)}, 3);
+      after->point(e.add(place, begin), covered);
+      after->give(op.getY(),
+                  e.load(e.at(turned, e.mul(channel, length), element), 1,
+                         element, Lanes{length, {}}));
+      SmallVector<Value> stored;
+      for (Value result : k.results())
+        stored.push_back(after->get(result));
+      for (auto [number, value] : llvm::enumerate(stored))
+        after->put(unsigned(number), value);
+    });
+  }
+}
+
+/// Each tile fetches its share of what is used next: panels of filters, a block
+/// of the image, and what its sums will meet.
+void ChannelLanes::fetchNext(RegisterTile &t, Ix row, Ix piece, int64_t places,
+                             Ix from) {
+  int64_t steps = std::min(c.chain, kGemmBlock);
+  int64_t tiles = c.stripRows * c.stripPieces;
+  Ix number = tileNumber(row, piece);
+  auto share = [&](Value next, int64_t bytes, Ix number, int64_t shares) {
+    int64_t each = llvm::divideCeil(bytes, shares * steps);
+    t.fetches.push_back({e.atByte(next, e.mul(number, each * steps)), 1, each});
+  };
+  if (ready) {
+    int64_t bytes = c.panel() * c.bytes;
+    share(e.atByte(panel, c.blocks() * bytes), bytes, number, tiles);
+  }
+  if (c.direct) {
+    int64_t plane = c.source[0] * c.source[1];
+    Ix offset = e.add(e.mul(image, c.channels * plane),
+                      e.mul(e.add(from, kGemmBlock), plane));
+    int64_t panels =
+        std::max<int64_t>(std::min(c.channelTile, c.filters) / c.width(), 1);
+    share(e.at(source->pointer, offset, element), steps * plane * c.bytes,
+          e.add(e.mul(this->number, tiles), number), panels * tiles);
+  }
+  // Rows of the result are short: one line for each channel. That before it is
+  // the last one of the tile before.
+  int64_t plane = c.result[0] * c.result[1];
+  Ix channel = e.add(firstChannel, e.mul(this->number, c.width()));
+  Ix place = e.add(e.mul(e.add(row, firstRow), c.result[1]),
+                   e.add(e.mul(piece, c.places), places - 1));
+  Ix offset =
+      e.add(e.mul(e.add(e.mul(image, c.filters), channel), plane), place);
+  int64_t every = llvm::divideCeil(steps, c.width());
+  auto meets = [&](const Buffer &buffer, bool write) {
+    t.fetches.push_back({e.at(buffer.pointer, offset, buffer.element), every,
+                         plane * e.bytesOf(buffer.element), write});
+  };
+  for (BlockArgument argument : k.source.getBody().getArguments())
+    if (argument.getType() == op.getY().getType() && argument != op.getX())
+      if (const Buffer *buffer = k.argumentBuffer(argument);
+          buffer && buffer->dense)
+        meets(*buffer, false);
+  for (unsigned n = 0; n < k.results().size(); ++n)
+    if (k.results()[n].getType() == op.getY().getType())
+      meets(k.buffers[k.resultBuffer(n)], true);
+}
+
+/// One register tile's block of the chains.
+void ChannelLanes::tile(Ix row, Ix piece, int64_t places, Ix from, Ix block) {
+  RegisterTile t;
+  t.rows = places;
+  t.vectors = c.vectors;
+  t.lanes = c.lanes;
+  t.element = element;
+  for (int64_t p = 0; p < places; ++p)
+    t.rowOffsets.push_back(c.onePlace ? p : p * c.stride[1]);
+  if (c.direct) {
+    const auto &strides = source->strides;
+    Ix place = e.add(e.mul(e.add(row, firstRow), strides[2]),
+                     e.add(e.mul(piece, c.places), e.mul(image, strides[0])));
+    t.left =
+        e.at(source->pointer, e.add(place, e.mul(from, strides[1])), element);
+    t.leftStride = strides[1];
+  } else if (c.onePlace) {
+    int64_t wide = int64_t(llvm::PowerOf2Ceil(c.places));
+    t.left =
+        e.at(staged, e.mul(tileNumber(row, piece), c.placePanel()), element);
+    t.leftStride = wide;
+  } else { // staged memory begins with the strip
+    t.left = e.at(staged,
+                  e.add(e.mul(row, c.stride[0] * c.pitch),
+                        e.mul(piece, c.places * c.stride[1])),
+                  element);
+    t.leftSteps = e.at(table, from, e.getI64Type());
+  }
+  t.right = panel;
+  t.rightStride = c.width();
+  t.fetchAhead = kAhead;
+  fetchNext(t, row, piece, places, from);
+  SmallVector<Value> block0 = t.emit(e, block);
+  Ix h = e.add(row, firstRow), place = e.mul(piece, c.places);
+  if (c.chain <= kGemmBlock)
+    return finish(block0, places, h, place);
+  Ix at =
+      e.add(e.mul(number, c.stripRows * c.stripPieces), tileNumber(row, piece));
+  Value own = e.at(sums, e.mul(at, c.places * c.width()), element);
+  SmallVector<Value> all = withSums(block0, own, from);
+  e.when(
+      e.compare(arith::CmpIPredicate::sge, e.add(from, kGemmBlock), c.chain),
+      [&] { finish(all, places, h, place); },
+      [&] {
+        for (auto [n, value] : llvm::enumerate(all))
+          e.store(value, e.at(own, int64_t(n) * c.lanes, element),
+                  Lanes{c.lanes, {}});
+      });
+}
+
+void ChannelLanes::emitUnit(Ix unit) {
+  Ix perTile = e.mul(batch, c.strips());
+  Ix rest = e.rem(unit, perTile);
+  // Units of the same channels follow one another: the first one packs.
+  Value packs = e.make<arith::OrIOp>(
+      e.compare(arith::CmpIPredicate::eq, rest, 0),
+      e.compare(arith::CmpIPredicate::eq, unit, Ix(k.begin)));
+  Ix tileChannels = c.channelsOfUnit(e, batch);
+  firstChannel = e.mul(e.div(unit, perTile), tileChannels);
+  channels = e.min(tileChannels, e.sub(c.filters, firstChannel));
+  image = e.div(rest, c.strips());
+  Ix strip = e.rem(rest, c.strips());
+  firstRow = c.rowStrips > 1 ? e.mul(strip, c.stripRows) : Ix(0);
+  firstPiece = c.pieceStrips > 1 ? e.mul(strip, c.stripPieces) : Ix(0);
+  Ix rows = e.min(c.stripRows, e.sub(c.result[0], firstRow));
+  Ix lastPiece = e.min(e.add(firstPiece, c.stripPieces), c.pieces);
+  if (!c.onePlace)
+    stage(image, firstRow, rows);
+  Ix kept = c.packedPanels(e, batch);
+  e.loop(0, c.chain, kGemmBlock, [&](Ix from) {
+    Ix block = e.min(kGemmBlock, e.sub(c.chain, from));
+    if (c.onePlace && !c.direct)
+      stagePanels(rows, lastPiece, from, block);
+    e.loop(0, e.ceilDiv(channels, c.width()), 1, [&](Ix n) {
+      number = n;
+      Ix channel = e.add(firstChannel, e.mul(number, c.width()));
+      Ix at = ready ? e.div(channel, c.width()) : number;
+      Ix slot = e.add(e.mul(at, c.blocks()), e.div(from, kGemmBlock));
+      if (!ready)
+        slot = e.min(slot, e.sub(kept, 1));
+      panel = e.at(packed, e.mul(slot, c.panel()), element);
+      if (!ready)
+        e.when(packs, [&] { packPanel(e, c, *filter, channel, from, panel); });
+      e.loop(0, rows, 1, [&](Ix row) {
+        overPieces(lastPiece, [&](Ix piece, int64_t places) {
+          tile(row, piece, places, from, block);
+        });
+      });
+    });
+  });
+}
+
+LogicalResult ChannelLanes::emit() {
+  source = k.argumentBuffer(op.getX());
+  filter = k.argumentBuffer(op.getW());
+  ready = k.packed(cast<BlockArgument>(op.getW()).getArgNumber());
+  element = source->element;
+  batch = c.batch.in(ArrayRef<Buffer>(k.buffers));
+  after.emplace(k, SmallVector<Ix>{batch, c.filters, c.result[0], c.result[1]},
+                ArrayRef<int>{0, 1, 2, 3});
+  after->declare(op.getY());
+  for (auto [n, result] : llvm::enumerate(k.results())) {
+    if (failed(after->read(result)))
+      return failure();
+    after->write(k.resultBuffer(unsigned(n)));
+  }
+  table = k.scratch();
+  turned = e.atByte(table, c.tableBytes());
+  staged = e.atByte(turned, c.turnedBytes());
+  sums = e.atByte(staged, c.stagedBytes());
+  packed = ready ? ready->pointer : e.atByte(sums, c.sumsBytes(e, batch));
+  if (!c.onePlace)
+    fillTable();
+  e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix unit) { emitUnit(unit); });
+  offerFilters();
+
+  k.work = [c = c](Emit &e, ArrayRef<Extents> shapes) {
+    Ix images = c.batch.in(shapes);
+    Ix tiles = ceilDivBy(e, c.filters, c.channelsOfUnit(e, images));
+    Work work;
+    work.count = e.mul(e.mul(images, c.strips()), tiles);
+    // A multiply-add on vectors: some sixteen to a simple operation.
+    int64_t places = c.result[0] * c.result[1];
+    work.cost = e.mul(images, c.filters * places * (c.chain + 4) / 4);
+    // Whoever takes over packs again.
+    Ix unit =
+        e.mul(c.channelsOfUnit(e, images), places / c.strips() * c.chain / 16);
+    work.grain = e.max(e.div(kGrainCost, e.max(unit, 1)), 1);
+    return work;
+  };
+  bool isReady = ready;
+  k.scratchBytes = [c = c, isReady](Emit &e, ArrayRef<Extents> shapes) {
+    Ix images = c.batch.in(shapes);
+    int64_t known = c.tableBytes() + c.turnedBytes() + c.stagedBytes() + 64;
+    Ix bytes = e.add(known, c.sumsBytes(e, images));
+    return isReady ? bytes : e.add(bytes, c.packedBytes(e, images));
+  };
+  return success();
+}
+
+std::optional<LogicalResult> etch::cpu::emitChannelLanes(Kernel &k,
+                                                         Conv2dOp op) {
+  Cut cut;
+  if (!cut.bind(k, op))
+    return {};
+  return ChannelLanes(k, op, cut).emit();
+}

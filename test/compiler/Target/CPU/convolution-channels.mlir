@@ -1,0 +1,79 @@
+// When the lanes of a convolution are filters.
+//
+// RUN: etch-opt %s --etch-codegen-cpu="vector-bits=512 stop=loops" | FileCheck %s
+
+// Tiles are fourteen places of a row by two vectors of filters: no lane is
+// empty. Images are copied with their padding, filters are packed by the first
+// unit of a range, sums are turned and then written a row of each channel.
+// CHECK-LABEL: llvm.func internal @k0(
+// CHECK: arith.ori
+// CHECK: llvm.intr.masked.load
+// CHECK: scf.if
+// CHECK: llvm.shufflevector
+// CHECK: scf.for {{.*}} step %c1_i64{{.*}} iter_args
+// CHECK-COUNT-28: math.fma
+// CHECK-NOT: math.fma
+// CHECK: scf.yield
+// CHECK: llvm.shufflevector
+// CHECK: llvm.intr.masked.store
+// CHECK: llvm.return
+func.func private @k0(%x: tensor<?x256x14x14xf32>, %w: tensor<256x256x3x3xf32>, %n: index)
+    -> tensor<?x256x14x14xf32> attributes {etch.kernel} {
+  %0 = etch.conv2d %x, %w, %n {stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: -9223372036854775808, 256, 14, 14>} : (tensor<?x256x14x14xf32>, tensor<256x256x3x3xf32>, index) -> tensor<?x256x14x14xf32>
+  return %0 : tensor<?x256x14x14xf32>
+}
+
+// Images of few places are read where they lie, in pieces of about the same
+// length: three of thirteen places, one of ten.
+// CHECK-LABEL: llvm.func internal @k1(
+// CHECK: scf.for {{.*}} step %c1_i64{{.*}} iter_args
+// CHECK-COUNT-26: math.fma
+// CHECK-NOT: math.fma
+// CHECK: scf.yield
+// CHECK: scf.for {{.*}} step %c1_i64{{.*}} iter_args
+// CHECK-COUNT-20: math.fma
+// CHECK-NOT: math.fma
+// CHECK: llvm.return
+func.func private @k1(%x: tensor<?x512x1x49xf32>, %w: tensor<2048x512x1x1xf32>, %n: index)
+    -> tensor<?x2048x1x49xf32> attributes {etch.kernel} {
+  %0 = etch.conv2d %x, %w, %n {stride = array<i64: 1, 1>, pad = array<i64: 0, 0>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: -9223372036854775808, 2048, 1, 49>} : (tensor<?x512x1x49xf32>, tensor<2048x512x1x1xf32>, index) -> tensor<?x2048x1x49xf32>
+  return %0 : tensor<?x2048x1x49xf32>
+}
+
+// Strides of windows of one place: those places alone are copied, picked from
+// two vectors, not gathered.
+// CHECK-LABEL: llvm.func internal @k2(
+// CHECK-NOT: llvm.intr.masked.gather
+// CHECK: llvm.shufflevector
+// CHECK-COUNT-28: math.fma
+// CHECK: llvm.return
+func.func private @k2(%x: tensor<?x256x56x56xf32>, %w: tensor<128x256x1x1xf32>, %n: index)
+    -> tensor<?x128x28x28xf32> attributes {etch.kernel} {
+  %0 = etch.conv2d %x, %w, %n {stride = array<i64: 2, 2>, pad = array<i64: 0, 0>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: -9223372036854775808, 128, 28, 28>} : (tensor<?x256x56x56xf32>, tensor<128x256x1x1xf32>, index) -> tensor<?x128x28x28xf32>
+  return %0 : tensor<?x128x28x28xf32>
+}
+
+// Short chains are not worth turning their sums, and few filters leave lanes
+// empty: places along the lanes.
+// CHECK-LABEL: llvm.func internal @k3(
+// CHECK-NOT: llvm.shufflevector
+// CHECK: llvm.return
+func.func private @k3(%x: tensor<64x8x28x28xf32>, %w: tensor<64x8x3x3xf32>)
+    -> tensor<64x64x28x28xf32> attributes {etch.kernel} {
+  %0 = etch.conv2d %x, %w {stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 64, 64, 28, 28>} : (tensor<64x8x28x28xf32>, tensor<64x8x3x3xf32>) -> tensor<64x64x28x28xf32>
+  return %0 : tensor<64x64x28x28xf32>
+}
+// CHECK-LABEL: llvm.func internal @k4(
+// CHECK-NOT: llvm.shufflevector
+// CHECK: llvm.return
+func.func private @k4(%x: tensor<8x64x28x28xf32>, %w: tensor<10x64x3x3xf32>)
+    -> tensor<8x10x28x28xf32> attributes {etch.kernel} {
+  %0 = etch.conv2d %x, %w {stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 8, 10, 28, 28>} : (tensor<8x64x28x28xf32>, tensor<10x64x3x3xf32>) -> tensor<8x10x28x28xf32>
+  return %0 : tensor<8x10x28x28xf32>
+}
+
+func.func @main(%x: memref<64x8x28x28xf32>, %w: memref<64x8x3x3xf32>,
+    %y: memref<64x64x28x28xf32> {etch.result = 0 : i64}, %arena: memref<?xi8> {etch.arena}) {
+  device.launch @k3 ins(%x, %w : memref<64x8x28x28xf32>, memref<64x8x3x3xf32>) outs(%y : memref<64x64x28x28xf32>)
+  return
+}
