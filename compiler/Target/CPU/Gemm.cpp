@@ -444,6 +444,8 @@ void Gemm::enterTile(Ix batch, Ix &m0, Ix n0) {
     mLength = e.min(tiles.m, e.sub(extents.m, m0));
   }
   nLength = e.min(tiles.n, e.sub(extents.n, n0));
+  firstRow = m0;
+  firstColumn = n0;
   auto corner = [&](const Matrix &matrix, Ix row) {
     Matrix part = matrix;
     part.pointer = e.at(

@@ -62,6 +62,7 @@ private:
                                            Ix from);
   using Fetch = std::function<void(Ix step)>;
   Fetch fetchNext(RowPanel i, Ix j, Ix from);
+  Fetch fetchUpdated(RowPanel i, Ix j, Ix from);
   bool mayKeepSums();
   bool mayReadRows();
   mlir::Value placeTile(Ix batch, Ix m0, RowPanel i, Ix n0, Ix j, Ix rows);
@@ -103,6 +104,7 @@ private:
   // Of the tile at hand:
   mlir::Value packedA, packedB, sumsBase;
   Matrix tileA, tileB;
+  Ix firstRow, firstColumn; ///< in the result
   mlir::Value nextB; ///< what the next tile begins with
   Ix mLength, nLength;
   Ix firstPanel, endPanel; ///< of rows, where some have one less

@@ -9,6 +9,7 @@
 #include "compiler/Target/CPU/GemmEmitter.h"
 
 #include "dialects/Etch/ScalarExpr.h"
+#include "dialects/Etch/Stages.h"
 
 using namespace mlir;
 using namespace etch;
@@ -113,6 +114,35 @@ Gemm::Fetch Gemm::fetchNext(RowPanel i, Ix j, Ix from) {
   };
 }
 
+/// What fetches the states that the register tile updates behind its last
+/// block, a line of each at a step.
+Gemm::Fetch Gemm::fetchUpdated(RowPanel i, Ix j, Ix from) {
+  SmallVector<std::pair<Value, Ix>> states; // and from row to row
+  int64_t bytes = used * tiling.lanes * e.bytesOf(element);
+  int64_t lines = std::max<int64_t>(bytes / 64, 1);
+  for (auto [n, result] : llvm::enumerate(k.results())) {
+    const Buffer &buffer = k.buffers[k.resultBuffer(unsigned(n))];
+    if (buffer.element != element)
+      continue;
+    Ix row = buffer.strides[0];
+    Ix offset =
+        e.add(e.mul(e.add(firstRow, i.row), row), e.add(firstColumn, j));
+    states.push_back({e.at(buffer.pointer, offset, element), row});
+  }
+  Value last =
+      e.compare(arith::CmpIPredicate::sge, e.add(from, kGemmBlock), extents.k);
+  Ix count = e.select(last, tiling.mr * lines, 0);
+  return [=, this](Ix step) {
+    e.when(e.compare(arith::CmpIPredicate::slt, step, count), [&] {
+      for (auto [start, row] : states) {
+        Value inRow = e.at(start, e.mul(e.div(step, lines), row), element);
+        e.prefetch(e.atByte(inRow, e.mul(e.rem(step, lines), 64)),
+                   /*write=*/true);
+      }
+    });
+  };
+}
+
 /// The products of rows i.. and columns j.. of the tile over one block of K.
 SmallVector<Value> Gemm::registerTile(RowPanel i, Ix j, Ix depth, Ix from) {
   int64_t mr = tiling.mr, vectors = used, lanes = tiling.lanes;
@@ -143,7 +173,8 @@ SmallVector<Value> Gemm::registerTile(RowPanel i, Ix j, Ix depth, Ix from) {
             e.maskBelow(e.sub(nLength, e.add(j, v * lanes)), lanes);
   }
   SmallVector<Value> zeros(mr * vectors, e.constant(element, 0, lanes));
-  Fetch fetch = fetchNext(i, j, from);
+  Fetch fetch = op->hasAttr(kUpdatesAttr) ? fetchUpdated(i, j, from)
+                                          : fetchNext(i, j, from);
   return e.loop(0, depth, 1, zeros, [&](Ix step, ValueRange sums) {
     SmallVector<Value> next, right;
     Ix stepB =
