@@ -82,8 +82,11 @@ public:
 
   /// The packed form of argument `operand`, if it is there: see Prepack.h.
   const Buffer *packed(unsigned operand, llvm::StringRef form = "");
+  /// Whether it is, for those that may then decide not to read it.
+  bool hasPacked(unsigned operand, llvm::StringRef form = "");
   void offer(Packing packing) { offers.push_back(std::move(packing)); }
   llvm::SmallVector<Packing, 1> offers;
+  llvm::SmallVector<unsigned, 1> packedRead; ///< arguments
   /// Of the kernel of an etch.pack.
   const Packing *packing = nullptr;
 

@@ -25,13 +25,25 @@ static std::string nameOf(unsigned operand, StringRef form) {
   return (form + llvm::Twine(operand)).str();
 }
 
+static std::optional<unsigned> packedArgument(func::FuncOp kernel,
+                                              StringRef name) {
+  for (unsigned i = 0; i < kernel.getNumArguments(); ++i)
+    if (auto of = kernel.getArgAttrOfType<StringAttr>(i, kPackedAttr))
+      if (of.getValue() == name)
+        return i;
+  return std::nullopt;
+}
+
 const kernel::Buffer *Kernel::packed(unsigned operand, StringRef form) {
-  for (BlockArgument arg : source.getArguments())
-    if (auto of = source.getArgAttrOfType<StringAttr>(arg.getArgNumber(),
-                                                      kPackedAttr))
-      if (of.getValue() == nameOf(operand, form))
-        return &buffers[bufferOf(arg)];
-  return nullptr;
+  std::optional<unsigned> i = packedArgument(source, nameOf(operand, form));
+  if (!i)
+    return nullptr;
+  packedRead.push_back(*i);
+  return &buffers[*i];
+}
+
+bool Kernel::hasPacked(unsigned operand, StringRef form) {
+  return packedArgument(source, nameOf(operand, form)).has_value();
 }
 
 LogicalResult etch::cpu::emitPacking(Kernel &k) {
@@ -55,9 +67,10 @@ public:
 private:
   bool isFrozen(Value memory);
   LogicalResult visit(device::LaunchOp launch);
-  Value packedOf(device::LaunchOp launch, const Packing &packing);
+  Value packedOf(Value from, StringRef kernel, const Packing &packing);
   StringRef packingKernel(StringRef kernel, const Packing &packing);
   StringRef packedKernel(StringRef kernel, ArrayRef<const Packing *> packings);
+  Value viewAt(int64_t offset);
   Value inFront(Value memory);
   BlockArgument capture(Value memory);
   bool emit(func::FuncOp source, const Packing *packing);
@@ -78,8 +91,9 @@ private:
 };
 } // namespace
 
-static Type packedType(OpBuilder &b, int64_t bytes) {
-  return RankedTensorType::get({(bytes + 3) / 4}, b.getF32Type());
+/// Of packed operands: the first number. Nobody looks at the type.
+static RankedTensorType packedType(OpBuilder &b) {
+  return RankedTensorType::get({1}, b.getF32Type());
 }
 
 /// What a dense view of all of some memory shows.
@@ -132,14 +146,13 @@ bool Prepacker::emit(func::FuncOp source, const Packing *packing) {
 /// The kernel that packs an operand as another one wants it.
 StringRef Prepacker::packingKernel(StringRef kernel, const Packing &packing) {
   std::string name =
-      (kernel + ".pack." + nameOf(packing.operand, packing.form)).str();
+      (kernel + ".from" + nameOf(packing.operand, packing.form)).str();
   auto [it, isNew] = kinds.try_emplace(name);
   if (!isNew)
     return it->first();
   it->second = std::make_unique<Packing>(packing);
   func::FuncOp reader = kernels[kernel]->source;
-  Type from = reader.getArgumentTypes()[packing.operand],
-       to = packedType(b, packing.bytes);
+  Type from = reader.getArgumentTypes()[packing.operand], to = packedType(b);
   b.setInsertionPoint(reader);
   Location loc = reader.getLoc();
   auto source =
@@ -172,7 +185,7 @@ StringRef Prepacker::packedKernel(StringRef kernel,
   for (const Packing *packing : packings) {
     unsigned i = source.getNumArguments();
     (void)source.insertArgument(
-        i, packedType(b, packing->bytes),
+        i, packedType(b),
         b.getDictionaryAttr(b.getNamedAttr(
             kPackedAttr,
             b.getStringAttr(nameOf(packing->operand, packing->form)))),
@@ -182,34 +195,38 @@ StringRef Prepacker::packedKernel(StringRef kernel,
   return kernels.find(name)->first();
 }
 
-/// The packed operand in main; what packs it is added where it is the first.
-Value Prepacker::packedOf(device::LaunchOp launch, const Packing &packing) {
-  StringRef kind = packingKernel(launch.getKernel(), packing);
-  auto type = cast<RankedTensorType>(packedType(b, packing.bytes));
-  auto memref = MemRefType::get(type.getShape(), type.getElementType());
-  Value from = launch.getIns()[packing.operand];
-  auto viewAt = [&](int64_t offset) -> Value {
-    Value at = arith::ConstantIndexOp::create(b, launch.getLoc(), offset);
-    return memref::ViewOp::create(b, launch.getLoc(), memref, memory, at,
-                                  ValueRange());
-  };
+Value Prepacker::viewAt(int64_t offset) {
+  Location loc = main.getLoc();
+  auto type = MemRefType::get({1}, b.getF32Type());
+  Value at = arith::ConstantIndexOp::create(b, loc, offset);
+  return memref::ViewOp::create(b, loc, type, memory, at, ValueRange());
+}
+
+/// An operand as this kernel has packed it; what packs it is added where it is
+/// the first.
+Value Prepacker::packedOf(Value from, StringRef kernel,
+                          const Packing &packing) {
+  OpBuilder::InsertionGuard guard(b);
+  Block *block = b.getInsertionBlock();
+  Block::iterator point = b.getInsertionPoint();
+  StringRef kind = packingKernel(kernel, packing);
   // What is at one place is one value.
   Value root = rootOf(from);
-  if (auto view = root.getDefiningOp<memref::ViewOp>())
+  if (root.getDefiningOp<memref::ViewOp>())
     root = inFront(root);
   auto [it, isNew] = places.try_emplace({root, kind}, bytes);
   int64_t offset = it->second;
-  if (isNew) {
-    bytes += (packing.bytes + 63) / 64 * 64;
-    Value source = inFront(from);
-    b.setInsertionPoint(prepare);
-    Value in = capture(source), out = capture(viewAt(offset));
-    b.setInsertionPoint(program.getBody().front().getTerminator());
-    auto packs = device::LaunchOp::create(b, launch.getLoc(), kind, in, out);
-    packs->setAttr(kPackedAttr, b.getUnitAttr());
-  }
-  b.setInsertionPoint(launch);
-  return viewAt(offset);
+  b.setInsertionPoint(block, point);
+  if (!isNew)
+    return viewAt(offset);
+  bytes += (packing.bytes + 63) / 64 * 64;
+  Value source = inFront(from);
+  b.setInsertionPoint(prepare);
+  Value ready = viewAt(offset), in = capture(source), out = capture(ready);
+  b.setInsertionPoint(program.getBody().front().getTerminator());
+  auto packs = device::LaunchOp::create(b, main.getLoc(), kind, in, out);
+  packs->setAttr(kPackedAttr, b.getUnitAttr());
+  return ready;
 }
 
 LogicalResult Prepacker::visit(device::LaunchOp launch) {
@@ -222,12 +239,25 @@ LogicalResult Prepacker::visit(device::LaunchOp launch) {
       chosen.push_back(&packing);
   if (chosen.empty())
     return success();
+  StringRef name = packedKernel(launch.getKernel(), chosen);
+  Kernel &kernel = *kernels[name];
+  if (kernel.packedRead.empty())
+    return success(good);
   SmallVector<Value> ins = llvm::to_vector(launch.getIns());
-  for (const Packing *packing : chosen)
-    ins.push_back(packedOf(launch, *packing));
-  StringRef kernel = packedKernel(launch.getKernel(), chosen);
   b.setInsertionPoint(launch);
-  auto now = device::LaunchOp::create(b, launch.getLoc(), kernel, ins,
+  for (const Packing *wanted : chosen) {
+    const Packing *packing = llvm::find_if(kernel.offers, [&](Packing &p) {
+      return p.operand == wanted->operand && p.form == wanted->form;
+    });
+    bool isRead =
+        packing != kernel.offers.end() &&
+        llvm::is_contained(kernel.packedRead, unsigned(ins.size()));
+    ins.push_back(isRead
+                      ? packedOf(launch.getIns()[packing->operand], name,
+                                 *packing)
+                      : viewAt(0));
+  }
+  auto now = device::LaunchOp::create(b, launch.getLoc(), name, ins,
                                       launch.getOuts());
   now->setDiscardableAttrs(launch->getDiscardableAttrDictionary());
   launch.erase();

@@ -19,6 +19,11 @@
 //   };
 //   k.offer(std::move(p));
 //
+// Given the form, a kernel offers it again: that offer is the one that counts,
+// so it may be cut in another way then, and a kernel that would do something
+// else if it had the form (k.hasPacked) offers it in vain without. What is given
+// and not read is not packed.
+//
 // A kernel with several ways, of which extents choose one at run time, may want
 // several forms, each with a name (p.form, k.packed(i, form)).
 //

@@ -59,6 +59,7 @@ struct Job {
   int64_t extent[2], count[2], pad[2];
   int64_t lanes, most; ///< most: rows of a register tile
   int64_t fewest = 0;  ///< images; of fewer the chains are cheaper
+  bool isReady = false; ///< filters are transformed already
   // How it is cut:
   int64_t m;                 ///< outputs of a tile along each axis
   int64_t tiles[2];          ///< of an image
@@ -100,7 +101,8 @@ struct Job {
     return m * stripRows * outputPitch() * lanes;
   }
   int64_t scratch() const {
-    return 4 * (products() * (imagePlane() + filterPlane() + sumPlane()) +
+    int64_t filters = isReady ? 0 : filterPlane();
+    return 4 * (products() * (imagePlane() + filters + sumPlane()) +
                 stripElements() + 2 * outputElements());
   }
 
@@ -172,7 +174,7 @@ bool Job::choose(int64_t number) {
     for (int64_t some = nr(); some <= 256; some *= 2)
       for (int64_t block : {16, 32, 48, 64, 96, 128}) {
         cut(size, some, block);
-        if (scratch() > kLargest + 4 * products() * filterPlane() ||
+        if (scratch() > kLargest + (isReady ? 0 : filterBytes()) ||
             cycles(number) >= best)
           continue;
         best = cycles(number);
@@ -229,10 +231,15 @@ double Job::cycles(int64_t number) const {
   return sums + transforms + turned + filterCycles(units);
 }
 
+/// Those that are there come from memory once: for products, unlike the chains,
+/// in less time than that takes.
 double Job::filterCycles(double units) const {
   double weights = double(channels) * double(each * chunks);
   double p = double(products()), own = weights * (p + 9) / double(lanes) * 6;
-  if (4 * products() * filterPlane() > kNear)
+  bool isFar = filterBytes() > kNear;
+  if (isReady)
+    return weights * p * (0.8 + (isFar ? (units - 1) / 5 : 0));
+  if (isFar)
     own += weights * p * (0.8 + units / 5);
   return own;
 }
@@ -347,10 +354,18 @@ public:
   Winograd(Kernel &k, Operation *op, const Job &job)
       : k(k), e(k.e), op(op), job(job), transform{k.e, job.lanes, job.m} {}
   LogicalResult emit();
+  /// Those of unit `chunk`, behind those of the units before it.
+  static void packFilters(Kernel &k, const Job &job, Ix chunk,
+                          const Buffer &from, Value to) {
+    Winograd unit(k, nullptr, job);
+    unit.element = from.element;
+    unit.filter = &from;
+    unit.weights = k.e.atByte(to, k.e.mul(chunk, job.filterBytes()));
+    unit.transformFilters(k.e.mul(chunk, job.each));
+  }
 
 private:
   LogicalResult bind();
-  void offerFilters();
   void emitUnit(Ix unit);
   void transformFilters(Ix firstFilter);
   void transformTiles(Ix image, Ix firstTile, Ix firstRow, Ix rows);
@@ -431,24 +446,6 @@ void Winograd::transformFilters(Ix firstFilter) {
         storeVector(v, weights, e.add(place, int64_t(p) * job.filterPlane()));
     });
   });
-}
-
-/// All filters may be transformed before.
-void Winograd::offerFilters() {
-  Packing packing;
-  packing.operand = cast<BlockArgument>(op->getOperand(1)).getArgNumber();
-  packing.form = kForm;
-  packing.bytes = job.chunks * job.filterBytes();
-  packing.units = job.chunks;
-  packing.cost = job.channels * job.each * job.chunks * job.products();
-  packing.emit = [job = job](Kernel &k, Ix unit, const Buffer &from, Value to) {
-    Winograd chunk(k, nullptr, job);
-    chunk.element = from.element;
-    chunk.filter = &from;
-    chunk.weights = k.e.atByte(to, k.e.mul(unit, job.filterBytes()));
-    chunk.transformFilters(k.e.mul(unit, job.each));
-  };
-  k.offer(std::move(packing));
 }
 
 /// Some rows of tiles of an image, all channels.
@@ -675,6 +672,20 @@ void Winograd::emitUnit(Ix unit) {
   });
 }
 
+/// All filters may be transformed before.
+static void offerFilters(Kernel &k, Operation *op, const Job &job) {
+  Packing packing;
+  packing.operand = cast<BlockArgument>(op->getOperand(1)).getArgNumber();
+  packing.form = kForm;
+  packing.bytes = job.chunks * job.filterBytes();
+  packing.units = job.chunks;
+  packing.cost = job.channels * job.each * job.chunks * job.products();
+  packing.emit = [job](Kernel &k, Ix unit, const Buffer &from, Value to) {
+    Winograd::packFilters(k, job, unit, from, to);
+  };
+  k.offer(std::move(packing));
+}
+
 LogicalResult Winograd::emit() {
   if (failed(bind()))
     return failure();
@@ -683,12 +694,12 @@ LogicalResult Winograd::emit() {
     return e.atByte(start, 4 * elements);
   };
   weights = behind(numbers, job.products() * job.imagePlane());
-  sums = behind(weights, job.products() * job.filterPlane());
+  sums = behind(weights, job.isReady ? 0 : job.products() * job.filterPlane());
   strip = behind(sums, job.products() * job.sumPlane());
   outputs = behind(strip, job.stripElements());
   turned = behind(outputs, job.outputElements());
   e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix unit) { emitUnit(unit); });
-  offerFilters();
+  offerFilters(k, op, job);
 
   bool isReady = ready;
   k.work = [job = job, isReady](Emit &e, ArrayRef<Extents> shapes) {
@@ -710,9 +721,17 @@ LogicalResult Winograd::emit() {
 std::optional<LogicalResult>
 etch::cpu::emitWinograd(Kernel &k, Operation *op,
                         llvm::function_ref<LogicalResult()> direct) {
-  Job job;
-  if (!op->hasAttr(kRelaxedAttr) || !job.bind(k, op))
+  if (!op->hasAttr(kRelaxedAttr) || !k.argumentBuffer(op->getOperand(1)))
     return {};
+  Job job, ready;
+  unsigned filters = cast<BlockArgument>(op->getOperand(1)).getArgNumber();
+  job.isReady = k.hasPacked(filters, kForm);
+  ready.isReady = true;
+  if (!job.bind(k, op)) {
+    if (!job.isReady && ready.bind(k, op))
+      offerFilters(k, op, ready);
+    return {};
+  }
   if (job.fewest <= 1)
     return Winograd(k, op, job).emit();
   // Few images by the chains of the definition, many by fewer products.

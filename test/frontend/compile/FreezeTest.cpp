@@ -205,7 +205,8 @@ TEST(FreezeFast, Convolutions) {
           EXPECT_LT(most, 2e-3) << channels << " " << batch;
         }
       }
-      EXPECT_GT(frozen.memory().prepared, 0u);
+      if (channels > 100)
+        EXPECT_GT(frozen.memory().prepared, 0u);
     }
   }
 }

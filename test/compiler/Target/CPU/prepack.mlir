@@ -5,8 +5,8 @@
 // Both weights are packed by one kernel, each once, behind what is prepared
 // otherwise; filters that are a call's are transformed there. No launch needs
 // the kernel that could do both.
-// CHECK: llvm.func internal @k0.pack.winograd1(
-// CHECK: llvm.func internal @k0.packed.winograd1(
+// CHECK-DAG: llvm.func internal @k0.packed.winograd1.fromwinograd1(
+// CHECK-DAG: llvm.func internal @k0.packed.winograd1(
 // CHECK-NOT: llvm.func internal @k0(
 // CHECK: llvm.func internal @k1(
 // CHECK-NOT: packed
@@ -15,8 +15,8 @@
 // CHECK-NEXT: %[[DONE:.*]] = llvm.load %[[AT]]
 // CHECK-NEXT: %[[NOT:.*]] = llvm.icmp "eq" %[[DONE]]
 // CHECK-NEXT: scf.if %[[NOT]]
-// CHECK-COUNT-2: llvm.call @k0.pack.winograd1
-// CHECK-NOT: pack.winograd
+// CHECK-COUNT-2: llvm.call @k0.packed.winograd1.fromwinograd1
+// CHECK-NOT: fromwinograd
 // CHECK-COUNT-3: addressof @k0.packed.winograd1
 // CHECK: addressof @k1
 // The module says how much that is: 64 bytes and twice 36 planes.
