@@ -35,21 +35,21 @@ ScalarExpr exclusiveOr(const ScalarExpr &a, const ScalarExpr &b) {
 }
 } // namespace
 
+// Of the words and keys on the way only the lower halves count: a product takes
+// these (one instruction of vectors does), nothing else need drop the rest.
 PhiloxBlock philox4x32(PhiloxBlock counter, ScalarExpr key0, ScalarExpr key1) {
   auto [x0, x1, x2, x3] = counter.words;
   for (int round = 0; round < 10; ++round) {
-    ScalarExpr p0 = x0 * word(x0, multipliers[0]);
-    ScalarExpr p1 = x2 * word(x2, multipliers[1]);
-    ScalarExpr y0 = exclusiveOr(exclusiveOr(shiftRight(p1, 32), x1), key0);
-    ScalarExpr y2 = exclusiveOr(exclusiveOr(shiftRight(p0, 32), x3), key1);
-    x0 = y0;
-    x1 = low(p1);
-    x2 = y2;
-    x3 = low(p0);
-    key0 = low(key0 + word(key0, weyl[0]));
-    key1 = low(key1 + word(key1, weyl[1]));
+    ScalarExpr p0 = low(x0) * word(x0, multipliers[0]);
+    ScalarExpr p1 = low(x2) * word(x2, multipliers[1]);
+    x0 = exclusiveOr(exclusiveOr(shiftRight(p1, 32), x1), key0);
+    x1 = p1;
+    x2 = exclusiveOr(exclusiveOr(shiftRight(p0, 32), x3), key1);
+    x3 = p0;
+    key0 = key0 + word(key0, weyl[0]);
+    key1 = key1 + word(key1, weyl[1]);
   }
-  return {{x0, x1, x2, x3}};
+  return {{low(x0), low(x1), low(x2), low(x3)}};
 }
 
 ScalarExpr philox(ScalarExpr counter, ScalarExpr key, Type element) {

@@ -44,6 +44,21 @@ func.func private @wide(%x: tensor<4096xf32>) -> tensor<4096xf32> attributes {et
   return %2 : tensor<4096xf32>
 }
 
+// A long operation whose integers take two registers for one of what is read and
+// written: two chains, not four.
+// CHECK-LABEL: llvm.func internal @random(
+// CHECK: arith.muli {{.*}} : vector<32xi64>
+// CHECK: llvm.store {{.*}} : vector<32xf32>
+// QUICK-LABEL: llvm.func internal @random(
+// QUICK: arith.muli {{.*}} : vector<8xi64>
+func.func private @random(%k: tensor<i64>, %x: tensor<4096xf32>) -> tensor<4096xf32> attributes {etch.kernel} {
+  %0 = etch.iota {shape = array<i64: 4096>} : () -> tensor<4096xi64>
+  %1 = etch.broadcast_to %k {shape = array<i64: 4096>} : (tensor<i64>) -> tensor<4096xi64>
+  %2 = etch.philox %0, %1 {to = "f32"} : (tensor<4096xi64>, tensor<4096xi64>) -> tensor<4096xf32>
+  %3 = etch.mul %2, %x : (tensor<4096xf32>, tensor<4096xf32>) -> tensor<4096xf32>
+  return %3 : tensor<4096xf32>
+}
+
 // Rows of 72: three vectors of 32 lanes would leave a quarter of them empty, two
 // of 64 more.
 // CHECK-LABEL: llvm.func internal @rows(
