@@ -49,15 +49,8 @@ static Value loadElement(Emit &e, const Buffer &x, Ix i) {
   return e.load(e.at(x.pointer, i, x.element), 1, x.element, Lanes());
 }
 
-static Value asDouble(Emit &e, Value v) {
-  Type f64 = e.getF64Type();
-  if (v.getType().isF32())
-    return e.make<arith::ExtFOp>(f64, v);
-  if (v.getType().isInteger(1))
-    return e.make<arith::UIToFPOp>(f64, v);
-  if (isa<IntegerType>(v.getType()))
-    return e.make<arith::SIToFPOp>(f64, v);
-  return v;
+static Value loadDouble(Emit &e, const Buffer &x, Ix i) {
+  return cast(ScalarExpr(e, e.loc, loadElement(e, x, i)), e.getF64Type());
 }
 
 namespace {
@@ -126,12 +119,11 @@ void Check::report(Ix first) {
                rest = e.div(rest, x.extents[axis]);
              }
              size_t values = offsetof(etch_error_t, values);
-             put(asDouble(e, loadElement(e, x, first)), values, 8);
+             put(loadDouble(e, x, first), values, 8);
              size_t count = 1;
              for (const Buffer *operand : operands)
                if (isPointwise && count < ETCH_ERROR_MAX_VALUES)
-                 put(asDouble(e, loadElement(e, *operand, first)),
-                     values + 8 * count++, 8);
+                 put(loadDouble(e, *operand, first), values + 8 * count++, 8);
              number(int64_t(count), offsetof(etch_error_t, num_values));
            });
 }

@@ -32,17 +32,6 @@ static Ix sizeOf(Emit &e, const Extents &extents) {
   return size;
 }
 
-static Value asDouble(Emit &e, Value v) {
-  Type f64 = e.getF64Type();
-  if (v.getType().isF32())
-    return e.make<arith::ExtFOp>(f64, v);
-  if (v.getType().isInteger(1))
-    return e.make<arith::UIToFPOp>(f64, v);
-  if (isa<IntegerType>(v.getType()))
-    return e.make<arith::SIToFPOp>(f64, v);
-  return v;
-}
-
 namespace {
 /// One check: x, and what it was computed from. Buffers are those of the stage
 /// at hand.
@@ -138,7 +127,8 @@ void Check::report(Ix first) {
                rest = e.div(rest, x().extents[axis]);
              }
              auto value = [&](const Buffer &buffer, size_t n) {
-               put(asDouble(e, k.load(buffer.pointer, first, buffer.element)),
+               Value v = k.load(buffer.pointer, first, buffer.element);
+               put(cast(ScalarExpr(e, e.loc, v), e.getF64Type()),
                    offsetof(etch_error_t, values) + 8 * n);
              };
              value(x(), 0);
