@@ -546,10 +546,11 @@ void Program::finish_pure() {
   ++hits;
   pure_results.clear();
   // The last call's gradients make room for this one's.
+  std::vector<Variable *> old;
   for (auto [leaf, slot] : v.gradients)
-    find(leaf)->grad = Variable();
+    old.push_back(&find(leaf)->grad);
   try {
-    v.run(*this);
+    v.run(*this, old);
     ++runs;
   } catch (...) {
     abort();

@@ -337,7 +337,8 @@ void Variant::find_prepared(etch_call_t &call, const NodeFinder &nodes) {
 }
 
 /// Results and arena, before anything of the run is done.
-void Variant::allocate_for_run(etch_call_t &call) {
+void Variant::allocate_for_run(etch_call_t &call,
+                               std::span<Variable *const> old) {
   uint64_t bytes = module.module->arena_bytes(&call);
   try {
     if (device >= 0)
@@ -346,6 +347,9 @@ void Variant::allocate_for_run(etch_call_t &call) {
       arena = {};
       arena = make_arena(bytes);
     }
+    if (!checked)
+      for (Variable *gradient : old)
+        *gradient = Variable();
     for (size_t i = 0; i < results.size(); ++i) {
       const TensorType &type = trace->values[size_t(exits.results[i])].type;
       results[i] = make_dense_on(device, type.dtype, type.shape, compiled_at);
@@ -442,9 +446,9 @@ Location Variant::location_of_use(int32_t value) const {
   return compiled_at;
 }
 
-void Variant::run(const NodeFinder &nodes) {
+void Variant::run(const NodeFinder &nodes, std::span<Variable *const> old) {
   Trace &t = *trace;
-  if (!exits.updates.empty())
+  if (!exits.updates.empty() || !old.empty())
     check_indices(nodes);
   // Contents that live on under another Node: taken first, so that updates see
   // that they are shared.
@@ -476,7 +480,7 @@ void Variant::run(const NodeFinder &nodes) {
   call.results = result_tensors.data();
   call.num_results = int32_t(result_tensors.size());
   call.host = serial ? etch_serial_host() : etch_default_host();
-  allocate_for_run(call);
+  allocate_for_run(call, old);
   find_prepared(call, nodes);
   using Clock = std::chrono::steady_clock;
   Clock::time_point start;

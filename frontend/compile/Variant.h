@@ -61,8 +61,10 @@ public:
   bool covers(std::span<const int32_t> slots) const;
 
   /// Runs the program. Afterwards the updated arrays have their new contents,
-  /// and contents_of() those of the slots that live on.
-  void run(const NodeFinder &nodes);
+  /// and contents_of() those of the slots that live on. `old` are gradients that
+  /// the results replace: those of a program without checks are let go to make
+  /// room, once nothing but memory and devices can fail.
+  void run(const NodeFinder &nodes, std::span<Variable *const> old = {});
   ValueRef contents_of(int32_t slot) const;
   /// Forgets the results of the run.
   void clear_results();
@@ -139,7 +141,7 @@ private:
   const ValueRef &bind_there(const Argument &arg, const NodeFinder &nodes);
   Location location_of_use(int32_t value) const;
   void place_literals();
-  void allocate_for_run(etch_call_t &call);
+  void allocate_for_run(etch_call_t &call, std::span<Variable *const> old);
   void find_prepared(etch_call_t &call, const NodeFinder &nodes);
 
   std::vector<Argument> arguments;

@@ -161,6 +161,37 @@ TEST(Compile, C136_Pure) {
   EXPECT_EQ(runs, 2);
 }
 
+TEST(Compile, C136_APureCallThatFailsLeavesParametersAsTheyWere) {
+  for (bool updates : {false, true})
+    for (bool checked : {false, true}) {
+      Parameter w{array({1.f, 2.f, 3.f})};
+      auto f = compile(
+          [&](const Variable &x, const Variable &t) {
+            Variable y = sum(log(w[t]) * x);
+            w.clear_grad();
+            y.backward();
+            if (updates)
+              w.data() -= 0.5 * w.grad();
+            return y;
+          },
+          {.pure = true, .check = checked ? Check::nan : Check::none});
+      auto at = [](int64_t a, int64_t b) { return array({a, b}); };
+      f(Variable(1.f), at(0, 2));
+      f(Variable(1.f), at(0, 1));
+      auto value = w.to_vector(), gradient = w.grad().to_vector();
+      EXPECT_THROW(f(Variable(1.f), at(0, 3)), ValueError);
+      ASSERT_TRUE(w.grad().defined()) << updates << checked;
+      EXPECT_EQ(w.grad().to_vector(), gradient);
+      EXPECT_EQ(w.to_vector(), value);
+      if (!checked)
+        continue;
+      EXPECT_THROW(f(Variable(3.4e38f), at(2, 2)), ValueError);
+      ASSERT_TRUE(w.grad().defined()) << updates;
+      EXPECT_EQ(w.grad().to_vector(), gradient);
+      EXPECT_EQ(w.to_vector(), value);
+    }
+}
+
 TEST(Compile, C134_ProgramAndDump) {
   auto f = compile([](const Variable &x) { return exp(x) * 2.0; });
   EXPECT_THROW(f.program(), UserError);
