@@ -177,9 +177,9 @@ def Recompute : EtchPass<"recompute"> {
     from values that are kept anyway, is computed again in front of each backward
     op that reads it, if only pointwise ones do: it need not be kept from the
     forward to the backward part. An array that is gone from the near caches by
-    then may take more of them; if few will do it is made again, once, for
-    products, too. Comes after all merging of equal ops and right
-    before `etch-fuse`.
+    then may take more of them; if few will do, or few beside what they do with
+    it, it is made again, once, for products, too. Comes after all merging of
+    equal ops and right before `etch-fuse`.
   }];
   // Bodies are written, and thrown away, to see how long they are.
   let dependentDialects = ["::mlir::arith::ArithDialect",

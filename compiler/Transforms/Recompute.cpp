@@ -7,8 +7,9 @@
 // arguments of the program, values that are kept because they are too dear or
 // are read by more than pointwise ops, and views of these. A number that many
 // elements of a view share is kept at next to no cost. A large array that
-// products read is computed again for them if that takes next to nothing: to
-// write it once more costs what a read of a far memory does. Where several
+// products read is computed again for them if that takes next to nothing, or
+// little beside the products: to write it once more costs what a read of a far
+// memory does. Where several
 // values are made of one that backward does not read, that one is kept in their
 // place.
 //===----------------------------------------------------------------------===//
@@ -38,6 +39,10 @@ namespace etch {
 
 static constexpr int64_t priceless = maxPriceFar + 1;
 
+/// Of the multiply-adds that a product does with an element, this part may be
+/// spent to compute the element again.
+static constexpr int64_t productsShare = 4;
+
 namespace {
 class Recomputer {
 public:
@@ -50,6 +55,7 @@ private:
   int64_t maxPriceOf(Value y) {
     return guess.bytesOf(y) >= minBytesFar ? maxPriceFar : maxPriceAgain;
   }
+  int64_t uses(Value x, Operation *reader);
   int64_t bodyPrice(PointwiseOpInterface op);
   int64_t priceOf(Value x);
   Value computeAgain(Operation *op, Operation *reader);
@@ -61,6 +67,28 @@ private:
   llvm::DenseMap<std::pair<const void *, Attribute>, int64_t> bodies;
 };
 } // namespace
+
+/// How many multiply-adds a product, of x or a view of it, does with each
+/// element; 0 where others than products read it.
+int64_t Recomputer::uses(Value x, Operation *reader) {
+  if (isCloned(reader) || llvm::isa<ReshapeOp>(reader)) {
+    Value view = reader->getResult(0);
+    if (view.use_empty() || guess.elementsOf(view) != guess.elementsOf(x))
+      return 0;
+    int64_t least = std::numeric_limits<int64_t>::max();
+    for (Operation *user : view.getUsers())
+      least = std::min(least, uses(view, user));
+    return least;
+  }
+  auto product = llvm::dyn_cast<MatmulOp>(reader);
+  if (!product)
+    return 0;
+  Value left = product->getOperand(0);
+  int64_t depth = guess.of(
+      left, llvm::cast<RankedTensorType>(left.getType()).getRank() - 1);
+  return guess.elementsOf(product->getResult(0)) * depth /
+         std::max<int64_t>(1, guess.elementsOf(x));
+}
 
 /// Ops of one name and type have the same body.
 int64_t Recomputer::bodyPrice(PointwiseOpInterface op) {
@@ -175,7 +203,11 @@ void Recomputer::visit(Operation *op) {
   llvm::copy_if(readers, std::back_inserter(dense), [](Operation *user) {
     return !llvm::isa<PointwiseOpInterface>(user);
   });
-  bool isAgain = price <= maxPriceAgain && guess.bytesOf(y) >= minBytesFar;
+  bool isAgain = guess.bytesOf(y) >= minBytesFar &&
+                 llvm::all_of(dense, [&](Operation *reader) {
+                   return price <= std::max(maxPriceAgain,
+                                            uses(y, reader) / productsShare);
+                 });
   isKept |= !dense.empty() && !isAgain;
   if ((isKept && !readers.empty()) || (price > maxPrice && sources.contains(y)))
     kept.insert(y);

@@ -116,3 +116,24 @@ func.func @main(%a: tensor<512x512xf32>, %b: tensor<512x512xf32>) -> (tensor<512
   %3 = etch.matmul %a, %0 {etch.backward} : (tensor<512x512xf32>, tensor<512x512xf32>) -> tensor<512x512xf32>
   func.return %1, %2, %3 : tensor<512x512xf32>, tensor<512x512xf32>, tensor<512x512xf32>
 }
+
+// -----
+
+// It may take a part of what the products do with each of its elements, also
+// with a view of them: 400 multiply-adds, but not 32.
+// CHECK-LABEL: func @main
+// CHECK-COUNT-2: etch.exp %{{[a-z0-9]+}} :
+// CHECK: %[[AGAIN:.*]] = etch.exp %{{.*}} {etch.backward}
+// CHECK: etch.transpose %[[AGAIN]]
+// CHECK-NOT: etch.exp
+func.func @main(%x: tensor<1024x512xf32>, %y: tensor<1024x512xf32>, %g: tensor<1024x400xf32>, %h: tensor<1024x32xf32>) -> (tensor<1024x512xf32>, tensor<1024x512xf32>, tensor<512x400xf32>, tensor<512x32xf32>) {
+  %0 = etch.exp %x : (tensor<1024x512xf32>) -> tensor<1024x512xf32>
+  %1 = etch.exp %y : (tensor<1024x512xf32>) -> tensor<1024x512xf32>
+  %a = etch.tanh %0 : (tensor<1024x512xf32>) -> tensor<1024x512xf32>
+  %b = etch.tanh %1 : (tensor<1024x512xf32>) -> tensor<1024x512xf32>
+  %2 = etch.transpose %0 {etch.backward, permutation = array<i64: 1, 0>} : (tensor<1024x512xf32>) -> tensor<512x1024xf32>
+  %3 = etch.matmul %2, %g {etch.backward} : (tensor<512x1024xf32>, tensor<1024x400xf32>) -> tensor<512x400xf32>
+  %4 = etch.transpose %1 {etch.backward, permutation = array<i64: 1, 0>} : (tensor<1024x512xf32>) -> tensor<512x1024xf32>
+  %5 = etch.matmul %4, %h {etch.backward} : (tensor<512x1024xf32>, tensor<1024x32xf32>) -> tensor<512x32xf32>
+  func.return %a, %b, %3, %5 : tensor<1024x512xf32>, tensor<1024x512xf32>, tensor<512x400xf32>, tensor<512x32xf32>
+}
