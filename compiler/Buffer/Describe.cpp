@@ -11,6 +11,8 @@
 
 #include "dialects/Etch/EtchDialect.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
 using namespace mlir;
 using namespace etch;
 
@@ -34,6 +36,8 @@ std::string etch::makerOf(Value value) {
         call, call.getCalleeAttr());
     Value inner = kernel.getBody().front().getTerminator()->getOperand(
         result.getResultNumber());
+    if (auto narrowed = inner.getDefiningOp<arith::TruncFOp>())
+      inner = narrowed.getIn();
     if (inner.getDefiningOp())
       op = inner.getDefiningOp();
   }

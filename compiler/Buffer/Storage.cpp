@@ -21,6 +21,8 @@
 #include "dialects/Etch/EtchDialect.h"
 #include "dialects/Etch/Stages.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
 using namespace mlir;
 using namespace etch;
 
@@ -68,10 +70,9 @@ void Storage::findLifetimes() {
         for (Value y : op.getResults()) {
           add(y, Place::prepared, unsigned(preparedOffsets.size()), numSteps);
           preparedOffsets.push_back(preparedBytes);
-          preparedBytes +=
-              alignUp(llvm::cast<RankedTensorType>(y.getType())
-                          .getNumElements() *
-                      elementBytes(y.getType()));
+          preparedBytes += alignUp(
+              llvm::cast<RankedTensorType>(y.getType()).getNumElements() *
+              elementBytes(y.getType()));
         }
       else
         for (Value y : op.getResults())
@@ -96,8 +97,12 @@ bool Storage::isPointwiseArgument(func::FuncOp kernel, unsigned argument) {
           rule.getInfo().kind != OpKind::pointwise &&
           rule.getInfo().kind != OpKind::view)
         return false;
+  // Stored in less, it is widened first.
+  if (x.hasOneUse() && llvm::isa<arith::ExtFOp>(*x.user_begin()))
+    x = x.user_begin()->getResult(0);
   return llvm::all_of(x.getUsers(), [](Operation *user) {
-    return llvm::isa<PointwiseOpInterface, func::ReturnOp>(user);
+    return llvm::isa<PointwiseOpInterface, arith::TruncFOp, func::ReturnOp>(
+        user);
   });
 }
 

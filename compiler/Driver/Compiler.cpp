@@ -153,6 +153,12 @@ bool Compilation::parse() {
   pipeline.freeze = request.options.freeze;
   pipeline.rows = true;
   pipeline.joins = !request.options.device.empty();
+  // Tensor cores do.
+  pipeline.channelsLast =
+      pipeline.joins && pipeline.fast &&
+      request.options.precision != driver::Precision::full;
+  pipeline.narrow = pipeline.joins && pipeline.fast &&
+                    request.options.precision == driver::Precision::bf16;
   if (llvm::Error error = applyEtchFlags()) {
     diagnostics.error(std::move(error));
     return false;

@@ -82,6 +82,8 @@ void etch::buildSimplifyPipeline(OpPassManager &pm,
 void etch::buildFusePipeline(OpPassManager &pm,
                              const PipelineOptions &options) {
   pm.addPass(createOutlineRegions());
+  if (options.channelsLast)
+    addUnlessLeftOut(pm, options, createChannelsLast());
   // Back ends know canonical ops only.
   pm.addPass(createExpand({isLeftOut(options, "etch-simplify")}));
   if (options.freeze)
@@ -98,6 +100,8 @@ void etch::buildFusePipeline(OpPassManager &pm,
     addUnlessLeftOut(pm, options, createContract());
   if (options.rows)
     addUnlessLeftOut(pm, options, createStage());
+  if (options.narrow)
+    addUnlessLeftOut(pm, options, createNarrow());
   pm.addPass(createVerifyFuse());
 }
 

@@ -40,6 +40,12 @@ struct PipelineOptions {
   bool joins = false;
   /// What depends on states alone is computed once (see Freeze).
   bool freeze = false;
+  /// The target's kernels read and write f32 that is stored as bf16, and the
+  /// program agrees to that.
+  bool narrow = false;
+  /// The target's convolutions want channels last (see ChannelsLast); sums may
+  /// come in another order.
+  bool channelsLast = false;
   /// Each buffer of the arena gets pages of its own.
   bool guardPages = false;
   /// Programs say what lives where and when (see Describe.h).

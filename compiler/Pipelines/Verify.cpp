@@ -57,7 +57,8 @@ static LogicalResult verifyFuse(ModuleOp module) {
     if (!kernel->hasAttr(kKernelAttr))
       continue;
     for (Operation &op : kernel.getBody().front())
-      if (!isDialect(op, "etch") && !llvm::isa<func::ReturnOp>(op))
+      if (!isDialect(op, "etch") &&
+          !llvm::isa<func::ReturnOp, arith::ExtFOp, arith::TruncFOp>(op))
         return op.emitOpError("is part of a kernel");
   }
   return check(module, "fuse", [](Operation &op) {

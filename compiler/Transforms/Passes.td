@@ -215,4 +215,18 @@ def Stage : EtchPass<"stage"> {
   }];
 }
 
+def Narrow : EtchPass<"narrow"> {
+  let summary = "Stores large arrays between kernels as bfloat16.";
+  let description = [{
+    For mode `fast` with precision bf16, on targets whose kernels widen and narrow
+    as they load and store. Arrays of f32 that kernels make for other kernels
+    become tensors of bf16 in programs; kernels that meet them begin with
+    arith.extf of their arguments and end with arith.truncf of their results.
+    Arguments, states and results of the program stay as they are, so do sums,
+    arrays of less than 4096 elements, what is made for states alone, except by a
+    convolution, and what a result is computed from in one step. Of what products
+    read together with such arrays there are copies.
+  }];
+}
+
 #endif // ETCH_COMPILER_TRANSFORMS_PASSES

@@ -40,7 +40,9 @@ def NumberElement : Etch_Elements<"number">; // integers and floats
 def FloatElement : Etch_Elements<"floating">;
 def IndexElement : Etch_Elements<"index">;   // int64 only
 
-def Etch_Tensor : RankedTensorOf<[I1, I32, I64, F32, F64]>;
+// Numbers of f32 may be stored between kernels as bf16 (see etch-narrow): only
+// reshape meets those, for all other results are of the table's types.
+def Etch_Tensor : RankedTensorOf<[I1, I32, I64, BF16, F32, F64]>;
 
 // What `vjp` says when it is not a rule.
 defvar Inactive = [{Inactive}];                   // zero everywhere

@@ -11,6 +11,7 @@
 
 #include "dialects/Etch/EtchDialect.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 using namespace mlir;
@@ -119,6 +120,8 @@ std::optional<ExtentSource> etch::sourceOfExtent(Value result, int64_t axis) {
   }
   if (auto check = llvm::dyn_cast_or_null<CheckOp>(op))
     return ExtentSource{check.getX(), axis};
+  if (llvm::isa_and_nonnull<arith::ExtFOp, arith::TruncFOp>(op))
+    return ExtentSource{op->getOperand(0), axis};
   if (!op || !llvm::isa<DifferentiableOpInterface>(op))
     return std::nullopt;
   const OpInfo &info = infoOf(op);

@@ -130,7 +130,12 @@ LogicalResult etch::inferResultType(StringRef mnemonic,
   }
   MLIRContext *context = attributes ? attributes.getContext()
                                     : operands.front().getContext();
-  types.push_back(toMLIR(context, *result));
+  RankedTensorType type = toMLIR(context, *result);
+  // The table does not know how values are stored; a view has them as they are.
+  if (info.kind == OpKind::view && !operandTypes.empty() &&
+      getElementTypeOrSelf(operands.front().getType()).isBF16())
+    type = type.clone(BFloat16Type::get(context));
+  types.push_back(type);
   return success();
 }
 

@@ -41,7 +41,7 @@ struct Heuristic {
 };
 
 // Values of the library's enumerations.
-enum { kReal32 = 0, kReal64 = 1 };
+enum { kReal32 = 0, kReal64 = 1, kRealBf16 = 14 };
 enum { kCompute32 = 68, kCompute64 = 70, kComputeBf16 = 75, kComputeTf32 = 77 };
 enum { kBatchCount = 5, kBatchOffset = 6 }; // of layouts
 enum {                                      // of descriptions
@@ -119,7 +119,7 @@ struct Matrix {
 struct Form {
   Matrix left, right, result;
   int64_t batch;
-  int32_t dtype, precision, epilogue;
+  int32_t dtype, precision, stored, epilogue;
   uint32_t alignments[3]; ///< of left, right, result
 };
 
@@ -199,8 +199,17 @@ static uint32_t alignmentOf(const void *memory, const Matrix &matrix,
   return uint32_t(bits & -bits);
 }
 
-/// The epilogue without what is not wanted; 0: there is none.
+/// Bytes of an element of what is one of `stored`.
+static int64_t bytesOf(const etch_product_t &p, int32_t which) {
+  return p.dtype == ETCH_F64 ? 8 : p.stored & which ? 2 : 4;
+}
+
+/// The epilogue without what is not wanted; 0: there is none. Vectors have the
+/// type of the result.
 static int32_t epilogueOf(const etch_product_t &p, bool aux, bool biasGrad) {
+  if (p.bias && !(p.stored & ETCH_BIAS_BF16) != !(p.stored & ETCH_Y_BF16))
+    return 0;
+  biasGrad &= !(p.stored & ETCH_Y_BF16);
   int32_t with = (p.bias ? int(kBias) : 0) | (aux && p.aux ? int(kAux) : 0);
   switch (p.activation) {
   case ETCH_NO_ACTIVATION:
@@ -239,12 +248,14 @@ static bool describe(const etch_product_t &p, int32_t epilogue, Form &form) {
   form.batch = p.batch;
   form.dtype = p.dtype;
   form.precision = p.precision;
+  form.stored = p.stored & (ETCH_A_BF16 | ETCH_B_BF16 | ETCH_Y_BF16);
   form.epilogue = epilogue;
-  int64_t bytes = p.dtype == ETCH_F64 ? 8 : 4;
-  form.alignments[0] = alignmentOf(p.b, form.left, bytes);
-  form.alignments[1] = alignmentOf(p.a, form.right, bytes);
-  form.alignments[2] = alignmentOf(p.y, form.result, bytes);
-  return true;
+  form.alignments[0] = alignmentOf(p.b, form.left, bytesOf(p, ETCH_B_BF16));
+  form.alignments[1] = alignmentOf(p.a, form.right, bytesOf(p, ETCH_A_BF16));
+  form.alignments[2] = alignmentOf(p.y, form.result, bytesOf(p, ETCH_Y_BF16));
+  // The library has operands of one type, and results of the sums' or theirs.
+  bool a = p.stored & ETCH_A_BF16, b = p.stored & ETCH_B_BF16;
+  return a == b && (a || !(p.stored & ETCH_Y_BF16));
 }
 
 /// Whether they have a byte in common; the second one is an operand.
@@ -279,7 +290,11 @@ static bool makeDescriptors(Plan &plan) {
   const CublasLt &lt = CublasLt::get();
   const Form &form = plan.form;
   int type = form.dtype == ETCH_F64 ? kReal64 : kReal32;
+  auto stored = [&](int which) -> int {
+    return form.stored & which ? int(kRealBf16) : type;
+  };
   int compute = form.dtype == ETCH_F64                  ? kCompute64
+                : form.stored & ETCH_A_BF16             ? kCompute32
                 : form.precision == ETCH_PRECISION_TF32 ? kComputeTf32
                 : form.precision == ETCH_PRECISION_BF16 ? kComputeBf16
                                                         : kCompute32;
@@ -288,9 +303,9 @@ static bool makeDescriptors(Plan &plan) {
                               sizeof value);
   };
   if (lt.descriptionCreate(&plan.description, compute, type) ||
-      !makeLayout(form.left, type, form.batch, &plan.left) ||
-      !makeLayout(form.right, type, form.batch, &plan.right) ||
-      !makeLayout(form.result, type, form.batch, &plan.result) ||
+      !makeLayout(form.left, stored(ETCH_B_BF16), form.batch, &plan.left) ||
+      !makeLayout(form.right, stored(ETCH_A_BF16), form.batch, &plan.right) ||
+      !makeLayout(form.result, stored(ETCH_Y_BF16), form.batch, &plan.result) ||
       !set(kTransposeA, form.left.transposed) ||
       !set(kTransposeB, form.right.transposed) ||
       !set(kEpilogue, form.epilogue))
@@ -298,7 +313,7 @@ static bool makeDescriptors(Plan &plan) {
   // Where they are is said by each call; that they are matters already.
   const void *somewhere = &lt;
   if (form.epilogue & (kBias | kBiasGrad | kBiasGradOfA) &&
-      (!set(kBiasPointer, somewhere) || !set(kBiasType, type)))
+      (!set(kBiasPointer, somewhere) || !set(kBiasType, stored(ETCH_Y_BF16))))
     return false;
   return !(form.epilogue & kAux) ||
          (set(kAuxPointer, somewhere) &&
@@ -428,21 +443,22 @@ etch_status_t etch_device_product(etch_device_t *device,
     return status;
   if (!begin(device))
     return ETCH_OK;
-  int64_t size = wide ? 8 : 4;
+  int64_t sizeOfA = bytesOf(p, ETCH_A_BF16), sizeOfB = bytesOf(p, ETCH_B_BF16),
+          sizeOfY = bytesOf(p, ETCH_Y_BF16), size = wide ? 8 : 4;
   bool gelu = p.activation == ETCH_GELU || p.activation == ETCH_GELU_GRAD;
   if (p.batch > 1 || wide || (gelu && p.n % 8))
     p.aux = nullptr;
   if (p.batch > 1 || wide ||
       (p.bias_grad && (overlap(p.bias_grad, p.n * size, p.a, p.a_strides,
-                               {p.batch, p.m, p.k}, size) ||
+                               {p.batch, p.m, p.k}, sizeOfA) ||
                        overlap(p.bias_grad, p.n * size, p.b, p.b_strides,
-                               {p.batch, p.k, p.n}, size))))
+                               {p.batch, p.k, p.n}, sizeOfB))))
     p.bias_grad = nullptr;
   // What comes behind a product may lie where that has its operands.
-  if (gelu && (overlap(p.y, p.m * p.n * size, p.a, p.a_strides,
-                       {p.batch, p.m, p.k}, size) ||
-               overlap(p.y, p.m * p.n * size, p.b, p.b_strides,
-                       {p.batch, p.k, p.n}, size)))
+  if (gelu && (overlap(p.y, p.m * p.n * sizeOfY, p.a, p.a_strides,
+                       {p.batch, p.m, p.k}, sizeOfA) ||
+               overlap(p.y, p.m * p.n * sizeOfY, p.b, p.b_strides,
+                       {p.batch, p.k, p.n}, sizeOfB)))
     return ETCH_OK;
   // As much as there is a way for.
   int32_t before = 0;

@@ -80,9 +80,9 @@ template <class M, class O> struct Trainer {
     Variable y = model(x);
     Variable loss =
         classifies ? softmax_cross_entropy(y, t) : mean_squared_error(y, t);
-    model.clear_grads();
     loss.backward();
     optimizer.update();
+    model.clear_grads(); // nobody reads them
     return loss;
   }
 };
@@ -105,6 +105,7 @@ Variant training(const Choice &choice, std::function<M()> make, O optimizer,
         t->model.to(cuda(0));
         t->optimizer.setup(t->model);
         Variable x = there(input), goal = target();
+        x.set_requires_grad(false);
         auto step = std::make_shared<decltype(compile(
             std::function<Variable(const Variable &, const Variable &)>()))>(
             compile(std::function([t](const Variable &x, const Variable &g) {

@@ -28,7 +28,8 @@ enum class Effort : uint32_t { quick = 0, full = 1 };
 enum class Check : uint32_t { none = 0, nan = 1, bounds = 2, all = 3 };
 
 /// What products and convolutions do to their operands of f32 first. Sums are
-/// of f32. Others than `full` are for mode fast.
+/// of f32. Others than `full` are for mode fast. On devices bf16 is also what
+/// large arrays are stored as between kernels (see the pass narrow).
 enum class Precision : uint32_t { full = 0, tf32 = 1, bf16 = 2 };
 
 /// "none", "nan", "bounds" or "all".

@@ -168,6 +168,7 @@ LogicalResult CodegenPass::run(ModuleOp module) {
     int number = 0;
     return !name.split('_').second.consumeInteger(10, number) && number < 80;
   });
+  takeStored(module);
   // Profiles are of the launches that the program describes.
   if (!kernels.profile)
     joinLaunches(module);
@@ -238,6 +239,7 @@ static int64_t sharedBytesOf(LLVM::LLVMFuncOp function) {
 
 FailureOr<Source> etch::cuda::emitSource(ModuleOp module, bool joins,
                                          int32_t precision) {
+  takeStored(module);
   if (joins)
     joinLaunches(module);
   markExclusive(module);

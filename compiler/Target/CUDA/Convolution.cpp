@@ -22,12 +22,11 @@ namespace {
 
 class Convolution {
 public:
-  Convolution(Kernel &k, Operation *op, Ix unit)
-      : k(k), e(k.e), op(op), axes(axesOf(op)),
-        x(*k.argumentBuffer(op->getOperand(0))),
-        w(*k.argumentBuffer(op->getOperand(1))),
+  Convolution(Kernel &k, Operation *op, const ImageForm &form, Ix unit)
+      : k(k), e(k.e), op(op), form(form), axes(axesOf(op)),
+        x(form.operand(k, 0)), w(form.operand(k, 1)),
         groups(op->getAttrOfType<IntegerAttr>("groups").getInt()),
-        element(x.element), unit(unit) {}
+        element(e.valueType(x.element)), unit(unit) {}
 
   /// `shape` gives the extents of the result.
   LogicalResult emit(ArrayRef<Ix> shape);
@@ -45,8 +44,9 @@ private:
   Kernel &k;
   Emit &e;
   Operation *op;
+  const ImageForm &form;
   std::array<WindowAxis, 2> axes;
-  const Buffer &x, &w;
+  Buffer x, w;
   int64_t groups;
   Type element;
   Ix unit;
@@ -93,7 +93,7 @@ Value Convolution::forward() {
         Value image =
             loadInside(k, x, {at[0], e.add(channel0, c), h, v}, inside(h, v));
         Value filter =
-            k.load(w.pointer, offsetOf(e, w, {at[1], c, kh, kw}), element);
+            k.load(w.pointer, offsetOf(e, w, {at[1], c, kh, kw}), w.element);
         return step(s, filter, image);
       });
     });
@@ -134,7 +134,7 @@ Value Convolution::inputGrad() {
           meets = meets ? Value(e.make<arith::AndIOp>(meets, meetsH)) : meetsH;
         Value v = loadInside(k, x, {at[0], oc, oh, ow}, inside(oh, ow));
         Value filter =
-            k.load(w.pointer, offsetOf(e, w, {oc, c, kh, kw}), element);
+            k.load(w.pointer, offsetOf(e, w, {oc, c, kh, kw}), w.element);
         Sums next = step(s, filter, v);
         if (meets)
           for (auto [i, value] : llvm::enumerate(next))
@@ -148,9 +148,9 @@ Value Convolution::inputGrad() {
 
 /// Over n, oh, ow, zeros of the padding included.
 Value Convolution::weightGrad() {
-  const Buffer &y = k.buffers[k.resultBuffer(0)];
+  auto filters = form.toOp(k.buffers[k.resultBuffer(0)].extents);
   Ix perGroup = e.div(w.extents[1], groups);
-  Ix channel = e.add(e.mul(e.div(at[0], perGroup), y.extents[1]), at[1]);
+  Ix channel = e.add(e.mul(e.div(at[0], perGroup), filters[1]), at[1]);
   Sums sums = e.loop(0, x.extents[0], 1, start(), [&](Ix n, ValueRange s) {
     return e.loop(0, w.extents[2], 1, s, [&](Ix oh, ValueRange s) {
       Ix h = axes[0].source(e, oh, at[2]);
@@ -158,7 +158,7 @@ Value Convolution::weightGrad() {
         Ix v = axes[1].source(e, ow, at[3]);
         Value image = loadInside(k, x, {n, channel, h, v}, inside(h, v));
         Value gradient =
-            k.load(w.pointer, offsetOf(e, w, {n, at[0], oh, ow}), element);
+            k.load(w.pointer, offsetOf(e, w, {n, at[0], oh, ow}), w.element);
         return step(s, gradient, image);
       });
     });
@@ -168,7 +168,7 @@ Value Convolution::weightGrad() {
 
 LogicalResult Convolution::emit(ArrayRef<Ix> shape) {
   Evaluator after(k, shape, {0, 1, 2, 3});
-  after.declare(op->getResult(0));
+  after.declare(form.y);
   for (auto [n, result] : llvm::enumerate(k.results())) {
     if (failed(after.read(result)))
       return failure();
@@ -176,17 +176,18 @@ LogicalResult Convolution::emit(ArrayRef<Ix> shape) {
   }
   Buffer place;
   place.extents.assign(shape.begin(), shape.end());
-  at = placeOf(e, unit, place);
+  auto stored = placeOf(e, unit, place);
+  at = form.toOp(stored);
   Value result = isa<Conv2dOp>(op)            ? forward()
                  : isa<Conv2dInputGradOp>(op) ? inputGrad()
                                               : weightGrad();
-  after.enter(at, -1);
+  after.enter(stored, -1);
   after.point(0, Lanes());
-  after.give(op->getResult(0), result);
-  SmallVector<Value> stored;
+  after.give(form.y, result);
+  SmallVector<Value> values;
   for (Value v : k.results())
-    stored.push_back(after.get(v));
-  for (auto [n, value] : llvm::enumerate(stored))
+    values.push_back(after.get(v));
+  for (auto [n, value] : llvm::enumerate(values))
     after.put(unsigned(n), value);
   return success();
 }
@@ -196,12 +197,13 @@ LogicalResult etch::cuda::emitConvolution(Kernel &k) {
   for (Operation &candidate : k.source.getBody().front())
     if (isa<Conv2dOp, Conv2dInputGradOp, Conv2dWeightGradOp>(candidate))
       op = &candidate;
-  if (!op || !isa<BlockArgument>(op->getOperand(0)) ||
-      !isa<BlockArgument>(op->getOperand(1)))
+  auto form = op ? imageFormOf(op) : std::nullopt;
+  if (!form)
     return k.source.emitError("operands of a convolution in a kernel are its "
                               "arguments");
-  if (succeeded(emitConvolutionTile(k, op)) ||
-      succeeded(emitFilterGradient(k, op)))
+  if (succeeded(emitImageTile(k, op, *form)) ||
+      succeeded(emitConvolutionTile(k, op, *form)) ||
+      succeeded(emitFilterGradient(k, op, *form)))
     return success();
   // Extents that the result takes from others: those of the first result, which
   // is as large.
@@ -209,7 +211,7 @@ LogicalResult etch::cuda::emitConvolution(Kernel &k) {
   k.forEach(elementsOf(result), [&](Ix unit) {
     SmallVector<Ix> shape(k.buffers[result].extents.begin(),
                           k.buffers[result].extents.end());
-    if (failed(Convolution(k, op, unit).emit(shape)))
+    if (failed(Convolution(k, op, *form, unit).emit(shape)))
       k.fail();
   });
   return success();

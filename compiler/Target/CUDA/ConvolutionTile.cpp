@@ -29,13 +29,12 @@ constexpr int64_t kFewestRows = 24;
 
 class Tile {
 public:
-  Tile(Kernel &k, Operation *op)
-      : k(k), e(k.e), op(op), axes(axesOf(op)),
-        x(*k.argumentBuffer(op->getOperand(0))),
-        w(*k.argumentBuffer(op->getOperand(1))),
-        y(k.buffers[k.resultBuffer(0)]),
+  Tile(Kernel &k, Operation *op, const ImageForm &form)
+      : k(k), e(k.e), op(op), form(form), axes(axesOf(op)),
+        x(form.operand(k, 0)), w(form.operand(k, 1)),
+        extents(form.toOp(k.buffers[k.resultBuffer(0)].extents)),
         groups(op->getAttrOfType<IntegerAttr>("groups").getInt()),
-        element(x.element), forward(isa<Conv2dOp>(op)) {}
+        element(e.valueType(x.element)), forward(isa<Conv2dOp>(op)) {}
   LogicalResult emit();
   /// The same by tensor cores.
   LogicalResult emit(const TensorTile &tile);
@@ -62,8 +61,10 @@ private:
   Kernel &k;
   Emit &e;
   Operation *op;
+  const ImageForm &form;
   std::array<WindowAxis, 2> axes;
-  const Buffer &x, &w, &y;
+  Buffer x, w;
+  Extents extents; ///< of the result, by the op's axes
   int64_t groups;
   Type element;
   bool forward; ///< otherwise the gradient of its input, with stride 1
@@ -85,8 +86,8 @@ Ix Tile::tap(int axis, Ix at, Ix number) {
 
 void Tile::locate(int64_t tileRows, int64_t tileColumns) {
   thread = k.thread();
-  rows = rowsOf(e, y.extents, groups);
-  columns = columnsOf(e, y.extents);
+  rows = rowsOf(e, extents, groups);
+  columns = columnsOf(e, extents);
   // Of the filter (oc, c, kh, kw), one of the first two runs along K.
   Ix perGroup = forward ? w.extents[1] : e.div(w.extents[0], groups);
   depth = e.mul(perGroup, e.mul(w.extents[2], w.extents[3]));
@@ -98,11 +99,11 @@ void Tile::locate(int64_t tileRows, int64_t tileColumns) {
   row0 = e.mul(e.rem(unit, rowTiles), tileRows);
   group = e.div(unit, rowTiles);
   column = e.add(column0, e.rem(thread, tileColumns));
-  Ix image = e.mul(y.extents[2], y.extents[3]);
+  Ix image = e.mul(extents[2], extents[3]);
   n = e.div(column, image);
   Ix rest = e.rem(column, image);
-  h = e.div(rest, y.extents[3]);
-  v = e.rem(rest, y.extents[3]);
+  h = e.div(rest, extents[3]);
+  v = e.rem(rest, extents[3]);
 }
 
 /// The filter between a row and a step of K.
@@ -210,7 +211,7 @@ SmallVector<Value> Tile::block(Ix from, Ix to) {
 }
 
 LogicalResult Tile::collect(Evaluator &after) {
-  after.declare(op->getResult(0));
+  after.declare(form.y);
   for (auto [number, result] : llvm::enumerate(k.results())) {
     if (failed(after.read(result)))
       return failure();
@@ -221,17 +222,17 @@ LogicalResult Tile::collect(Evaluator &after) {
 
 /// An element of the result, if it is one.
 void Tile::finish(Evaluator &after, Ix row, Ix column, Value sum) {
-  Ix image = e.mul(y.extents[2], y.extents[3]), rest = e.rem(column, image);
-  SmallVector<Ix, 4> at{e.div(column, image), 0, e.div(rest, y.extents[3]),
-                        e.rem(rest, y.extents[3])};
+  Ix image = e.mul(extents[2], extents[3]), rest = e.rem(column, image);
+  SmallVector<Ix, 4> at{e.div(column, image), 0, e.div(rest, extents[3]),
+                        e.rem(rest, extents[3])};
   Value inside = e.make<arith::AndIOp>(
       e.compare(arith::CmpIPredicate::ult, row, rows),
       e.compare(arith::CmpIPredicate::ult, column, columns));
   e.when(inside, [&] {
     at[1] = e.add(e.mul(group, rows), row);
-    after.enter(at, -1);
+    after.enter(form.fromOp(at), -1);
     after.point(0, Lanes());
-    after.give(op->getResult(0), sum);
+    after.give(form.y, sum);
     SmallVector<Value> stored;
     for (Value v : k.results())
       stored.push_back(after.get(v));
@@ -241,7 +242,7 @@ void Tile::finish(Evaluator &after, Ix row, Ix column, Value sum) {
 }
 
 LogicalResult Tile::emit() {
-  Evaluator after(k, y.extents, {0, 1, 2, 3});
+  Evaluator after(k, form.fromOp(extents), {0, 1, 2, 3});
   if (failed(collect(after)))
     return failure();
   locate();
@@ -271,7 +272,7 @@ LogicalResult Tile::emit() {
 }
 
 LogicalResult Tile::emit(const TensorTile &tile) {
-  Evaluator after(k, y.extents, {0, 1, 2, 3});
+  Evaluator after(k, form.fromOp(extents), {0, 1, 2, 3});
   if (failed(collect(after)))
     return failure();
   locate(tile.m, tile.n);
@@ -281,12 +282,9 @@ LogicalResult Tile::emit(const TensorTile &tile) {
   Ix image = e.mul(x.extents[2], x.extents[3]);
   Value filter =
       e.at(w.pointer, e.mul(e.mul(group, filters), e.mul(w.extents[1], taps)),
-           element);
-  Value whole = e.constant(e.getI1Type(), 0, 1);
-  if (forward && depth.isKnown() && depth.known % 4 == 0)
-    whole = e.make<LLVM::CallOp>(TypeRange{e.getI1Type()}, "etch_aligned",
-                                 ValueRange{w.pointer})
-                .getResult();
+           w.element);
+  Value whole = forward ? movesWhole(k, {depth}, w.element, w.pointer)
+                        : e.constant(e.getI1Type(), 0, 1);
   Value there = e.compare(arith::CmpIPredicate::ult, column, columns);
   Ix channel = e.add(e.mul(n, x.extents[1]), e.mul(group, perGroup));
   SmallVector<Value> operands = {
@@ -296,7 +294,7 @@ LogicalResult Tile::emit(const TensorTile &tile) {
       e.value(row0),
       e.value(rows),
       whole,
-      e.at(x.pointer, e.mul(channel, image), element),
+      e.at(x.pointer, e.mul(channel, image), x.element),
       e.value(x.extents[2]),
       e.value(x.extents[3]),
       e.value(tap(0, h, 0)),
@@ -306,14 +304,15 @@ LogicalResult Tile::emit(const TensorTile &tile) {
       e.value(forward ? axes[0].dilation : -axes[0].dilation),
       e.value(forward ? axes[1].dilation : -axes[1].dilation),
       there};
-  emitTensorTile(k, tile, "etch_convolve", {forward}, {false, true}, operands,
-                 [&](Ix r, Ix c, Value sum) {
+  emitTensorTile(k, tile, "etch_convolve", {forward}, {false, true},
+                 {w.element, x.element}, operands, [&](Ix r, Ix c, Value sum) {
                    finish(after, e.add(row0, r), e.add(column0, c), sum);
                  });
   return success();
 }
 
-LogicalResult etch::cuda::emitConvolutionTile(Kernel &k, Operation *op) {
+LogicalResult etch::cuda::emitConvolutionTile(Kernel &k, Operation *op,
+                                              const ImageForm &form) {
   auto isUnit = [](const WindowAxis &axis) { return axis.stride == 1; };
   if (!isa<Conv2dOp>(op) &&
       !(isa<Conv2dInputGradOp>(op) && llvm::all_of(axesOf(op), isUnit)))
@@ -323,17 +322,16 @@ LogicalResult etch::cuda::emitConvolutionTile(Kernel &k, Operation *op) {
   if (type.isDynamicDim(1) || type.getDimSize(1) / groups < kFewestRows)
     return failure();
   unsigned result = k.resultBuffer(0);
-  auto tiles = [result, groups](Emit &e, ArrayRef<Extents> shapes) {
-    const Extents &y = shapes[result];
+  auto tiles = [result, groups, form](Emit &e, ArrayRef<Extents> shapes) {
+    Extents y = form.toOp(shapes[result]);
     return e.mul(groups, e.mul(e.ceilDiv(Tile::rowsOf(e, y, groups), kSide),
                                e.ceilDiv(Tile::columnsOf(e, y), kSide)));
   };
   k.stage(kThreads, tiles, [&] {
-    Type element = k.buffers[result].element;
-    if (!mayUseTensorCores(k, element) ||
-        !k.argumentBuffer(op->getOperand(0))->dense ||
-        !k.argumentBuffer(op->getOperand(1))->dense) {
-      if (failed(Tile(k, op).emit()))
+    Buffer x = form.operand(k, 0), w = form.operand(k, 1);
+    if (!mayUseTensorCores(k, type.getElementType(), {w.element, x.element}) ||
+        !x.dense || !w.dense) {
+      if (failed(Tile(k, op, form).emit()))
         k.fail();
       return;
     }
@@ -347,7 +345,7 @@ LogicalResult etch::cuda::emitConvolutionTile(Kernel &k, Operation *op) {
       return e.mul(groups, e.mul(e.ceilDiv(Tile::rowsOf(e, y, groups), tile.m),
                                  e.ceilDiv(Tile::columnsOf(e, y), tile.n)));
     };
-    if (failed(Tile(k, op).emit(tile)))
+    if (failed(Tile(k, op, form).emit(tile)))
       k.fail();
   });
   return success();

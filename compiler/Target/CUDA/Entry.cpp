@@ -111,15 +111,18 @@ private:
     int32_t activation = ETCH_NO_ACTIVATION;
     bool sumsOfRight = true; ///< else of y
     int32_t required = 0;    ///< of ETCH_DONE…: all of it, or nothing
+    int32_t stored = 0;      ///< of y and the bias: ETCH_Y_BF16…
   };
   Wish wishFor(const LibraryWork &w, ArrayRef<View> operands, Value y,
-               Operation *op);
+               device::LaunchOp op);
+  void addBias(Wish &wish, const LibraryWork &w, ArrayRef<View> operands,
+               device::LaunchOp op);
   Ix product(const LibraryWork &w, ArrayRef<View> operands, const Wish &wish,
-             Operation *op);
+             device::LaunchOp op);
   void withGelu(Kernels::Entry &entry, ArrayRef<View> operands,
                 device::LaunchOp op, GeluPair pair, function_ref<void()> alone);
   Ix convolution(const LibraryWork &w, ArrayRef<View> operands, Value y,
-                 bool whole);
+                 bool whole, device::LaunchOp op);
   void byLibrary(Kernels::Entry &entry, ArrayRef<View> operands,
                  device::LaunchOp op);
   void grids(size_t number, ArrayRef<View> operands, int64_t site);
@@ -272,14 +275,29 @@ void HostPart::pair(func::FuncOp source) {
 /// Where nothing is.
 static Value nowhere(Emit &e) { return e.make<LLVM::ZeroOp>(e.ptrType()); }
 
+/// Whether a buffer has bfloat16.
+static bool isHalf(Value buffer) {
+  return getElementTypeOrSelf(buffer.getType()).isBF16();
+}
+
+void HostPart::addBias(Wish &wish, const LibraryWork &w,
+                       ArrayRef<View> operands, device::LaunchOp op) {
+  if (w.bias < 0)
+    return;
+  wish.bias = operands[size_t(w.bias)].pointer;
+  if (isHalf(op.getIns()[unsigned(w.bias)]))
+    wish.stored |= ETCH_BIAS_BF16;
+}
+
 /// All of its kernel, and what launches beside it want of it.
 HostPart::Wish HostPart::wishFor(const LibraryWork &w, ArrayRef<View> operands,
-                                 Value y, Operation *op) {
+                                 Value y, device::LaunchOp op) {
   Wish wish;
   wish.y = y;
   wish.activation = w.activation;
-  if (w.bias >= 0)
-    wish.bias = operands[size_t(w.bias)].pointer;
+  if (isHalf(op.getOuts()[0]))
+    wish.stored |= ETCH_Y_BF16;
+  addBias(wish, w, operands, op);
   Operation *mask = maskOf.lookup(op);
   if (maskFor.contains(op)) {
     wish.aux = e.atByte(kept, keptAt.lookup(op));
@@ -308,7 +326,7 @@ HostPart::Wish HostPart::wishFor(const LibraryWork &w, ArrayRef<View> operands,
 }
 
 Ix HostPart::product(const LibraryWork &w, ArrayRef<View> operands,
-                     const Wish &wish, Operation *op) {
+                     const Wish &wish, device::LaunchOp op) {
   const View &a = operands[w.left.argument], &b = operands[w.right.argument];
   size_t rank = w.left.axes.size();
   auto at = [&](const MatrixOperand &m, const View &v, size_t axis,
@@ -341,6 +359,12 @@ Ix HostPart::product(const LibraryWork &w, ArrayRef<View> operands,
   set(ETCH_AT(bias_grad_of), number(wish.sumsOfRight));
   set(ETCH_AT(site), number(cpu::siteOf(op->getLoc())));
   set(ETCH_AT(required), number(wish.required));
+  auto ofOperand = [&](const MatrixOperand &m, int32_t flag) {
+    return isHalf(op.getIns()[m.argument]) ? flag : 0;
+  };
+  set(ETCH_AT(stored), number(wish.stored | ofOperand(w.left, ETCH_A_BF16) |
+                              ofOperand(w.right, ETCH_B_BF16)));
+  set(ETCH_AT(reserved), number(0));
 #undef ETCH_AT
   return Value(e.make<arith::ExtUIOp>(
       e.getI64Type(),
@@ -355,6 +379,9 @@ void HostPart::withGelu(Kernels::Entry &entry, ArrayRef<View> operands,
   device::LaunchOp rest = pair.rest;
   Wish wish;
   wish.y = view(rest.getOuts()[pair.result]).pointer;
+  bool half = isHalf(rest.getOuts()[pair.result]);
+  if (half)
+    wish.stored |= ETCH_Y_BF16;
   auto launchRest = [&](device::LaunchOp launch, std::optional<unsigned> lost) {
     Kernels::Entry &each = kernels.entries[numberOf(launch)];
     FailureOr<SmallVector<View>> views = operandsOf(launch, *each.kernel);
@@ -369,8 +396,7 @@ void HostPart::withGelu(Kernels::Entry &entry, ArrayRef<View> operands,
   };
   if (!pair.forward) {
     wish.activation = ETCH_GELU;
-    if (entry.library->bias >= 0)
-      wish.bias = operands[size_t(entry.library->bias)].pointer;
+    addBias(wish, *entry.library, operands, op);
     // In z's place nobody reads z.
     if (!beginTogether(rest.getOuts()[pair.result], op.getOuts()[0])) {
       wish.aux = operands.back().pointer;
@@ -410,7 +436,7 @@ void HostPart::withGelu(Kernels::Entry &entry, ArrayRef<View> operands,
   e.when(none(what), [&] {
     Ix again = product(*entry.library, operands, wish, op);
     e.storeRaw(e.value(again), slot, 8);
-    Ix bytes = 4;
+    Ix bytes = half ? 2 : 4;
     for (Ix extent : operands.back().extents)
       bytes = e.mul(bytes, extent);
     e.when(none(again), inTwo, [&] { copy(end, scratch, bytes); });
@@ -419,13 +445,20 @@ void HostPart::withGelu(Kernels::Entry &entry, ArrayRef<View> operands,
 }
 
 Ix HostPart::convolution(const LibraryWork &w, ArrayRef<View> operands, Value y,
-                         bool whole) {
+                         bool whole, device::LaunchOp op) {
+  // The library has all in one form; what a kernel of the rest reads is, too.
+  auto half = [&](unsigned operand) {
+    return isHalf(op.getIns()[w.images.arguments[operand]]);
+  };
+  if (half(0) != half(1) || (whole && isHalf(op.getOuts()[0]) != half(0)) ||
+      (whole && w.bias >= 0 &&
+       isHalf(op.getIns()[unsigned(w.bias)]) != half(0)))
+    return 0;
 #define ETCH_AT(member) int64_t(offsetof(etch_convolution_t, member))
   // Which of the three is the result.
   int result = isa<Conv2dOp>(w.op) ? 2 : isa<Conv2dInputGradOp>(w.op) ? 0 : 1;
   auto argument = [&](int i) -> const View & {
-    return operands[cast<BlockArgument>(w.op->getOperand(unsigned(i)))
-                        .getArgNumber()];
+    return operands[w.images.arguments[unsigned(i)]];
   };
   // conv2d(x, w), conv2d_input_grad(y, w), conv2d_weight_grad(x, y).
   static constexpr int operandOf[3][3] = {{-1, 1, 0}, {0, -1, 1}, {0, 1, -1}};
@@ -436,8 +469,8 @@ Ix HostPart::convolution(const LibraryWork &w, ArrayRef<View> operands, Value y,
   for (int i = 0; i < 3; ++i) {
     const View &v = i == result ? last : argument(operandOf[result][i]);
     set(pointers[i], i == result ? y : v.pointer);
-    for (size_t axis = 0; axis < 4; ++axis)
-      set(extents[i] + 8 * int64_t(axis), v.extents[axis]);
+    for (auto [axis, extent] : llvm::enumerate(w.images.toOp(v.extents)))
+      set(extents[i] + 8 * int64_t(axis), extent);
   }
   set(ETCH_AT(bias),
       whole && w.bias >= 0 ? operands[size_t(w.bias)].pointer : nowhere(e));
@@ -458,7 +491,8 @@ Ix HostPart::convolution(const LibraryWork &w, ArrayRef<View> operands, Value y,
   set(ETCH_AT(precision), number(kernels.precision));
   set(ETCH_AT(activation), number(whole ? w.activation : 0));
   set(ETCH_AT(site), number(cpu::siteOf(e.loc)));
-  set(ETCH_AT(form), number(0));
+  set(ETCH_AT(form), number((w.images.last ? ETCH_CHANNELS_LAST : 0) |
+                            (half(0) ? ETCH_STORED_BF16 : 0)));
 #undef ETCH_AT
   return Value(e.make<arith::ExtUIOp>(
       e.getI64Type(),
@@ -481,7 +515,7 @@ void HostPart::byLibrary(Kernels::Entry &entry, ArrayRef<View> operands,
   int64_t site = cpu::siteOf(op.getLoc());
   auto attempt = [&](Value y, bool whole) {
     if (!w.isProduct())
-      return convolution(w, operands, y, whole);
+      return convolution(w, operands, y, whole, op);
     Wish alone;
     alone.y = y;
     return product(w, operands, whole ? wishFor(w, operands, y, op) : alone,

@@ -30,28 +30,31 @@ namespace {
 
 class FilterGradient {
 public:
-  FilterGradient(Kernel &k, Operation *op)
-      : k(k), e(k.e), op(op), axes(axesOf(op)),
+  FilterGradient(Kernel &k, Operation *op, const ImageForm &form)
+      : k(k), e(k.e), op(op), form(form), axes(axesOf(op)),
         groups(op->getAttrOfType<IntegerAttr>("groups").getInt()),
         type(cast<RankedTensorType>(op->getResult(0).getType())) {}
   bool fits();
   LogicalResult emit();
 
 private:
-  /// Where the operands are among those of the launch.
-  unsigned bufferOf(unsigned operand) {
-    return cast<BlockArgument>(op->getOperand(operand)).getArgNumber();
-  }
   int64_t tiles() const { return groups * rowTiles * columnTiles; }
   int64_t elements() const { return groups * rows * columns; }
   void emitShare(function_ref<void(Ix share, Ix row, Ix column, Value)> use);
   LogicalResult collect(Evaluator &after);
+  /// The place, with the result's axes, of a row and a column.
+  SmallVector<Ix, 4> placeOf(Ix row, Ix column);
+  SmallVector<Value> operands(const Buffer &x, const Buffer &gy, Ix row0,
+                              Ix column0);
+  SmallVector<Value> operandsLast(const Buffer &x, const Buffer &gy, Ix row0,
+                                  Ix column0);
   void put(Evaluator &after, ArrayRef<Ix> at, Value sum);
   Value partial(Ix share, Ix element);
 
   Kernel &k;
   Emit &e;
   Operation *op;
+  const ImageForm &form;
   std::array<WindowAxis, 2> axes;
   int64_t groups;
   RankedTensorType type;
@@ -77,7 +80,13 @@ static Ix sharesOf(Emit &e, const Extents &gradient, int64_t tiles) {
 
 /// Whether tensor cores make it, of tiles that are not empty for the most part.
 bool FilterGradient::fits() {
-  if (!mayUseTensorCores(k, type.getElementType()) || !type.hasStaticShape())
+  auto stored = [&](unsigned operand) -> Type {
+    auto attr = k.source.getArgAttrOfType<TypeAttr>(form.arguments[operand],
+                                                    kStoredAttr);
+    return attr ? attr.getValue() : type.getElementType();
+  };
+  if (!mayUseTensorCores(k, type.getElementType(), {stored(0), stored(1)}) ||
+      !type.hasStaticShape())
     return false;
   rows = type.getDimSize(0) / groups;
   columns = type.getDimSize(1) * type.getDimSize(2) * type.getDimSize(3);
@@ -95,19 +104,84 @@ bool FilterGradient::fits() {
   if (rows > 64)
     tile.m = 128;
   // Slices of bfloat16 take a bit more shared memory.
-  if (columns > 64 && !(tile.half && tile.m == 128))
+  if (columns > 64 && !(tile.half && tile.m == 128 && !form.last))
     tile.n = 128;
   rowTiles = int64_t(llvm::divideCeil(rows, tile.m));
   columnTiles = int64_t(llvm::divideCeil(columns, tile.n));
   return true;
 }
 
+/// What etch_correlate takes behind the steps of K.
+SmallVector<Value> FilterGradient::operands(const Buffer &x, const Buffer &gy,
+                                            Ix row0, Ix column0) {
+  Ix image = e.mul(gy.extents[2], gy.extents[3]);
+  Ix source = e.mul(x.extents[2], x.extents[3]);
+  SmallVector<Value> all = {
+      e.at(gy.pointer, e.mul(e.mul(group, rows), image), gy.element),
+      e.value(e.mul(gy.extents[1], image)),
+      e.value(row0),
+      e.value(rows),
+      movesWhole(k, {image}, gy.element, gy.pointer),
+      e.value(image),
+      e.value(gy.extents[3]),
+      e.at(x.pointer, e.mul(e.mul(group, type.getDimSize(1)), source),
+           x.element),
+      e.value(e.mul(x.extents[1], source)),
+      e.value(column0),
+      e.value(columns)};
+  int64_t height = type.getDimSize(2), width = type.getDimSize(3);
+  for (Ix number :
+       {x.extents[2], x.extents[3], Ix(height * width), Ix(width),
+        Ix(axes[0].stride), Ix(axes[1].stride), Ix(axes[0].dilation),
+        Ix(axes[1].dilation), Ix(axes[0].pad), Ix(axes[1].pad)})
+    all.push_back(e.value(number));
+  return all;
+}
+
+/// The same of etch_correlate_last.
+SmallVector<Value> FilterGradient::operandsLast(const Buffer &x,
+                                                const Buffer &gy, Ix row0,
+                                                Ix column0) {
+  int64_t channels = type.getDimSize(1);
+  SmallVector<Value> all = {
+      e.at(gy.pointer, e.mul(group, rows), gy.element),
+      e.value(gy.extents[1]),
+      e.value(row0),
+      e.value(rows),
+      movesWhole(k, {gy.extents[1], rows}, gy.element, gy.pointer),
+      e.value(e.mul(gy.extents[2], gy.extents[3])),
+      e.value(gy.extents[3]),
+      e.at(x.pointer, e.mul(group, channels), x.element),
+      e.value(x.extents[1]),
+      e.value(channels),
+      e.value(column0),
+      e.value(columns),
+      movesWhole(k, {x.extents[1], channels}, x.element, x.pointer)};
+  for (Ix number :
+       {x.extents[2], x.extents[3], Ix(type.getDimSize(3)), Ix(axes[0].stride),
+        Ix(axes[1].stride), Ix(axes[0].dilation), Ix(axes[1].dilation),
+        Ix(axes[0].pad), Ix(axes[1].pad)})
+    all.push_back(e.value(number));
+  return all;
+}
+
+/// Filters lie (channels, taps, channels of the image) with channels last.
+SmallVector<Ix, 4> FilterGradient::placeOf(Ix row, Ix column) {
+  int64_t height = type.getDimSize(2), width = type.getDimSize(3);
+  int64_t inner = form.last ? type.getDimSize(1) : height * width;
+  Ix outer = e.div(column, inner), rest = e.rem(column, inner);
+  Ix tap = form.last ? outer : rest;
+  Ix kh = e.div(tap, width), kw = e.rem(tap, width);
+  Ix channel = e.add(e.mul(group, rows), row);
+  if (form.last)
+    return {channel, kh, kw, rest};
+  return {channel, outer, kh, kw};
+}
+
 /// A block's part of the result: its share, its tile.
 void FilterGradient::emitShare(
     function_ref<void(Ix share, Ix row, Ix column, Value)> use) {
-  const Buffer &x = *k.argumentBuffer(op->getOperand(0));
-  const Buffer &gy = *k.argumentBuffer(op->getOperand(1));
-  Type element = type.getElementType();
+  Buffer x = form.operand(k, 0), gy = form.operand(k, 1);
   Ix unit = k.block();
   Ix column0 = e.mul(e.rem(unit, columnTiles), tile.n);
   unit = e.div(unit, columnTiles);
@@ -119,47 +193,26 @@ void FilterGradient::emitShare(
   Ix depth = depthOf(e, gy.extents), shares = sharesOf(e, gy.extents, tiles());
   Ix each = e.roundUp(e.div(e.add(depth, e.sub(shares, 1)), shares), kSlice);
   Ix from = e.mul(share, each), to = e.min(e.add(from, each), depth);
-  Ix image = e.mul(gy.extents[2], gy.extents[3]);
-  Ix source = e.mul(x.extents[2], x.extents[3]);
-  Value whole = e.constant(e.getI1Type(), 0, 1);
-  if (image.isKnown() && image.known % 4 == 0)
-    whole = e.make<LLVM::CallOp>(TypeRange{e.getI1Type()}, "etch_aligned",
-                                 ValueRange{gy.pointer})
-                .getResult();
-  Ix height = type.getDimSize(2), width = type.getDimSize(3);
-  SmallVector<Value> operands = {
-      e.value(to),
-      e.value(from),
-      e.at(gy.pointer, e.mul(e.mul(group, rows), image), element),
-      e.value(e.mul(gy.extents[1], image)),
-      e.value(row0),
-      e.value(rows),
-      whole,
-      e.value(image),
-      e.value(gy.extents[3]),
-      e.at(x.pointer, e.mul(e.mul(group, type.getDimSize(1)), source), element),
-      e.value(e.mul(x.extents[1], source)),
-      e.value(column0),
-      e.value(columns)};
-  for (Ix number :
-       {x.extents[2], x.extents[3], e.mul(height, width), width,
-        Ix(axes[0].stride), Ix(axes[1].stride), Ix(axes[0].dilation),
-        Ix(axes[1].dilation), Ix(axes[0].pad), Ix(axes[1].pad)})
-    operands.push_back(e.value(number));
-  emitTensorTile(
-      k, tile, "etch_correlate", {}, {false, false}, operands,
-      [&](Ix r, Ix c, Value sum) {
-        Ix row = e.add(row0, r), column = e.add(column0, c);
-        Value inside = e.make<arith::AndIOp>(
-            e.compare(arith::CmpIPredicate::ult, row, rows),
-            e.compare(arith::CmpIPredicate::ult, column, columns));
-        e.when(inside, [&] { use(share, row, column, sum); });
-      },
-      tile.n * 16);
+  SmallVector<Value> all = {e.value(to), e.value(from)};
+  all.append(form.last ? operandsLast(x, gy, row0, column0)
+                       : operands(x, gy, row0, column0));
+  auto element = [&](Ix r, Ix c, Value sum) {
+    Ix row = e.add(row0, r), column = e.add(column0, c);
+    Value inside = e.make<arith::AndIOp>(
+        e.compare(arith::CmpIPredicate::ult, row, rows),
+        e.compare(arith::CmpIPredicate::ult, column, columns));
+    e.when(inside, [&] { use(share, row, column, sum); });
+  };
+  if (form.last)
+    emitTensorTile(k, tile, "etch_correlate_last", {}, {true, true},
+                   {gy.element, x.element}, all, element);
+  else
+    emitTensorTile(k, tile, "etch_correlate", {}, {false, false},
+                   {gy.element, x.element}, all, element, tile.n * 16);
 }
 
 LogicalResult FilterGradient::collect(Evaluator &after) {
-  after.declare(op->getResult(0));
+  after.declare(form.y);
   for (auto [number, result] : llvm::enumerate(k.results())) {
     if (failed(after.read(result)))
       return failure();
@@ -171,7 +224,7 @@ LogicalResult FilterGradient::collect(Evaluator &after) {
 void FilterGradient::put(Evaluator &after, ArrayRef<Ix> at, Value sum) {
   after.enter(at, -1);
   after.point(0, Lanes());
-  after.give(op->getResult(0), sum);
+  after.give(form.y, sum);
   SmallVector<Value> stored;
   for (Value v : k.results())
     stored.push_back(after.get(v));
@@ -186,33 +239,27 @@ Value FilterGradient::partial(Ix share, Ix element) {
 }
 
 LogicalResult FilterGradient::emit() {
-  unsigned gradient = cast<BlockArgument>(op->getOperand(1)).getArgNumber();
+  unsigned gradient = form.arguments[1];
   using Shapes = ArrayRef<Extents>;
-  auto shares = [gradient, tiles = tiles()](Emit &e, Shapes shapes) {
-    return sharesOf(e, shapes[gradient], tiles);
+  auto shares = [form = form, gradient, tiles = tiles()](Emit &e,
+                                                         Shapes shapes) {
+    return sharesOf(e, form.toOp(shapes[gradient]), tiles);
   };
   auto blocks = [shares, tiles = tiles()](Emit &e, Shapes shapes) {
     return e.mul(shares(e, shapes), tiles);
   };
   bool alone = false;
   k.stage(kThreads, blocks, [&] {
-    Extents known(k.buffers[gradient].extents);
-    alone = sharesOf(e, known, tiles()).is(1);
+    alone = sharesOf(e, form.operand(k, 1).extents, tiles()).is(1);
     Extents result(k.buffers[k.resultBuffer(0)].extents);
     Evaluator after(k, result, {0, 1, 2, 3});
     if (alone && failed(collect(after)))
       return k.fail();
-    int64_t taps = type.getDimSize(2) * type.getDimSize(3);
     emitShare([&](Ix share, Ix row, Ix column, Value sum) {
+      if (alone)
+        return put(after, placeOf(row, column), sum);
       Ix channel = e.add(e.mul(group, rows), row);
-      if (!alone)
-        return e.storeRaw(
-            sum, partial(share, e.add(e.mul(channel, columns), column)));
-      Ix tap = e.rem(column, taps);
-      put(after,
-          {channel, e.div(column, taps), e.div(tap, type.getDimSize(3)),
-           e.rem(tap, type.getDimSize(3))},
-          sum);
+      e.storeRaw(sum, partial(share, e.add(e.mul(channel, columns), column)));
     });
   });
   if (alone)
@@ -224,14 +271,14 @@ LogicalResult FilterGradient::emit() {
       return k.fail();
     Type element = type.getElementType();
     Value sum = e.loop(
-        1, sharesOf(e, k.buffers[gradient].extents, tiles()), 1,
+        1, sharesOf(e, form.operand(k, 1).extents, tiles()), 1,
         {e.loadRaw(element, partial(0, unit))},
         [&](Ix share, ValueRange before) {
           ScalarExpr left(e, e.loc, before[0]);
           ScalarExpr right(e, e.loc, e.loadRaw(element, partial(share, unit)));
           return SmallVector<Value>{left + right};
         })[0];
-    put(after, placeOf(e, unit, y), sum);
+    put(after, etch::cuda::placeOf(e, unit, y), sum);
   });
   k.scratchBytes = [shares, bytes = elements() * 4](Emit &e, Shapes shapes) {
     return e.mul(shares(e, shapes), bytes);
@@ -239,10 +286,11 @@ LogicalResult FilterGradient::emit() {
   return success();
 }
 
-LogicalResult etch::cuda::emitFilterGradient(Kernel &k, Operation *op) {
+LogicalResult etch::cuda::emitFilterGradient(Kernel &k, Operation *op,
+                                             const ImageForm &form) {
   if (!isa<Conv2dWeightGradOp>(op))
     return failure();
-  FilterGradient gradient(k, op);
+  FilterGradient gradient(k, op, form);
   if (!gradient.fits())
     return failure();
   if (failed(gradient.emit()))

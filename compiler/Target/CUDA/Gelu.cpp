@@ -288,11 +288,17 @@ std::vector<GeluPair> Finder::find() {
     if (!work || !work->whole || !work->isProduct() || !rest || workOf(rest) ||
         work->activation != ETCH_NO_ACTIVATION ||
         cast<MemRefType>(op.getOuts()[0].getType()).getRank() != 2 ||
-        !cast<MemRefType>(op.getOuts()[0].getType()).getElementType().isF32())
+        work->op->getResult(0).getType() != kernelOf(op).getResultTypes()[0] ||
+        !getElementTypeOrSelf(work->op->getResult(0).getType()).isF32())
       continue;
     GeluPair pair = {op, rest, 0, -1, {}};
-    if (matchForward(pair) || (work->bias < 0 && matchGradient(pair) &&
-                               !isRead({op, 0}, rest.getOperation())))
+    if (!matchForward(pair) && (work->bias >= 0 || !matchGradient(pair) ||
+                                isRead({op, 0}, rest.getOperation())))
+      continue;
+    // The library has z as it has the result.
+    device::LaunchOp z = pair.forward ? pair.forward : op;
+    if (getElementTypeOrSelf(rest.getOuts()[pair.result].getType()) ==
+        getElementTypeOrSelf(z.getOuts()[0].getType()))
       pairs.push_back(pair);
   }
   // Without all of its values a forward pair is none, and its gradients are

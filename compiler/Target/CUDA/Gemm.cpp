@@ -26,6 +26,7 @@ namespace {
 /// A matrix operand: rows run along the result, `depth` along K.
 struct Matrix {
   Value pointer;
+  Type element; ///< as it is stored
   Ix batchStride, rowStride, depthStride;
 };
 
@@ -108,6 +109,7 @@ LogicalResult Gemm::bindMatrix(Value operand, bool left, Matrix &matrix) {
   if (!buffer)
     return op.emitError("operands of matmul in a kernel are its arguments");
   matrix.pointer = buffer->pointer;
+  matrix.element = buffer->element;
   matrix.batchStride = rank == 3 ? buffer->strides[axes[0]] : Ix(0);
   matrix.rowStride = buffer->strides[axes[left ? rank - 2 : rank - 1]];
   matrix.depthStride = buffer->strides[axes[left ? rank - 1 : rank - 2]];
@@ -167,7 +169,8 @@ void Gemm::finish(Ix batch, Ix m, Ix n, Value result) {
 void Gemm::fetch(const Matrix &matrix, Value slice, Ix first, Ix extent,
                  Ix batch, Ix from, int64_t size) {
   bool alongRows = matrix.rowStride.is(1) && !matrix.depthStride.is(1);
-  Value base = e.at(matrix.pointer, e.mul(batch, matrix.batchStride), element);
+  Type stored = matrix.element;
+  Value base = e.at(matrix.pointer, e.mul(batch, matrix.batchStride), stored);
   int64_t count = size * tile.depth;
   auto one = [&](Ix at) {
     Ix r = alongRows ? e.rem(at, size) : e.div(at, tile.depth);
@@ -179,10 +182,10 @@ void Gemm::fetch(const Matrix &matrix, Value slice, Ix first, Ix extent,
     Value address = e.at(base,
                          e.add(e.mul(place, matrix.rowStride),
                                e.mul(depthAt, matrix.depthStride)),
-                         element);
-    Value nothing = e.stack(element, 1);
-    Value v =
-        e.loadRaw(element, e.make<LLVM::SelectOp>(inside, address, nothing), 0);
+                         stored);
+    Value nothing = e.stack(stored, 1);
+    Value v = e.widened(
+        e.loadRaw(stored, e.make<LLVM::SelectOp>(inside, address, nothing), 0));
     k.store(v, slice, e.add(e.mul(step, tile.pitch(size)), r));
   };
   for (int64_t done = 0; done < count; done += kThreads) {
@@ -287,7 +290,8 @@ Value Gemm::fetchVector(const Matrix &matrix, Ix first, Ix extent, Ix from,
   Ix offset = e.add(e.mul(batch, matrix.batchStride),
                     e.add(e.mul(at, matrix.rowStride),
                           e.mul(e.add(from, step), matrix.depthStride)));
-  Value address = e.at(matrix.pointer, offset, element);
+  Type stored = matrix.element;
+  Value address = e.at(matrix.pointer, offset, stored);
   Type type = e.vectorOf(element, 4);
   auto either = [&](Value condition, auto then, auto otherwise) -> Value {
     auto branch = e.make<scf::IfOp>(TypeRange{type}, condition, true);
@@ -303,8 +307,8 @@ Value Gemm::fetchVector(const Matrix &matrix, Ix first, Ix extent, Ix from,
   // Memory nearly always begins at a multiple of 16 bytes.
   auto load = [&] {
     return either(
-        aligned, [&] { return e.load(address, 1, element, {4, {}, true}); },
-        [&] { return e.load(address, 1, element, {4, {}, false}); });
+        aligned, [&] { return e.load(address, 1, stored, {4, {}, true}); },
+        [&] { return e.load(address, 1, stored, {4, {}, false}); });
   };
   if (extent.isKnown() && extent.known % size == 0)
     return load();
@@ -431,7 +435,8 @@ void Gemm::emitTile() {
   // -0 and the first block are that block, exactly.
   Combiner sum{Combiner::sum, element};
   auto end = [&](Ix from) { return e.min(e.add(from, kGemmBlock), depth); };
-  bool isResult = k.results().size() == 1 && k.results()[0] == op.getY();
+  bool isResult = k.results().size() == 1 && k.results()[0] == op.getY() &&
+                  k.buffers[k.resultBuffer(0)].element == element;
   if (tile.rows == 8 && isResult) {
     // Sums wait in the result: registers hold the chains only, and those of
     // two blocks fit.
@@ -476,8 +481,9 @@ bool Gemm::fitsTensorCores() {
   auto isLine = [](const Matrix &matrix) {
     return matrix.rowStride.is(1) || matrix.depthStride.is(1);
   };
-  return mayUseTensorCores(k, element) && isDot() == 0 && !isFew(m) &&
-         !isFew(n) && !isFew(depth) && isLine(a) && isLine(b);
+  return mayUseTensorCores(k, element, {a.element, b.element}) &&
+         isDot() == 0 && !isFew(m) && !isFew(n) && !isFew(depth) && isLine(a) &&
+         isLine(b);
 }
 
 void Gemm::emitByTensorCores() {
@@ -501,22 +507,17 @@ void Gemm::emitByTensorCores() {
   auto add = [&](const Matrix &matrix, Ix first, Ix extent, bool &along) {
     along = !matrix.depthStride.is(1);
     Ix stride = along ? matrix.depthStride : matrix.rowStride;
-    auto isWhole = [](Ix i) { return i.isKnown() && i.known % 4 == 0; };
-    bool vectors = isWhole(stride) && isWhole(matrix.batchStride) &&
-                   isWhole(along ? extent : depth);
-    Value whole = e.constant(e.getI1Type(), 0, 1);
-    if (vectors)
-      whole = e.make<LLVM::CallOp>(TypeRange{e.getI1Type()}, "etch_aligned",
-                                   ValueRange{matrix.pointer})
-                  .getResult();
+    Value whole =
+        movesWhole(k, {stride, matrix.batchStride, along ? extent : depth},
+                   matrix.element, matrix.pointer);
     operands.append(
-        {e.at(matrix.pointer, e.mul(batch, matrix.batchStride), element),
+        {e.at(matrix.pointer, e.mul(batch, matrix.batchStride), matrix.element),
          e.value(stride), e.value(first), e.value(extent), whole});
   };
   add(a, m0, m, along[0]);
   add(b, n0, n, along[1]);
   emitTensorTile(k, tensors, "etch_matmul", {along[0], along[1]}, along,
-                 operands, [&](Ix r, Ix c, Value v) {
+                 {a.element, b.element}, operands, [&](Ix r, Ix c, Value v) {
                    Ix mAt = e.add(m0, r), nAt = e.add(n0, c);
                    Value inside = e.make<arith::AndIOp>(
                        e.compare(arith::CmpIPredicate::ult, mAt, m),
@@ -541,7 +542,8 @@ void Gemm::emitDots() {
   Ix end = e.select(active, depth, 0);
   Value sums = k.shared(element, kThreads);
   auto start = [&](const Matrix &matrix) {
-    return e.at(matrix.pointer, e.mul(batch, matrix.batchStride), element);
+    return e.at(matrix.pointer, e.mul(batch, matrix.batchStride),
+                matrix.element);
   };
   Value left = start(a), right = start(b), none = sum.identity(e, 1);
   auto chain = [&](Ix from) {
@@ -551,7 +553,8 @@ void Gemm::emitDots() {
         [&](Ix i, ValueRange before) {
           auto part = [&](Value base, const Matrix &matrix) {
             return ScalarExpr(
-                e, e.loc, k.load(base, e.mul(i, matrix.depthStride), element));
+                e, e.loc,
+                k.load(base, e.mul(i, matrix.depthStride), matrix.element));
           };
           Value product = part(left, a) * part(right, b);
           return SmallVector<Value>{sum.combine(e, before[0], product)};

@@ -51,7 +51,7 @@ static void gatherAt(Kernel &k, GatherOp op, Ix b, Ix j, Ix i) {
   whenAny(e, x.extents[1], [&] {
     Type memory = e.storageType(x.element); // copied as it is
     k.store(k.load(x.pointer, offsetOf(e, x, b, from, i), memory), y.pointer,
-            offsetOf(e, y, b, j, i));
+            offsetOf(e, y, b, j, i), e.storageType(y.element));
   });
 }
 

@@ -55,10 +55,14 @@ static std::string bodyOf(func::FuncOp kernel) {
     numbers.try_emplace(v, numbers.size());
     return true;
   };
-  for (BlockArgument argument : kernel.getArguments())
+  for (BlockArgument argument : kernel.getArguments()) {
     if (kernel.getArgAttr(argument.getArgNumber(), kStridedAttr) ||
         !note(argument))
       return "";
+    os << kernel.getArgAttr(argument.getArgNumber(), kStoredAttr);
+  }
+  for (unsigned i = 0; i < kernel.getNumResults(); ++i)
+    os << '>' << kernel.getResultAttr(i, kStoredAttr);
   for (Operation &op : kernel.getBody().front()) {
     bool isView = false;
     if (auto constant = dyn_cast<ConstantOp>(op)) {
@@ -175,11 +179,16 @@ void Joiner::finish() {
   if (!kernel) {
     b.setInsertionPoint(all.back().kernel);
     SmallVector<Type> inputs(ins.size()), results;
+    SmallVector<Attribute> storedIn(ins.size()), storedOut;
     for (Launch &launch : all) {
-      for (auto [x, type] : llvm::zip_equal(launch.op.getIns(),
-                                            launch.kernel.getArgumentTypes()))
-        inputs[ins.lookup(x)] = type;
+      for (auto [i, x] : llvm::enumerate(launch.op.getIns())) {
+        inputs[ins.lookup(x)] = launch.kernel.getArgumentTypes()[i];
+        storedIn[ins.lookup(x)] =
+            launch.kernel.getArgAttr(unsigned(i), kStoredAttr);
+      }
       llvm::append_range(results, launch.kernel.getResultTypes());
+      for (unsigned i = 0; i < launch.kernel.getNumResults(); ++i)
+        storedOut.push_back(launch.kernel.getResultAttr(i, kStoredAttr));
     }
     // Not j0, which is a function of C.
     kernel = func::FuncOp::create(b, module.getLoc(),
@@ -188,6 +197,12 @@ void Joiner::finish() {
     kernel.setPrivate();
     for (StringRef attr : {StringRef(kKernelAttr), StringRef(kJoinedAttr)})
       kernel->setAttr(attr, b.getUnitAttr());
+    for (auto [i, stored] : llvm::enumerate(storedIn))
+      if (stored)
+        kernel.setArgAttr(unsigned(i), kStoredAttr, stored);
+    for (auto [i, stored] : llvm::enumerate(storedOut))
+      if (stored)
+        kernel.setResultAttr(unsigned(i), kStoredAttr, stored);
     Block *body = kernel.addEntryBlock();
     b.setInsertionPointToEnd(body);
     SmallVector<Value> returned;
@@ -338,7 +353,7 @@ LogicalResult etch::cuda::emitJoined(Kernel &k) {
     for (auto [i, v] : llvm::enumerate(parts[0].operands)) {
       Buffer buffer;
       auto type = cast<RankedTensorType>(v.getType());
-      buffer.element = type.getElementType();
+      buffer.element = k.buffers[operands[0][i]].element;
       buffer.pointer =
           isOne(i) ? k.buffers[operands[0][i]].pointer : chosen[next++];
       if (type.getRank()) {

@@ -82,8 +82,11 @@ public:
   mlir::Value load(mlir::Value base, Ix index, mlir::Type element) {
     return e.load(e.at(base, index, element), 0, element, Lanes());
   }
-  void store(mlir::Value v, mlir::Value base, Ix index) {
-    e.store(v, e.at(base, index, v.getType()), Lanes());
+  /// `element`: as it is stored, if not as it is.
+  void store(mlir::Value v, mlir::Value base, Ix index,
+             mlir::Type element = mlir::Type()) {
+    e.store(v, e.at(base, index, element ? element : v.getType()), Lanes(),
+            element);
   }
   void fail() { failed = true; }
   bool hasFailed() const { return failed; }
@@ -97,8 +100,9 @@ private:
   mlir::Value scratchArgument, errorArgument, siteArgument;
 };
 
-/// In the name of a check's function, in front of what it checks; the upper half
-/// of its number of the operation is that of the function's grid, from 1 on.
+/// In the name of a check's function, in front of what it checks; the upper
+/// half of its number of the operation is that of the function's grid, from 1
+/// on.
 inline constexpr const char *kCheckMark = "_check_";
 
 /// Threads of a block where nothing else decides.

@@ -118,8 +118,10 @@ std::optional<LibraryWork> etch::cuda::findLibraryWork(func::FuncOp kernel) {
     int64_t rank = type.getRank();
     if (type.getDimSize(rank - 1) == 1 && type.getDimSize(rank - 2) == 1)
       return std::nullopt;
-  } else if (!isa<BlockArgument>(work.op->getOperand(0)) ||
-             !isa<BlockArgument>(work.op->getOperand(1))) {
+  } else if (auto form = imageFormOf(work.op)) {
+    work.images = *form;
+    y = form->y;
+  } else {
     return std::nullopt;
   }
 
@@ -136,7 +138,7 @@ std::optional<LibraryWork> etch::cuda::findLibraryWork(func::FuncOp kernel) {
   if (!type.getElementType().isF32() || (product && type.getRank() != 2) ||
       (!product && !isa<Conv2dOp>(work.op)))
     return work;
-  int64_t axis = 1;
+  int64_t axis = work.images.last ? 3 : 1;
   if (auto relu = result.getDefiningOp<ReluOp>();
       relu && isBiased(relu->getOperand(0), y, axis, work)) {
     work.activation = ETCH_RELU;
@@ -158,7 +160,7 @@ bool etch::cuda::canHaveRest(const LibraryWork &work) {
   if (work.whole &&
       (plain || (work.isProduct() && work.activation != ETCH_RELU_GRAD)))
     return false;
-  Value y = work.op->getResult(0);
+  Value y = work.made();
   return llvm::all_of(
       y.getParentBlock()->getTerminator()->getOperands(), [&](Value result) {
         return typeOf(result).getShape() == typeOf(y).getShape();
@@ -172,12 +174,23 @@ func::FuncOp etch::cuda::makeRest(func::FuncOp kernel, Operation *op) {
   rest.setSymName((kernel.getSymName() + "_rest").str());
   Block &from = kernel.getBody().front(), &to = rest.getBody().front();
   auto place = std::distance(from.begin(), Block::iterator(op));
-  Operation *copy = &*std::next(to.begin(), place);
+  Operation *copy = &*std::next(to.begin(), place), *own = copy;
   Value y = copy->getResult(0);
+  if (auto form = isa<MatmulOp>(op) ? std::nullopt : imageFormOf(copy);
+      form && form->last) {
+    y = form->y;
+    copy = y.getDefiningOp();
+  }
   (void)rest.insertArgument(rest.getNumArguments(), y.getType(), {},
                             op->getLoc());
+  // A convolution leaves what it makes in the form of its operands.
+  if (auto form = isa<MatmulOp>(op) ? std::nullopt : imageFormOf(op))
+    if (Attribute stored = kernel.getArgAttr(form->arguments[0], kStoredAttr))
+      rest.setArgAttr(rest.getNumArguments() - 1, kStoredAttr, stored);
   y.replaceAllUsesWith(to.getArguments().back());
   copy->erase();
+  if (own != copy)
+    own->erase();
   // What the operation alone has used.
   for (Operation &dead : llvm::make_early_inc_range(llvm::reverse(to)))
     if (isOpTriviallyDead(&dead))

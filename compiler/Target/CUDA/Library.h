@@ -6,6 +6,8 @@
 #ifndef ETCH_COMPILER_TARGET_CUDA_LIBRARY_H
 #define ETCH_COMPILER_TARGET_CUDA_LIBRARY_H
 
+#include "compiler/Target/CUDA/Windows.h"
+
 #include "dialects/Device/DeviceDialect.h"
 #include "dialects/Etch/EtchDialect.h"
 #include "etch/operations.h"
@@ -26,6 +28,7 @@ struct MatrixOperand {
 struct LibraryWork {
   mlir::Operation *op = nullptr;
   MatrixOperand left, right; ///< of products
+  ImageForm images;          ///< of convolutions
   int bias = -1;             ///< an argument; -1: none
   etch_activation_t activation = ETCH_NO_ACTIVATION;
   /// Of ETCH_RELU_GRAD: the argument that is positive where relu's was.
@@ -35,6 +38,8 @@ struct LibraryWork {
   bool whole = false;
 
   bool isProduct() const { return mlir::isa<MatmulOp>(op); }
+  /// What the library makes, as it lies in memory.
+  mlir::Value made() const { return isProduct() ? op->getResult(0) : images.y; }
 };
 
 /// Nothing for kernels that no library knows.

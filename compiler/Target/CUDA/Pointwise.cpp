@@ -46,16 +46,18 @@ void Pointwise::point(Evaluator &values, Ix i, Lanes covered) {
 int64_t etch::cuda::chooseLanes(Kernel &k, Ix inner) {
   Emit &e = k.e;
   int64_t bytes = 4;
-  auto visit = [&](Type type) {
-    if (auto tensor = dyn_cast<RankedTensorType>(type))
-      bytes = std::max(bytes, e.bytesOf(tensor.getElementType()));
-  };
   for (Operation &op : k.source.getBody().front())
     for (Type type : op.getResultTypes())
-      visit(type);
-  for (Type type : k.source.getArgumentTypes())
-    visit(type);
-  int64_t lanes = 16 / bytes;
+      if (auto tensor = dyn_cast<RankedTensorType>(type))
+        bytes = std::max(bytes, e.bytesOf(tensor.getElementType()));
+  // Short bodies over what is all stored in two bytes.
+  bool allHalf = k.numPointwise() <= 8;
+  for (const Buffer &buffer : k.buffers)
+    if (buffer.pointer) {
+      bytes = std::max(bytes, e.bytesOf(buffer.element));
+      allHalf &= buffer.element.isBF16();
+    }
+  int64_t lanes = allHalf && bytes == 4 ? 8 : 16 / bytes;
   // Large bodies have enough to do with one element.
   if (k.numPointwise() > 24 || (inner.isKnown() && inner.known < 2 * lanes))
     return 1;

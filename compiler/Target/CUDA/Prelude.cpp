@@ -8,6 +8,7 @@
 
 static constexpr llvm::StringLiteral text = R"cuda(
 typedef unsigned char u8;
+typedef unsigned short u16;
 typedef unsigned int u32;
 typedef unsigned long long u64;
 typedef int i32;
@@ -96,6 +97,17 @@ template <class T> ETCH_DEVICE T etch_bits(u32 x) { return etch_f32(x); }
 template <class T> ETCH_DEVICE T etch_bits(u64 x) { return etch_f64(x); }
 #endif
 
+/// The bits of the nearest bfloat16, ties to even.
+ETCH_DEVICE u16 etch_bf16(float x) {
+#if !defined(ETCH_EMULATOR) && __CUDA_ARCH__ >= 800
+  u16 y;
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y) : "f"(x));
+  return y;
+#else
+  u32 bits = etch_bits<u32>(x);
+  return u16(x != x ? 0x7fffu : (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
+#endif
+}
 template <class... P> ETCH_DEVICE bool etch_aligned(P... pointers) {
   return (((u64)pointers | ...) & 15) == 0;
 }

@@ -31,6 +31,8 @@ std::string Printer::typeName(Type type) {
     return "float";
   if (type.isF64())
     return "double";
+  if (type.isBF16())
+    return "u16"; // its bits
   if (type.isInteger(1))
     return "bool";
   if (type.isIndex())
@@ -301,6 +303,10 @@ std::string Printer::scalar(Operation &op, ArrayRef<std::string> x) {
           [&](auto) { return "etch_bits<" + typeName(to) + ">(" + x[0] + ")"; })
       .Case<arith::ExtFOp, arith::TruncFOp, arith::ExtUIOp, arith::TruncIOp,
             arith::UIToFPOp, arith::IndexCastUIOp>([&](auto) {
+        if (getElementTypeOrSelf(from).isBF16())
+          return "etch_f32(u32(" + x[0] + ") << 16)";
+        if (getElementTypeOrSelf(to).isBF16())
+          return call("etch_bf16");
         // Of a number to i1, the last bit.
         if (getElementTypeOrSelf(to).isInteger(1))
           return "(" + x[0] + " & 1u) != 0";

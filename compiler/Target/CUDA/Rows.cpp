@@ -197,6 +197,7 @@ void Rows::bind(Part &p) {
       if (!from && result == root)
         from = &k.buffers[k.resultBuffer(unsigned(n))];
     buffer.pointer = from->pointer;
+    buffer.element = from->element;
     if (v == root) {
       buffer.strides = from->strides;
       buffer.dense = from->dense;

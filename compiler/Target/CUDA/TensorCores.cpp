@@ -47,14 +47,45 @@ TensorTile TensorTile::choose(const Kernel &k, int64_t batches, int64_t rows,
 }
 
 /// As etch_slice has it.
-static int64_t sliceBytes(bool along, int64_t size, bool half) {
-  int64_t pitch = (along ? size : kSteps) + (along == half ? 4 : 8);
-  return 4 * pitch * (along ? kSteps : size);
+static int64_t sliceBytes(bool along, int64_t size, bool half, Type stored) {
+  int64_t bytes = stored.isBF16() ? 2 : 4;
+  int64_t pitch =
+      (along ? size : kSteps) + (bytes == 4 && along == half ? 4 : 8);
+  return bytes * pitch * (along ? kSteps : size);
+}
+
+bool etch::cuda::mayUseTensorCores(const Kernel &k, Type element,
+                                   std::array<Type, 2> stored) {
+  return mayUseTensorCores(k, element) &&
+         (k.precision == ETCH_PRECISION_BF16 ||
+          llvm::none_of(stored, [](Type type) { return type.isBF16(); }));
+}
+
+Value etch::cuda::movesWhole(Kernel &k, ArrayRef<Ix> extents, Type stored,
+                             Value pointer) {
+  Emit &e = k.e;
+  int64_t each = 16 / e.bytesOf(stored);
+  if (!llvm::all_of(extents, [&](Ix extent) {
+        return extent.isKnown() && extent.known % each == 0;
+      }))
+    return e.constant(e.getI1Type(), 0, 1);
+  return e
+      .make<LLVM::CallOp>(TypeRange{e.getI1Type()}, "etch_aligned",
+                          ValueRange{pointer})
+      .getResult();
+}
+
+int64_t etch::cuda::sharedBytes(const TensorTile &tile,
+                                std::array<bool, 2> along,
+                                std::array<Type, 2> stored) {
+  return 2 * (sliceBytes(along[0], tile.m, tile.half, stored[0]) +
+              sliceBytes(along[1], tile.n, tile.half, stored[1]));
 }
 
 void etch::cuda::emitTensorTile(Kernel &k, const TensorTile &tile,
                                 StringRef function, ArrayRef<bool> flags,
                                 std::array<bool, 2> along,
+                                std::array<Type, 2> stored,
                                 ArrayRef<Value> operands,
                                 function_ref<void(Ix, Ix, Value)> use,
                                 int64_t further) {
@@ -62,9 +93,7 @@ void etch::cuda::emitTensorTile(Kernel &k, const TensorTile &tile,
   k.usesTensorCores = true;
   k.stages.back().function->setAttr(kBlocksPerProcessorAttr,
                                     e.getI64IntegerAttr(2));
-  int64_t bytes = 2 * (sliceBytes(along[0], tile.m, tile.half) +
-                       sliceBytes(along[1], tile.n, tile.half)) +
-                  further;
+  int64_t bytes = sharedBytes(tile, along, stored) + further;
   int64_t count = tile.m * tile.n / kThreads;
   Type f32 = e.getF32Type();
   Value results = e.stack(f32, count, 16);
@@ -76,7 +105,10 @@ void etch::cuda::emitTensorTile(Kernel &k, const TensorTile &tile,
   os << function << "<" << tile.m << ", " << tile.n << ", ";
   for (bool flag : flags)
     os << text(flag) << ", ";
-  os << text(tile.half) << ">";
+  os << text(tile.half);
+  for (Type type : stored)
+    os << (type.isBF16() ? ", u16" : ", float");
+  os << ">";
   e.make<LLVM::CallOp>(TypeRange(), name, all);
 
   Ix thread = k.thread(), warp = e.div(thread, 32), lane = e.rem(thread, 32);

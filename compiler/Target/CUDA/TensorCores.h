@@ -27,13 +27,27 @@ struct TensorTile {
 
 /// Whether a kernel's products may go there.
 bool mayUseTensorCores(const Kernel &k, mlir::Type element);
+/// The same, of operands that are stored so.
+bool mayUseTensorCores(const Kernel &k, mlir::Type element,
+                       std::array<mlir::Type, 2> stored);
 
-/// Calls `function<m, n, flags, half>` (see ProductText.cpp) with `operands`.
-/// `along`: how slices of both sides lie in shared memory. `use` gets what this
-/// thread has of the tile: row, column, value. `further` bytes of shared memory
-/// are behind the slices.
+/// Whether lines of an operand, and what leads from one to the next, are
+/// vectors of 16 bytes at multiples of that.
+mlir::Value movesWhole(Kernel &k, llvm::ArrayRef<Ix> extents, mlir::Type stored,
+                       mlir::Value pointer);
+
+/// Bytes of shared memory that slices take; `along` and `stored` as below.
+int64_t sharedBytes(const TensorTile &tile, std::array<bool, 2> along,
+                    std::array<mlir::Type, 2> stored);
+
+/// Calls `function<m, n, flags, half, types>` (see ProductText.cpp) with
+/// `operands`. `along`: how slices of both sides lie in shared memory;
+/// `stored`: the element types that both sides have in all memory. `use` gets
+/// what this thread has of the tile: row, column, value. `further` bytes of
+/// shared memory are behind the slices.
 void emitTensorTile(Kernel &k, const TensorTile &tile, llvm::StringRef function,
                     llvm::ArrayRef<bool> flags, std::array<bool, 2> along,
+                    std::array<mlir::Type, 2> stored,
                     llvm::ArrayRef<mlir::Value> operands,
                     llvm::function_ref<void(Ix, Ix, mlir::Value)> use,
                     int64_t further = 0);

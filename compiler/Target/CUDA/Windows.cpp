@@ -38,6 +38,66 @@ Ix WindowAxis::place(Emit &e, Ix source, Ix tap, Ix count, Value &meets) const {
   return found;
 }
 
+//===----------------------------------------------------------------------===//
+// Where channels are
+//===----------------------------------------------------------------------===//
+
+/// Axes (n, c, h, w) of an array with channels last, and the reverse.
+static constexpr int64_t kToOp[4] = {0, 3, 1, 2}, kFromOp[4] = {0, 2, 3, 1};
+
+static SmallVector<Ix, 4> reordered(ArrayRef<Ix> list, ArrayRef<int64_t> axes) {
+  SmallVector<Ix, 4> result;
+  for (int64_t axis : axes)
+    result.push_back(list[size_t(axis)]);
+  return result;
+}
+
+std::optional<ImageForm> etch::cuda::imageFormOf(Operation *op) {
+  ImageForm form;
+  form.y = op->getResult(0);
+  if (op->getResult(0).hasOneUse())
+    if (auto transpose = dyn_cast<TransposeOp>(*op->getUsers().begin());
+        transpose && transpose.getPermutation() == ArrayRef<int64_t>(kFromOp)) {
+      form.y = transpose.getY();
+      form.last = true;
+    }
+  for (Value x : op->getOperands()) {
+    if (!isa<RankedTensorType>(x.getType()))
+      break;
+    if (auto transpose = x.getDefiningOp<TransposeOp>();
+        transpose && form.last &&
+        transpose.getPermutation() == ArrayRef<int64_t>(kToOp))
+      x = transpose.getX();
+    else if (form.last)
+      return std::nullopt;
+    auto argument = dyn_cast<BlockArgument>(x);
+    if (!argument)
+      return std::nullopt;
+    form.arguments.push_back(argument.getArgNumber());
+  }
+  return form;
+}
+
+SmallVector<Ix, 4> ImageForm::toOp(ArrayRef<Ix> stored) const {
+  return last ? reordered(stored, kToOp) : SmallVector<Ix, 4>(stored);
+}
+
+SmallVector<Ix, 4> ImageForm::fromOp(ArrayRef<Ix> list) const {
+  return last ? reordered(list, kFromOp) : SmallVector<Ix, 4>(list);
+}
+
+Buffer ImageForm::operand(const Kernel &k, unsigned i) const {
+  Buffer buffer = k.buffers[arguments[i]];
+  buffer.extents = toOp(buffer.extents);
+  buffer.strides = toOp(buffer.strides);
+  buffer.dense &= !last;
+  return buffer;
+}
+
+//===----------------------------------------------------------------------===//
+// Places
+//===----------------------------------------------------------------------===//
+
 SmallVector<Ix, 6> etch::cuda::placeOf(Emit &e, Ix unit, const Buffer &buffer) {
   SmallVector<Ix, 6> place(buffer.extents.size());
   for (size_t axis = place.size(); axis-- > 0;) {
@@ -61,7 +121,8 @@ Value etch::cuda::loadInside(Kernel &k, const Buffer &buffer,
   Type memory = e.storageType(buffer.element);
   Value address = e.at(buffer.pointer, offsetOf(e, buffer, place), memory);
   Value nothing = e.stack(memory, 1);
-  return e.loadRaw(memory, e.make<LLVM::SelectOp>(inside, address, nothing), 0);
+  return e.widened(
+      e.loadRaw(memory, e.make<LLVM::SelectOp>(inside, address, nothing), 0));
 }
 
 OfShapes etch::cuda::elementsOf(unsigned operand) {
@@ -82,7 +143,8 @@ static void im2col(Kernel &k, const Buffer &x, const Buffer &y,
   Value inside = e.make<arith::AndIOp>(
       e.compare(arith::CmpIPredicate::ult, h, x.extents[2]),
       e.compare(arith::CmpIPredicate::ult, w, x.extents[3]));
-  k.store(loadInside(k, x, {at[0], at[1], h, w}, inside), y.pointer, unit);
+  k.store(loadInside(k, x, {at[0], at[1], h, w}, inside), y.pointer, unit,
+          e.storageType(y.element));
 }
 
 /// Adds in the order of kh, kw.
@@ -90,7 +152,7 @@ static void col2im(Kernel &k, const Buffer &x, const Buffer &y,
                    ArrayRef<WindowAxis> axes, Ix unit) {
   Emit &e = k.e;
   auto at = placeOf(e, unit, y);
-  Value zero = e.constant(y.element, 0, 1);
+  Value zero = e.constant(e.valueType(y.element), 0, 1);
   Value sum = e.loop(0, x.extents[2], 1, {zero}, [&](Ix kh, ValueRange sums) {
     Value meetsH;
     Ix oh = axes[0].place(e, at[2], kh, x.extents[4], meetsH);
@@ -105,16 +167,16 @@ static void col2im(Kernel &k, const Buffer &x, const Buffer &y,
           e.make<arith::SelectOp>(meets, total + v, before[0])};
     });
   })[0];
-  k.store(sum, y.pointer, unit);
+  k.store(sum, y.pointer, unit, y.element);
 }
 
 /// The best value so far and its index go through the taps in order; index -1
 /// is none.
 static void maxPoolIndex(Kernel &k, const Buffer &x, const Buffer &y,
                          ArrayRef<WindowAxis> axes, ArrayRef<int64_t> taps,
-                         Ix unit) {
+                         const ImageForm &form, Ix unit) {
   Emit &e = k.e;
-  auto at = placeOf(e, unit, y);
+  auto at = form.toOp(placeOf(e, unit, y));
   auto isLarger = [&](Value v, Value best) -> Value {
     if (!isa<FloatType>(x.element))
       return e.make<arith::CmpIOp>(arith::CmpIPredicate::sgt, v, best);
@@ -125,8 +187,9 @@ static void maxPoolIndex(Kernel &k, const Buffer &x, const Buffer &y,
         e.make<arith::CmpFOp>(arith::CmpFPredicate::OGT, v, best),
         e.make<arith::AndIOp>(nan, real));
   };
-  SmallVector<Value> start = {e.constant(e.storageType(x.element), 0, 1),
-                              e.constant(e.getI64IntegerAttr(-1))};
+  SmallVector<Value> start = {
+      e.constant(e.valueType(e.storageType(x.element)), 0, 1),
+      e.constant(e.getI64IntegerAttr(-1))};
   SmallVector<Value> found =
       e.loop(0, taps[0], 1, start, [&](Ix kh, ValueRange outer) {
         Ix h = axes[0].source(e, at[2], kh);
@@ -150,12 +213,16 @@ static void maxPoolIndex(Kernel &k, const Buffer &x, const Buffer &y,
 
 LogicalResult etch::cuda::emitWindow(Kernel &k) {
   Operation *op = k.results()[0].getDefiningOp();
-  if (!op || !isa<BlockArgument>(op->getOperand(0)) ||
-      !isa<Im2colOp, Col2imOp, MaxPoolIndexOp>(op))
+  if (isa_and_nonnull<TransposeOp>(op))
+    op = op->getOperand(0).getDefiningOp();
+  auto form = isa_and_nonnull<Im2colOp, Col2imOp, MaxPoolIndexOp>(op)
+                  ? imageFormOf(op)
+                  : std::nullopt;
+  if (!form || form->y != k.results()[0])
     return k.source.emitError("an operation on windows is alone in its kernel");
   unsigned result = k.resultBuffer(0);
   k.forEach(elementsOf(result), [&](Ix unit) {
-    const Buffer &x = *k.argumentBuffer(op->getOperand(0));
+    Buffer x = form->operand(k, 0);
     const Buffer &y = k.buffers[result];
     auto axes = axesOf(op);
     if (isa<Im2colOp>(op))
@@ -163,7 +230,8 @@ LogicalResult etch::cuda::emitWindow(Kernel &k) {
     else if (isa<Col2imOp>(op))
       col2im(k, x, y, axes, unit);
     else
-      maxPoolIndex(k, x, y, axes, cast<MaxPoolIndexOp>(op).getKernel(), unit);
+      maxPoolIndex(k, x, y, axes, cast<MaxPoolIndexOp>(op).getKernel(), *form,
+                   unit);
   });
   return success();
 }

@@ -23,6 +23,23 @@ struct WindowAxis {
 };
 std::array<WindowAxis, 2> axesOf(mlir::Operation *op);
 
+/// How images lie in the kernel of a convolution or of a search in windows: as
+/// its arguments have it or, with channels last, as transposes of them; so does
+/// the result.
+struct ImageForm {
+  llvm::SmallVector<unsigned, 2> arguments; ///< one for each operand
+  mlir::Value y; ///< the result as it is stored or further used
+  bool last = false;
+
+  /// Operand i with the op's axes; not dense where they are others.
+  Buffer operand(const Kernel &k, unsigned i) const;
+  /// A list by the axes of y, by those of the op, and the reverse.
+  llvm::SmallVector<Ix, 4> toOp(llvm::ArrayRef<Ix> stored) const;
+  llvm::SmallVector<Ix, 4> fromOp(llvm::ArrayRef<Ix> list) const;
+};
+/// Nothing where operands are anything else, or not all alike.
+std::optional<ImageForm> imageFormOf(mlir::Operation *op);
+
 /// The indices of element number `unit` in row-major order.
 llvm::SmallVector<Ix, 6> placeOf(Emit &e, Ix unit, const Buffer &buffer);
 Ix offsetOf(Emit &e, const Buffer &buffer, llvm::ArrayRef<Ix> place);
@@ -31,9 +48,14 @@ mlir::Value loadInside(Kernel &k, const Buffer &buffer,
                        llvm::ArrayRef<Ix> place, mlir::Value inside);
 /// A convolution as a product of matrices; fails, having emitted nothing, where
 /// a thread for each element is better.
-llvm::LogicalResult emitConvolutionTile(Kernel &k, mlir::Operation *op);
+llvm::LogicalResult emitConvolutionTile(Kernel &k, mlir::Operation *op,
+                                        const ImageForm &form);
 /// The same for the gradient of a filter.
-llvm::LogicalResult emitFilterGradient(Kernel &k, mlir::Operation *op);
+llvm::LogicalResult emitFilterGradient(Kernel &k, mlir::Operation *op,
+                                       const ImageForm &form);
+/// The same with channels last, by tensor cores.
+llvm::LogicalResult emitImageTile(Kernel &k, mlir::Operation *op,
+                                  const ImageForm &form);
 /// The number of elements of an operand.
 OfShapes elementsOf(unsigned operand);
 

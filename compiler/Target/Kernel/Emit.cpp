@@ -198,6 +198,19 @@ Type Emit::storageType(Type element) {
   return element.isInteger(1) ? getI8Type() : element;
 }
 
+Type Emit::valueType(Type element) {
+  return element.isBF16() ? getF32Type() : element;
+}
+
+Value Emit::widened(Value v) {
+  Type type = v.getType();
+  if (!getElementTypeOrSelf(type).isBF16())
+    return v;
+  auto vector = dyn_cast<VectorType>(type);
+  return make<arith::ExtFOp>(
+      vectorOf(getF32Type(), vector ? vector.getNumElements() : 1), v);
+}
+
 Value Emit::at(Value base, Ix elements, Type element) {
   if (elements.is(0))
     return base;
@@ -226,10 +239,10 @@ void Emit::storeRaw(Value value, Value address, unsigned align) {
   make<LLVM::StoreOp>(value, address, align);
 }
 
-/// A boolean from its byte.
+/// A boolean from its byte, f32 from bf16.
 static Value fromStorage(Emit &e, Value v, Type element) {
   if (!element.isInteger(1))
-    return v;
+    return e.widened(v);
   Value zero = e.constant(cast<TypedAttr>(e.getZeroAttr(v.getType())));
   return e.make<arith::CmpIOp>(arith::CmpIPredicate::ne, v, zero);
 }
@@ -269,7 +282,9 @@ Value Emit::load(Value base, Ix stride, Type element, Lanes lanes) {
   return fromStorage(*this, result, element);
 }
 
-void Emit::store(Value v, Value base, Lanes lanes) {
+void Emit::store(Value v, Value base, Lanes lanes, Type stored) {
+  if (stored && stored.isBF16() && getElementTypeOrSelf(v.getType()).isF32())
+    v = make<arith::TruncFOp>(vectorOf(stored, lanes.count), v);
   Type element = getElementTypeOrSelf(v.getType());
   unsigned align = unsigned(bytesOf(element));
   if (element.isInteger(1))

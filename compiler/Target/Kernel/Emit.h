@@ -78,8 +78,13 @@ public:
   mlir::Value compare(mlir::arith::CmpIPredicate predicate, Ix a, Ix b);
   Ix select(mlir::Value condition, Ix a, Ix b);
 
-  // Memory. Booleans are bytes in memory and i1 in registers.
+  // Memory. Booleans are bytes in memory and i1 in registers, bf16 is f32
+  // there.
   mlir::Type storageType(mlir::Type element);
+  /// The type that values have which are stored so.
+  mlir::Type valueType(mlir::Type element);
+  /// A number as it was loaded, or a vector of them.
+  mlir::Value widened(mlir::Value v);
   int64_t bytesOf(mlir::Type element) {
     return storageType(element).getIntOrFloatBitWidth() / 8;
   }
@@ -89,7 +94,9 @@ public:
   /// Lanes at base[0], base[stride], …; masked lanes are 0.
   mlir::Value load(mlir::Value base, Ix stride, mlir::Type element,
                    Lanes lanes);
-  void store(mlir::Value value, mlir::Value base, Lanes lanes);
+  /// `element`: as it is stored, if not as it is.
+  void store(mlir::Value value, mlir::Value base, Lanes lanes,
+             mlir::Type element = mlir::Type());
   /// Fetches a cache line that will be read, or written, into the nearest cache
   /// or the one behind it.
   void prefetch(mlir::Value address, bool write = false, bool nearest = true);

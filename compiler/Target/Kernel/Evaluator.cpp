@@ -387,9 +387,10 @@ Value Evaluator::framed(Access &a, Value inner, ArrayRef<Value> inside) {
   Emit &e = k.e;
   for (size_t i = a.frames.size(); i-- > 0;)
     if (inside[i])
-      inner = e.make<arith::SelectOp>(
-          inside[i], inner,
-          e.constant(a.buffer->element, a.frames[i].fill, lanes.count));
+      inner =
+          e.make<arith::SelectOp>(inside[i], inner,
+                                  e.constant(e.valueType(a.buffer->element),
+                                             a.frames[i].fill, lanes.count));
   return inner;
 }
 
@@ -524,5 +525,6 @@ void Evaluator::put(unsigned n, Value emitted) {
   Ix offset = vectorDim < 0 ? Ix(0) : k.e.mul(index, a.strides[vectorDim]);
   Lanes covered = lanes;
   covered.aligned = a.aligned;
-  k.e.store(emitted, k.e.at(a.address, offset, a.buffer->element), covered);
+  k.e.store(emitted, k.e.at(a.address, offset, a.buffer->element), covered,
+            a.buffer->element);
 }

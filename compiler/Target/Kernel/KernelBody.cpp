@@ -37,7 +37,8 @@ void KernelBody::bindBuffers(function_ref<Value(Type)> fetch) {
     slots.push_back({kind, operand, axis});
     return fetch(type);
   };
-  auto bind = [&](Type type, bool strided, Attribute innermost) {
+  auto bind = [&](Type type, bool strided, Attribute innermost,
+                  Attribute stored) {
     unsigned operand = unsigned(buffers.size());
     Buffer buffer;
     auto tensor = dyn_cast<RankedTensorType>(type);
@@ -46,7 +47,8 @@ void KernelBody::bindBuffers(function_ref<Value(Type)> fetch) {
       buffers.push_back(buffer);
       return;
     }
-    buffer.element = tensor.getElementType();
+    buffer.element = stored ? cast<TypeAttr>(stored).getValue()
+                            : tensor.getElementType();
     buffer.dense = !strided;
     buffer.pointer = slot(Slot::pointer, operand, 0, e.ptrType());
     unsigned rank = unsigned(tensor.getRank());
@@ -73,10 +75,11 @@ void KernelBody::bindBuffers(function_ref<Value(Type)> fetch) {
   };
   for (BlockArgument arg : source.getArguments()) {
     Attribute strided = source.getArgAttr(arg.getArgNumber(), kStridedAttr);
-    bind(arg.getType(), bool(strided), strided);
+    bind(arg.getType(), bool(strided), strided,
+         source.getArgAttr(arg.getArgNumber(), kStoredAttr));
   }
-  for (Type type : source.getResultTypes())
-    bind(type, false, {});
+  for (auto [i, type] : llvm::enumerate(source.getResultTypes()))
+    bind(type, false, {}, source.getResultAttr(unsigned(i), kStoredAttr));
 }
 
 std::optional<ExtentRef> KernelBody::findExtent(Value v, unsigned axis) {

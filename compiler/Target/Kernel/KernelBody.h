@@ -18,6 +18,14 @@
 
 namespace etch::kernel {
 
+/// Of an argument or result of a kernel: the element type that its memory has,
+/// bf16 of values that are f32.
+inline constexpr llvm::StringLiteral kStoredAttr = "etch.stored";
+
+/// Lets kernels say so that widen arguments and narrow results (see
+/// etch-narrow).
+void takeStored(mlir::ModuleOp module);
+
 /// What a launch puts into one of the further slots.
 struct Slot {
   enum Kind { pointer, extent, stride, index } kind;
@@ -28,7 +36,7 @@ struct Slot {
 /// An operand of the launch as the kernel sees it.
 struct Buffer {
   mlir::Value pointer; ///< null for an index operand
-  mlir::Type element;
+  mlir::Type element;  ///< as it is stored
   llvm::SmallVector<Ix, 4> extents, strides;
   bool dense = true;
   int64_t ahead = 0; ///< bytes in front of what is read that are fetched

@@ -36,6 +36,12 @@ typedef enum etch_activation {
 #define ETCH_DONE_AUX 2       /* and written `aux` */
 #define ETCH_DONE_BIAS_GRAD 4 /* and written `bias_grad` */
 
+/* Which arrays of a product of ETCH_F32 are stored as bfloat16. */
+#define ETCH_A_BF16 1
+#define ETCH_B_BF16 2
+#define ETCH_Y_BF16 4    /* and what gelu leaves in aux */
+#define ETCH_BIAS_BF16 8 /* not bias_grad */
+
 /* y = activation(a b + bias), for each of `batch` matrices: a is (m, k), b is
    (k, n), y is (m, n) and dense. Strides count elements: of the batch, of rows,
    of columns. */
@@ -59,6 +65,8 @@ struct etch_product {
   int32_t bias_grad_of; /* 0: y; 1: b */
   int32_t site;
   int32_t required; /* ETCH_DONE_AUX…: without it nothing is to be done */
+  int32_t stored;   /* ETCH_A_BF16… */
+  int32_t reserved; /* 0 */
 };
 
 typedef enum etch_convolution_kind {
@@ -93,7 +101,7 @@ struct etch_convolution {
   int32_t form; /* ETCH_CHANNELS_LAST… */
 };
 
-ETCH_STATIC_ASSERT(sizeof(etch_product_t) == 152, "etch_product_t");
+ETCH_STATIC_ASSERT(sizeof(etch_product_t) == 160, "etch_product_t");
 ETCH_STATIC_ASSERT(sizeof(etch_convolution_t) == 208, "etch_convolution_t");
 
 #ifdef __cplusplus

@@ -30,6 +30,7 @@ struct Layout {
 struct Description {
   int compute = 0, type = 0;
   int32_t transposeA = 0, transposeB = 0, epilogue = 1;
+  int32_t biasType = -1;
   void *bias = nullptr, *aux = nullptr;
   int64_t auxPitch = 0;
 };
@@ -84,24 +85,54 @@ double tanhGeluGrad(double x) {
                              (1 + 3 * 0.044715 * x * x);
 }
 
-template <class T> void multiply(const Product &p) {
+/// An element of an array; bfloat16 is type 14.
+double at(const void *array, int type, uint64_t i) {
+  if (type == 1)
+    return ((const double *)array)[i];
+  if (type == 0)
+    return double(((const float *)array)[i]);
+  uint32_t bits = uint32_t(((const uint16_t *)array)[i]) << 16;
+  float x;
+  memcpy(&x, &bits, 4);
+  return double(x);
+}
+void put(void *array, int type, uint64_t i, double value) {
+  if (type == 1) {
+    ((double *)array)[i] = value;
+    return;
+  }
+  auto x = float(value);
+  if (type == 0) {
+    ((float *)array)[i] = x;
+    return;
+  }
+  uint32_t bits;
+  memcpy(&bits, &x, 4);
+  ((uint16_t *)array)[i] =
+      std::isnan(x) ? 0x7fff
+                    : uint16_t((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+int64_t bytesOf(int type) { return type == 1 ? 8 : type == 14 ? 2 : 4; }
+
+void multiply(const Product &p) {
   uint64_t m = p.c.rows, n = p.c.columns,
            k = p.d.transposeA ? p.a.rows : p.a.columns;
   const Description &d = p.d;
   for (int64_t batch = 0; batch < p.c.count; ++batch) {
-    auto *a = (const T *)p.left + batch * p.a.offset;
-    auto *b = (const T *)p.right + batch * p.b.offset;
-    auto *c = (T *)p.result + batch * p.c.offset;
+    auto element = [&](const Layout &l, const void *m, uint64_t i, uint64_t j) {
+      return rounded(
+          at(m, l.type, uint64_t(batch * l.offset) + i + j * uint64_t(l.pitch)),
+          d.compute);
+    };
     auto left = [&](uint64_t i, uint64_t l) {
-      return rounded(double(d.transposeA ? a[l + i * uint64_t(p.a.pitch)]
-                                         : a[i + l * uint64_t(p.a.pitch)]),
-                     d.compute);
+      return d.transposeA ? element(p.a, p.left, l, i)
+                          : element(p.a, p.left, i, l);
     };
     auto right = [&](uint64_t l, uint64_t j) {
-      return rounded(double(d.transposeB ? b[j + l * uint64_t(p.b.pitch)]
-                                         : b[l + j * uint64_t(p.b.pitch)]),
-                     d.compute);
+      return d.transposeB ? element(p.b, p.right, j, l)
+                          : element(p.b, p.right, l, j);
     };
+    int type = p.c.type; // of vectors, too
     std::vector<double> sums(m);
     for (uint64_t j = 0; j < n; ++j)
       for (uint64_t i = 0; i < m; ++i) {
@@ -110,7 +141,7 @@ template <class T> void multiply(const Product &p) {
           sum += left(i, l) * right(l, j);
         sum *= p.alpha;
         if (d.epilogue & kBias)
-          sum += double(((const T *)d.bias)[i]);
+          sum += at(d.bias, type, i);
         auto *mask = (uint8_t *)d.aux;
         uint64_t bit = i + j * uint64_t(d.auxPitch);
         if (d.epilogue & kRelu) {
@@ -123,30 +154,31 @@ template <class T> void multiply(const Product &p) {
           sum = mask[bit / 8] >> bit % 8 & 1 ? sum : 0;
         if (d.epilogue & kGelu) {
           if (d.epilogue & kAux)
-            ((T *)d.aux)[bit] = T(sum);
+            put(d.aux, type, bit, sum);
           sum = tanhGelu(sum);
         }
         if (d.epilogue & kGeluGrad)
-          sum *= tanhGeluGrad(double(((const T *)d.aux)[bit]));
+          sum *= tanhGeluGrad(at(d.aux, type, bit));
         sums[i] += sum;
-        c[i + j * uint64_t(p.c.pitch)] = T(sum);
+        put(p.result, type,
+            uint64_t(batch * p.c.offset) + i + j * uint64_t(p.c.pitch), sum);
       }
     if (d.epilogue & kBiasGrad)
       for (uint64_t i = 0; i < m; ++i)
-        ((T *)d.bias)[i] = T(sums[i]);
+        put(d.bias, type, i, sums[i]);
     if (d.epilogue & kBiasGradA)
       for (uint64_t i = 0; i < m; ++i) {
         double sum = 0;
         for (uint64_t l = 0; l < k; ++l)
           sum += left(i, l);
-        ((T *)d.bias)[i] = T(sum);
+        put(d.bias, type, i, sum);
       }
     if (d.epilogue & kBiasGradB)
       for (uint64_t j = 0; j < n; ++j) {
         double sum = 0;
         for (uint64_t l = 0; l < k; ++l)
           sum += right(l, j);
-        ((T *)d.bias)[j] = T(sum);
+        put(d.bias, type, j, sum);
       }
   }
 }
@@ -155,7 +187,7 @@ template <class T> void multiply(const Product &p) {
 bool there(const void *at, const Layout &l) {
   uint64_t last = uint64_t(l.count - 1) * uint64_t(l.offset) +
                   (l.columns - 1) * uint64_t(l.pitch) + l.rows;
-  return etch_fake_in_memory(at, last * (l.type == 1 ? 8 : 4));
+  return etch_fake_in_memory(at, last * uint64_t(bytesOf(l.type)));
 }
 
 template <class T> int set(T &field, const void *value, size_t size) {
@@ -209,7 +241,6 @@ EXPORT int cublasLtMatmulDescDestroy(Description *d) {
 }
 EXPORT int cublasLtMatmulDescSetAttribute(Description *d, int attribute,
                                           const void *value, size_t size) {
-  int32_t type = 0;
   switch (attribute) {
   case 3:
     return set(d->transposeA, value, size);
@@ -224,7 +255,7 @@ EXPORT int cublasLtMatmulDescSetAttribute(Description *d, int attribute,
   case 12:
     return set(d->auxPitch, value, size);
   case 26:
-    return set(type, value, size);
+    return set(d->biasType, value, size);
   default:
     return kInvalidValue;
   }
@@ -265,6 +296,12 @@ EXPORT int cublasLtMatmulAlgoGetHeuristic(void *, const Description *d,
     return kInvalidValue;
   if (d->type == 1 && d->epilogue != 1)
     return kNotSupported;
+  // Operands of one type, the result of theirs or of the sums', vectors of the
+  // result's; operands of bfloat16 need no other rounding.
+  if (a->type != b->type || (c->type != a->type && c->type != d->type) ||
+      (a->type == 14 && (d->compute != 68 || d->type != 0)) ||
+      (d->biasType >= 0 && d->biasType != c->type))
+    return kNotSupported;
   if (d->epilogue & kAux &&
       (!d->aux || d->auxPitch < int64_t(m) || c->count != 1 ||
        d->auxPitch % (d->epilogue & (kRelu | kReluGrad) ? 128 : 8)))
@@ -285,12 +322,14 @@ EXPORT int cublasLtMatmul(void *, const Description *d, const void *alpha,
       !etch_fake_in_memory(workspace, bytes))
     return kInvalidValue;
   if (d->epilogue & (kBias | kBiasGrad | kBiasGradA) &&
-      !etch_fake_in_memory(d->bias, lc->rows * (d->type == 1 ? 8 : 4)))
+      !etch_fake_in_memory(d->bias, lc->rows * uint64_t(bytesOf(lc->type))))
     return kInvalidValue;
   if (d->epilogue & kAux &&
-      !etch_fake_in_memory(
-          d->aux, uint64_t(d->auxPitch) * lc->columns *
-                      (d->epilogue & (kRelu | kReluGrad) ? 1 : 32) / 8))
+      !etch_fake_in_memory(d->aux, uint64_t(d->auxPitch) * lc->columns *
+                                       (d->epilogue & (kRelu | kReluGrad)
+                                            ? 1
+                                            : 8 * uint64_t(bytesOf(lc->type))) /
+                                       8))
     return kInvalidValue;
   // For tests that count.
   if (d->epilogue & kRelu && d->epilogue & kAux)
@@ -321,7 +360,7 @@ EXPORT int cublasLtMatmul(void *, const Description *d, const void *alpha,
         return;
 #endif
         auto &p = *(const Product *)data;
-        p.d.type == 1 ? multiply<double>(p) : multiply<float>(p);
+        multiply(p);
       },
       p);
   return kSuccess;

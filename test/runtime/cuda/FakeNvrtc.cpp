@@ -69,7 +69,7 @@ static void etch_run(u64 blocks, int threads, bool barriers,
       count += c == ',';
     bool barriers = false;
     for (const char *name : {"etch_barrier(", "etch_sync", "etch_down",
-                             "etch_matmul<", "etch_convolve<", "etch_correlate<"})
+                             "etch_matmul<", "etch_convolve", "etch_correlate"})
       barriers |= body.find(name) != std::string::npos;
     out += "EXPORTED int etch_count_" + name + " asm(\"" + name +
            "_arguments\");\nint etch_count_" + name + " = " +

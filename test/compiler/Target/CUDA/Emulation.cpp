@@ -61,6 +61,39 @@ static bool link(llvm::Module &module, const driver::TargetInfo &target,
   return false;
 }
 
+/// A kernel on images with channels last, of which the CPU knows nothing,
+/// becomes one that does nothing.
+static bool empty(func::FuncOp kernel) {
+  Block &body = kernel.getBody().front();
+  bool isLast = false;
+  for (Operation &op : body)
+    if (isa<Conv2dOp, Conv2dInputGradOp, Conv2dWeightGradOp, MaxPoolIndexOp>(
+            op))
+      isLast |= bool(op.getOperand(0).getDefiningOp<TransposeOp>());
+    else if (isa<GatherOp, ScatterAddOp>(op))
+      isLast |=
+          cast<RankedTensorType>(op.getOperand(1).getType()).getRank() > 2;
+  if (!isLast)
+    return true;
+  OpBuilder b(body.getTerminator());
+  for (OpOperand &use : body.getTerminator()->getOpOperands()) {
+    auto type = cast<RankedTensorType>(use.get().getType());
+    if (!type.hasStaticShape())
+      return false;
+    Value nothing = ConstantOp::create(
+        b, kernel.getLoc(),
+        DenseElementsAttr::get(type, b.getZeroAttr(type.getElementType())));
+    use.set(StopGradientOp::create(b, kernel.getLoc(), type, nothing));
+  }
+  for (Operation *op = body.getTerminator()->getPrevNode(); op;) {
+    Operation *before = op->getPrevNode();
+    if (op->use_empty())
+      op->erase();
+    op = before;
+  }
+  return true;
+}
+
 std::unique_ptr<Program> Program::compile(StringRef text, std::string name,
                                           int number, bool joins,
                                           int32_t precision,
@@ -81,16 +114,22 @@ std::unique_ptr<Program> Program::compile(StringRef text, std::string name,
   auto program = std::make_unique<Program>();
   program->name = std::move(name);
   program->prefix = "etch_p" + std::to_string(number) + "_";
-  OwningOpRef<ModuleOp> module =
-      parseSourceString<ModuleOp>(text, ParserConfig(&context));
+  auto bufferized = [&](bool own) {
+    OwningOpRef<ModuleOp> module =
+        parseSourceString<ModuleOp>(text, ParserConfig(&context));
+    PassManager passes(&context, ModuleOp::getOperationName());
+    PipelineOptions pipeline;
+    pipeline.rows = true;
+    pipeline.narrow = own && precision == ETCH_PRECISION_BF16;
+    pipeline.channelsLast = own && precision;
+    buildPipeline(passes, pipeline, Phase::bufferize);
+    if (!module || mlir::failed(passes.run(*module)))
+      module = nullptr;
+    return module;
+  };
+  OwningOpRef<ModuleOp> module = bufferized(true);
   if (!module)
-    return failed("cannot be parsed");
-  PassManager passes(&context, ModuleOp::getOperationName());
-  PipelineOptions pipeline;
-  pipeline.rows = true;
-  buildPipeline(passes, pipeline, Phase::bufferize);
-  if (mlir::failed(passes.run(*module)))
-    return failed("cannot be bufferized");
+    return failed("cannot be parsed, or not be bufferized");
   module->walk([&](Operation *op) {
     program->readsOnHost |=
         isa<memref::CopyOp, device::LoopOp, device::BranchOp>(op);
@@ -115,16 +154,35 @@ std::unique_ptr<Program> Program::compile(StringRef text, std::string name,
     return failed(llvm::toString(target.takeError()));
   cpu::CodegenOptions options;
   options.vectorBits = target->vectorBits;
-  PassManager codegen(&context, ModuleOp::getOperationName());
-  codegen.addPass(cpu::createCodegenPass(options));
-  if (mlir::failed(codegen.run(*module)))
-    return failed("no code for the CPU");
   llvm::LLVMContext llvmContext;
-  std::unique_ptr<llvm::Module> cpu =
-      translateModuleToLLVMIR(*module, llvmContext);
-  if (!cpu)
-    return failed("no LLVM IR");
-  std::unique_ptr<llvm::Module> open = llvm::CloneModule(*cpu);
+  auto translated = [&](ModuleOp module) -> std::unique_ptr<llvm::Module> {
+    PassManager codegen(&context, ModuleOp::getOperationName());
+    codegen.addPass(cpu::createCodegenPass(options));
+    if (mlir::failed(codegen.run(module)))
+      return nullptr;
+    return translateModuleToLLVMIR(module, llvmContext);
+  };
+  // The CPU's kernels know numbers as they are; those that are run instead need
+  // only be called.
+  for (func::FuncOp function : module->getOps<func::FuncOp>()) {
+    if (function->hasAttr(kKernelAttr) && !empty(function))
+      return failed("extents of images are open");
+    for (unsigned i = 0; i < function.getNumArguments(); ++i)
+      function.removeArgAttr(i, kernel::kStoredAttr);
+    for (unsigned i = 0; i < function.getNumResults(); ++i)
+      function.removeResultAttr(i,
+                                StringAttr::get(&context, kernel::kStoredAttr));
+  }
+  std::unique_ptr<llvm::Module> open = translated(*module), cpu;
+  OwningOpRef<ModuleOp> plain;
+  if (precision) {
+    plain = bufferized(false);
+    cpu = translated(*plain);
+  } else if (open) {
+    cpu = llvm::CloneModule(*open);
+  }
+  if (!open || !cpu)
+    return failed("no code for the CPU");
   for (const cuda::KernelDescription &kernel : program->source.kernels)
     if (llvm::Function *function = open->getFunction(kernel.name)) {
       function->deleteBody();
@@ -183,8 +241,9 @@ static void printProgram(llvm::raw_ostream &os, const Program &program,
       size_t from = program.source.text.find(" " + stage.function + "(");
       size_t to = program.source.text.find("\n}\n", from);
       bool barriers =
-          llvm::Regex("etch_(barrier|sync16|sync32|down16|matmul|convolve|"
-                      "correlate)[(<]")
+          llvm::Regex(
+              "etch_(barrier|sync16|sync32|down16|matmul|convolve[a-z_]*|"
+              "correlate[a-z_]*)[(<]")
               .match(StringRef(program.source.text).slice(from, to));
       std::string grid = program.prefix + stage.function + "_grid";
       os << exported << "int " << grid << "_arguments = " << count << ";\n"

@@ -14,20 +14,23 @@
 // CHECK: mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32
 // CHECK-LABEL: ETCH_KERNEL(256, 2) k0(
 // CHECK: [[WHOLE:v[0-9]+]] = etch_aligned(
-// TF32: etch_matmul<128, 128, false, true, false>({{.*}}, 2048ull,
-// BF16: etch_matmul<128, 128, false, true, true>({{.*}}, 2048ull,
+// TF32: etch_matmul<128, 128, false, true, false, float, float>({{.*}}, 2048ull,
+// BF16: etch_matmul<128, 128, false, true, true, float, float>({{.*}}, 2048ull,
 // CHECK: #pragma unroll 64
 // CHECK: static u64 k0_blocks0(
 // CHECK: return 256ull;
-// TF32: etch_matmul<128, 128, false, false, false>(
-// TF32: etch_convolve<64, 128, true, false>(
-// TF32: etch_convolve<128, 128, false, false>(
-// TF32: etch_correlate<64, 128, false>(
-// BF16: etch_correlate<64, 128, true>(
+// TF32: etch_matmul<128, 128, false, false, false, float, float>(
+// TF32: etch_convolve<64, 128, true, false, float, float>(
+// TF32: etch_convolve<128, 128, false, false, float, float>(
+// TF32: etch_correlate<64, 128, false, float, float>(
+// BF16: etch_correlate<64, 128, true, float, float>(
 // CHECK: static u64 k0_blocks0(
 // CHECK: return 260ull;
-// BF16: etch_correlate<128, 64, true>(
-// TF32: etch_correlate<128, 128, false>(
+// BF16: etch_correlate<128, 64, true, float, float>(
+// TF32: etch_correlate<128, 128, false, float, float>(
+// BF16: etch_matmul<128, 128, false, true, true, u16, u16>(
+// BF16: etch_convolve_last<128, 128, true, true, u16, u16>(
+// BF16: etch_convolve_last<128, 128, false, true, u16, u16>(
 // FULL-NOT: ETCH_PRODUCT
 
 func.func @main(%x: tensor<2048x2048xf32>, %w: tensor<2048x2048xf32>) -> tensor<2048x2048xf32> {
@@ -68,4 +71,19 @@ func.func @main(%x: tensor<64x64x56x56xf32>, %w: tensor<64x64x56x56xf32>) -> ten
 func.func @main(%x: tensor<64x256x14x14xf32>, %w: tensor<64x512x7x7xf32>) -> tensor<512x256x3x3xf32> {
   %y = etch.conv2d_weight_grad %x, %w {shape = array<i64: 512, 256, 3, 3>, stride = array<i64: 2, 2>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64} : (tensor<64x256x14x14xf32>, tensor<64x512x7x7xf32>) -> tensor<512x256x3x3xf32>
   return %y : tensor<512x256x3x3xf32>
+}
+// -----
+// Stored as bfloat16 in between.
+func.func @main(%x: tensor<2048x2048xf32>, %w: tensor<2048x2048xf32>, %v: tensor<2048x2048xf32>) -> tensor<2048x2048xf32> {
+  %h = etch.matmul %x, %w : (tensor<2048x2048xf32>, tensor<2048x2048xf32>) -> tensor<2048x2048xf32>
+  %y = etch.matmul %h, %v : (tensor<2048x2048xf32>, tensor<2048x2048xf32>) -> tensor<2048x2048xf32>
+  return %y : tensor<2048x2048xf32>
+}
+// -----
+func.func @main(%x: tensor<64x128x28x28xf32>, %w: tensor<128x128x3x3xf32>, %v: tensor<128x128x3x3xf32>) -> (tensor<64x128x28x28xf32>, tensor<128x128x3x3xf32>) {
+  %a = etch.conv2d %x, %w {shape = array<i64: 64, 128, 28, 28>, stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64} : (tensor<64x128x28x28xf32>, tensor<128x128x3x3xf32>) -> tensor<64x128x28x28xf32>
+  %b = etch.conv2d_input_grad %a, %v {shape = array<i64: 64, 128, 28, 28>, stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64} : (tensor<64x128x28x28xf32>, tensor<128x128x3x3xf32>) -> tensor<64x128x28x28xf32>
+  %g = etch.conv2d_weight_grad %a, %b {shape = array<i64: 128, 128, 3, 3>, stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64} : (tensor<64x128x28x28xf32>, tensor<64x128x28x28xf32>) -> tensor<128x128x3x3xf32>
+  %c = etch.conv2d %b, %w {shape = array<i64: 64, 128, 28, 28>, stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64} : (tensor<64x128x28x28xf32>, tensor<128x128x3x3xf32>) -> tensor<64x128x28x28xf32>
+  return %c, %g : tensor<64x128x28x28xf32>, tensor<128x128x3x3xf32>
 }
