@@ -132,11 +132,17 @@ void etch_artifact_free(etch_artifact_t *self) {
   free(self);
 }
 
+/* What of the module's needs this processor does not have. */
+static const char *lacks(const etch_module_t *module) {
+  etch_processor_t processor = etch_this_processor();
+  return etch_processor_lacks(&processor, module->target);
+}
+
 etch_status_t etch_artifact_init(const etch_module_t *module,
                                  etch_artifact_t **out) {
   size_t ranks = 0, args = (size_t)module->num_args;
   *out = NULL;
-  if (etch_processor_lacks(module->target))
+  if (lacks(module))
     return ETCH_ERROR_DEVICE;
   for (int32_t i = 0; i < module->num_args; ++i) {
     ranks += (size_t)module->args[i].rank;
@@ -182,10 +188,10 @@ no_memory:
 
 const char *etch_artifact_error(const etch_module_t *module,
                                 const etch_artifact_t *self) {
-  const char *lacks = self ? NULL : etch_processor_lacks(module->target);
-  return self    ? self->error
-         : lacks ? lacks
-                 : "no instance: init failed or was not called";
+  const char *missing = self ? NULL : lacks(module);
+  return self      ? self->error
+         : missing ? missing
+                   : "no instance: init failed or was not called";
 }
 
 /* One user at a time. The text of an error belongs to whoever holds the flag,

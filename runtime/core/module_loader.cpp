@@ -49,7 +49,8 @@ etch_status_t etch_module_load(const char *path, const char *query_symbol,
   etch_status_t status = etch_module_read(path, query_symbol, out);
   if (status != ETCH_OK)
     return status;
-  const char *lacks = etch_processor_lacks((*out)->module->target);
+  etch_processor_t processor = etch_this_processor();
+  const char *lacks = etch_processor_lacks(&processor, (*out)->module->target);
   if (!lacks)
     return ETCH_OK;
   etch_library_release(*out);

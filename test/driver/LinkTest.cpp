@@ -45,16 +45,23 @@ TEST(Target, NativeAndNamed) {
 #if defined(__x86_64__)
 TEST(Processor, HasWhatLLVMSays) {
   auto host = llvm::sys::getHostCPUFeatures();
+  etch_processor_t processor = etch_this_processor();
   size_t head = sizeof(ETCH_MISSING_HEAD) - 1;
   for (const etch_feature_t &feature : etch_features) {
     std::string name = feature.missing + head;
     name.resize(name.find(','));
     ASSERT_TRUE(host.count(name)) << name;
-    EXPECT_EQ(bool(etch_processor_has(&feature)), host[name]) << name;
-    bool lacks = etch_processor_lacks(("x86_64 some +a,+" + name).c_str());
+    EXPECT_EQ(bool(etch_processor_has(&processor, &feature)), host[name])
+        << name;
+    bool lacks =
+        etch_processor_lacks(&processor, ("x86_64 some +a,+" + name).c_str());
     EXPECT_EQ(lacks, !host[name]) << name;
-    EXPECT_EQ(etch_processor_lacks(("x86_64 some -" + name).c_str()), nullptr);
-    EXPECT_EQ(etch_processor_lacks(("x86_64 +" + name + "x").c_str()), nullptr);
+    EXPECT_EQ(
+        etch_processor_lacks(&processor, ("x86_64 some -" + name).c_str()),
+        nullptr);
+    EXPECT_EQ(
+        etch_processor_lacks(&processor, ("x86_64 +" + name + "x").c_str()),
+        nullptr);
   }
 }
 #endif
