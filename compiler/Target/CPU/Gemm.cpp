@@ -50,6 +50,7 @@ LogicalResult Gemm::bindMatrix(Value operand, bool left, Matrix &matrix) {
     return op->emitError("operands of matmul in a kernel are its arguments");
   const Buffer &buffer = k.buffers[k.bufferOf(arg)];
   matrix.pointer = buffer.pointer;
+  matrix.argument = int(arg.getArgNumber());
   matrix.batchStride = rank == 3 ? buffer.strides[axes[0]] : Ix(0);
   matrix.rowStride = buffer.strides[axes[left ? rank - 2 : rank - 1]];
   matrix.depthStride = buffer.strides[axes[left ? rank - 1 : rank - 2]];
@@ -546,7 +547,9 @@ void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
   }
   e.loop(0, end, kGemmBlock, [&](Ix from) {
     Ix depth = e.min(kGemmBlock, e.sub(extents.k, from));
-    if (!tiling.directB && !tiling.passingB)
+    if (readyB)
+      packedB = readyColumns(batch, n0, from, depth);
+    else if (!tiling.directB && !tiling.passingB)
       pack(tileB, packedB, nLength, extents.n, nr, nr, from, depth);
     if (!tiling.directA && !tiling.panelA && !tiling.passingA)
       packRows(from, depth);
@@ -635,6 +638,7 @@ LogicalResult Gemm::emit() {
            !extents.m.is(1) && !extents.n.is(1);
   amx = rounds && k.options.amx && k.options.vectorBits >= 512 && rowAxis >= 0;
   amx ? chooseAmxTiling() : chooseTiling();
+  findReadyColumns();
   // What is never split, or into enough tiles anyway, has them whole.
   Ix cost = costOf(e, extents);
   Ix count = e.mul(extents.batch, e.mul(e.ceilDiv(extents.m, tiling.mTile),

@@ -32,6 +32,9 @@ private:
                 int64_t width, int64_t paddedWidth, Ix depth, Ix pitch);
   void enterRow(Ix batch, Ix row);
   void chooseTiling();
+  bool mayBeReady() const;
+  void findReadyColumns();
+  mlir::Value readyColumns(Ix batch, Ix n0, Ix from, Ix depth);
   void chooseAmxTiling();
   void chooseRegisters(int64_t registers);
   bool isSmall(const Matrix &matrix, Ix rows);
@@ -103,6 +106,7 @@ private:
   std::optional<Evaluator> after;
   // Of the tile at hand:
   mlir::Value packedA, packedB, sumsBase;
+  mlir::Value readyB; ///< all columns, packed before; null: they are not
   Matrix tileA, tileB;
   Ix firstRow, firstColumn; ///< in the result
   mlir::Value nextB; ///< what the next tile begins with

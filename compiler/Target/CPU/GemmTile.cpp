@@ -76,7 +76,7 @@ Gemm::Fetch Gemm::fetchNext(RowPanel i, Ix j, Ix from) {
   Ix depth = extents.k, n = extents.n;
   int64_t bytes = e.bytesOf(element), line = 64 / bytes;
   bool across = b.rowStride.is(1);
-  if (tiling.directB || tiling.inParts || k.options.quick || !depth.isKnown() ||
+  if (tiling.directB || tiling.readyB || tiling.inParts || k.options.quick || !depth.isKnown() ||
       !n.isKnown() || !mLength.isKnown() ||
       depth.known * n.known * bytes < kNear || tiling.lanes != line ||
       (!across && !b.depthStride.is(1)))

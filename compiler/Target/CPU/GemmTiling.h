@@ -18,6 +18,7 @@ struct Matrix {
   mlir::Value pointer;
   Ix batchStride, rowStride, depthStride;
   Ix partStride = 0; ///< where K consists of parts: from one to the next
+  int argument = -1; ///< of the kernel; -1: nobody asks
 };
 
 /// Numbers of a product, inside the kernel or at its launch.
@@ -51,6 +52,7 @@ struct Tiling {
   /// Packed while the first rows use these columns, the first columns these
   /// rows.
   bool passingB = false, passingA = false;
+  bool readyB = false;       ///< columns are packed already
   bool panelA = false;       ///< one panel of x is packed at a time
   bool unrolledEnd = false;  ///< the epilogue reads registers
   bool inParts = false;      ///< K is
@@ -112,7 +114,7 @@ struct Tiling {
     return directA ? Ix(0) : e.mul(e.mul(panels, mrPadded()), t.depth);
   }
   Ix sizeB(Emit &e, const Tiles &t) const {
-    return directB ? Ix(0) : e.mul(t.n, t.depth);
+    return directB || readyB ? Ix(0) : e.mul(t.n, t.depth);
   }
   Ix sizeC(Emit &e, const Tiles &t, Ix depth) const {
     if (sumsInResult)

@@ -178,6 +178,42 @@ TEST_F(Freeze, ExportedLibraries) {
   std::filesystem::remove_all(dir);
 }
 
+/// Columns are kept packed: of all forms, of blocks of K and parts of panels.
+TEST(FreezeProducts, KeepEveryBit) {
+  random::seed(3);
+  struct Case {
+    int64_t m, k, n;
+    bool turned;
+  };
+  for (auto [m, k, n, turned] :
+       {Case{40, 784, 100, false}, Case{40, 784, 100, true},
+        Case{33, 257, 200, true},
+        Case{300, 513, 7, false}})
+    for (bool dynamic : {false, true}) {
+      Parameter w(random::randn(turned ? Shape{n, k} : Shape{k, n}).astype(f32));
+      auto body = [&, turned = turned](const Variable &x) {
+        NoGrad no_grad;
+        return relu(matmul(x, turned ? w.T() : Variable(w)));
+      };
+      auto plain = compile(body, {.dynamic = dynamic});
+      auto frozen = compile(body, {.dynamic = dynamic, .freeze = true});
+      for (int64_t rows : {m, int64_t(3), m + 1}) {
+        Variable x = random::randn({rows, k}).astype(f32);
+        std::vector<double> y = plain(x).to_vector();
+        EXPECT_EQ(frozen(x).to_vector(), y) << rows << " " << k << " " << n;
+        EXPECT_EQ(frozen(x).to_vector(), y) << rows << " " << k << " " << n;
+      }
+      EXPECT_GT(frozen.memory().prepared, 0u) << k << " " << n;
+    }
+  // Each matrix of several has its own.
+  Parameter w(random::randn({3, 300, 70}).astype(f32));
+  auto body = [&](const Variable &x) { return matmul(x, w); };
+  auto plain = compile(body), frozen = compile(body, {.freeze = true});
+  Variable x = random::randn({3, 50, 300}).astype(f32);
+  EXPECT_EQ(frozen(x).to_vector(), plain(x).to_vector());
+  EXPECT_GT(frozen.memory().prepared, 3u * 300 * 70 * 4);
+}
+
 /// Filters are kept transformed, or turned, for as many images as come.
 TEST(FreezeFast, Convolutions) {
   random::seed(2);
