@@ -99,4 +99,12 @@ void etch::absorbTransposes(func::FuncOp program) {
         absorber.operand(use);
     absorber.result(op);
   }
+  // Fusion knows extents of arguments only.
+  ExtentResolver resolver;
+  OpBuilder b(program.getContext());
+  for (auto dim :
+       llvm::to_vector(program.getBody().front().getOps<tensor::DimOp>())) {
+    b.setInsertionPoint(dim);
+    resolver.replace(b, dim);
+  }
 }

@@ -33,7 +33,8 @@ static int products() {
     for (int precision = 0; precision < (dtype == ETCH_F32 ? 3 : 1);
          ++precision)
       for (int activation = 0; activation < 5; ++activation)
-        for (int with = 0; with < 16; ++with) {
+        // Also of bfloat16, with sums of f32 or with results as the operands.
+        for (int with = 0; with < (precision == 2 ? 48 : 16); ++with) {
           static char memory[64];
           bool gradient = activation >= ETCH_RELU_GRAD, transposed = with & 8;
           etch_product_t p = {};
@@ -51,6 +52,10 @@ static int products() {
           p.b_strides[2] = transposed ? p.k : 1;
           p.dtype = dtype;
           p.precision = precision;
+          if (with >= 16)
+            p.stored = ETCH_A_BF16 | ETCH_B_BF16;
+          if (with >= 32)
+            p.stored |= ETCH_Y_BF16 | ETCH_BIAS_BF16;
           p.activation = activation;
           int epilogues[4], count = acceptedEpilogues(p, epilogues);
           ++tried;
@@ -94,6 +99,7 @@ static std::string propertiesOf(int version, int processors, int shared,
 struct Named {
   std::string name;
   etch_convolution_t convolution;
+  bool last; ///< as programs ask that keep channels last
 };
 
 /// What convolutions.py has found; those forward also with a bias and a relu.
@@ -111,16 +117,17 @@ static std::vector<Named> readAll(const char *path) {
     for (auto *pair : {&c.stride, &c.pad, &c.dilation})
       for (int64_t &number : *pair)
         in >> number;
-    in >> c.groups;
+    bool last = false;
+    in >> c.groups >> last;
     if (!in)
       return {};
     c.dtype = ETCH_F32;
-    all.push_back({line, c});
+    all.push_back({line, c, last});
     if (c.kind == ETCH_CONVOLUTION) {
       static char somewhere;
       c.bias = &somewhere;
       c.activation = ETCH_RELU;
-      all.push_back({line + " with bias and relu", c});
+      all.push_back({line + " with bias and relu", c, last});
     }
   }
   return all;
@@ -142,15 +149,17 @@ static int convolutions(const char *path) {
     int precision, form;
   } ways[] = {{"f32", ETCH_PRECISION_FULL, 0},
               {"tf32", ETCH_PRECISION_TF32, 0},
-              {"f32, channels last", ETCH_PRECISION_FULL, ETCH_CHANNELS_LAST},
               {"tf32, channels last", ETCH_PRECISION_TF32, ETCH_CHANNELS_LAST},
               {"bf16, channels last", ETCH_PRECISION_BF16,
                ETCH_CHANNELS_LAST | ETCH_STORED_BF16}};
   for (auto &device : devices)
     for (auto &way : ways) {
-      int planned = 0, tensorCores = 0;
+      int asked = 0, planned = 0, tensorCores = 0;
       int64_t workspace = 0;
       for (Named &each : all) {
+        if (each.last != bool(way.form & ETCH_CHANNELS_LAST))
+          continue;
+        ++asked;
         each.convolution.precision = way.precision;
         each.convolution.form = way.form;
         ConvolutionReport report;
@@ -170,9 +179,10 @@ static int convolutions(const char *path) {
           ++failed;
         }
       }
-      printf("cuDNN for %s, %s: %d of %zu convolutions planned, %d with tensor "
+      failed += !asked;
+      printf("cuDNN for %s, %s: %d of %d convolutions planned, %d with tensor "
              "cores, at most %.1f MiB of workspace\n",
-             device.name, way.name, planned, all.size(), tensorCores,
+             device.name, way.name, planned, asked, tensorCores,
              double(workspace) / (1 << 20));
     }
   return failed != 0;

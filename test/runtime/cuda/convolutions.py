@@ -4,8 +4,9 @@
 Starts each program, takes the text of its training step as soon as the compiler
 has written it (ETCH_DUMP), ends it, and writes one line for each different
 convolution: the program's name, which of the three it is, the extents of images,
-filters and result, stride, pad, dilation, groups. An open extent is the batch.
-PROBE then plans them; where it has no library, 77 comes at once.
+filters and result, stride, pad, dilation, groups, and whether it is one of a
+program that keeps channels last (etch-channels-last). An open extent is the
+batch. PROBE then plans them; where it has no library, 77 comes at once.
 """
 import os
 import pathlib
@@ -37,8 +38,16 @@ def convolutions(text, batch):
             for name in ("stride", "pad", "dilation")
         ]
         groups = re.search(r"groups = (\d+)", attributes).group(1)
+        last = "etch.channels_last" in attributes
         yield [kind, *(n for t in (x, w, y) for n in numbers(t, batch)),
-               *(n for pair in lists for n in pair), groups]
+               *(n for pair in lists for n in pair), groups, int(last)]
+
+
+def with_channels_last(text, build):
+    return subprocess.run(
+        [build / "bin/etch-opt", "--etch-outline-regions",
+         "--etch-channels-last"],
+        input=text, capture_output=True, text=True, check=True).stdout
 
 
 def step_of(command, build):
@@ -86,8 +95,10 @@ def main():
     count = 0
     with open(out, "w") as file:
         for name, (command, batch) in programs.items():
+            text = step_of(command, build)
+            both = text + with_channels_last(text, build)
             lines = {" ".join(map(str, [name, *c]))
-                     for c in convolutions(step_of(command, build), batch)}
+                     for c in convolutions(both, batch)}
             count += len(lines)
             file.writelines(line + "\n" for line in sorted(lines))
     print(f"convolutions: {count} of {len(programs)} programs", flush=True)
