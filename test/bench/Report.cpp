@@ -96,6 +96,12 @@ bool etch::bench::report(const std::vector<Row> &rows, const Roofs &roofs,
     }
     entries += (entries.empty() ? "  " : ",\n  ") + entry;
   }
+  if (std::any_of(rows.begin(), rows.end(), [](const Row &row) {
+        return row.workload.starts_with("inference");
+      }))
+    printf("\ninference: what depends on weights alone is computed before the "
+           "first measured call,\nby onnxruntime when it loads a network, by "
+           "etch with .freeze\n");
   if (compared)
     printf("\nthe best rival's time over etch's, geometric mean of %d "
            "workloads: %.2f\n",
