@@ -34,6 +34,11 @@ constexpr int64_t kAhead = 8, kFewPlaces = 256;
 /// The least chain that is worth turning what it sums up to; and the least use
 /// of the multiply-adds, of a hundred.
 constexpr int64_t kLeastChain = 128, kLeastUse = 85;
+/// Images of fewer places are not worth it; places that use a panel of filters
+/// before the next one comes.
+constexpr int64_t kLeastPlaces = 36, kPlaces = 196;
+/// Images of fewer are worth it if filters are packed already.
+constexpr int64_t kManyPlaces = 100;
 /// Packed filters that stay in the second cache while images pass by, and what
 /// a strip has of sums and of the source there, in bytes.
 constexpr int64_t kFilters = 1 << 20, kStrip = 3 << 17;
@@ -50,7 +55,8 @@ struct Cut {
   int64_t pieces, tail;            ///< of a row; places of the last one
   int64_t stripRows, stripPieces;  ///< of a unit
   int64_t rowStrips, pieceStrips;  ///< one of them is 1
-  int64_t channelTile;             ///< channels of a unit, of many images
+  int64_t images = 1;              ///< of a unit, if there are so many
+  int64_t channelTile;             ///< channels of one, of many images
   bool onePlace; ///< windows are: tiles read panels of their places…
   bool direct;   ///< …or images where they lie
   int64_t stagedRows, pitch, plane; ///< of what they read otherwise
@@ -69,40 +75,44 @@ struct Cut {
     int64_t wide = int64_t(llvm::PowerOf2Ceil(places));
     return (std::min(chain, kGemmBlock) + 64 / bytes / wide) * wide;
   }
-  /// Offset of a step's places in what tiles read; for each step of the chain.
-  Ix channelsOfUnit(Emit &e, Ix images) const {
+  Ix groups(Emit &e, Ix batch) const { return e.ceilDiv(batch, images); }
+  int64_t tiles() const { return images * stripRows * stripPieces; }
+  Ix channelsOfUnit(Emit &e, Ix groups) const {
     int64_t halves = llvm::alignTo(llvm::divideCeil(filters, 2), width());
     if (strips() > 1)
       return channelTile;
-    return e.select(e.compare(arith::CmpIPredicate::sle, images, 1), halves,
+    return e.select(e.compare(arith::CmpIPredicate::sle, groups, 1), halves,
                     channelTile);
   }
   /// Filters are packed as they are used: nobody else asks for them.
-  Ix packedPanels(Emit &e, Ix images) const {
+  Ix packedPanels(Emit &e, Ix groups) const {
     int64_t all = channelTile / width() * blocks();
     if (strips() > 1)
       return all;
-    return e.select(e.compare(arith::CmpIPredicate::sle, images, 1), 1, all);
+    return e.select(e.compare(arith::CmpIPredicate::sle, groups, 1), 1, all);
   }
   // Scratch memory: a table, a turned tile, the source, sums, packed filters.
   int64_t tableBytes() const {
     return !onePlace ? int64_t(llvm::alignTo(chain * 8, 64)) : 0;
   }
   int64_t turnedBytes() const { return width() * lanes * bytes; }
+  int64_t stagedImage() const {
+    if (direct)
+      return 0;
+    return onePlace ? stripRows * stripPieces * placePanel() : channels * plane;
+  }
   int64_t stagedBytes() const {
-    int64_t size = direct     ? 0
-                   : onePlace ? stripRows * stripPieces * placePanel()
-                              : channels * plane + lanes;
+    int64_t size = images * stagedImage() + lanes;
     return int64_t(llvm::alignTo(size * bytes, 64));
   }
-  Ix sumsBytes(Emit &e, Ix images) const {
+  Ix sumsBytes(Emit &e, Ix groups) const {
     if (chain <= kGemmBlock)
       return 0;
-    Ix panels = e.ceilDiv(channelsOfUnit(e, images), width());
-    return e.mul(panels, stripRows * stripPieces * places * width() * bytes);
+    Ix panels = e.ceilDiv(channelsOfUnit(e, groups), width());
+    return e.mul(panels, tiles() * places * width() * bytes);
   }
-  Ix packedBytes(Emit &e, Ix images) const {
-    return e.mul(packedPanels(e, images), panel() * bytes);
+  Ix packedBytes(Emit &e, Ix groups) const {
+    return e.mul(packedPanels(e, groups), panel() * bytes);
   }
 };
 
@@ -111,18 +121,31 @@ public:
   ChannelLanes(Kernel &k, Conv2dOp op, const Cut &cut)
       : k(k), e(k.e), op(op), c(cut) {}
   LogicalResult emit();
+  void offerFilters();
 
 private:
   void fillTable();
   void emitUnit(Ix unit);
-  void stage(Ix image, Ix firstRow, Ix rows);
+  void stage(Ix rows);
   void fetchNext(RegisterTile &t, Ix row, Ix piece, int64_t places, Ix from);
   void stagePanels(Ix rows, Ix lastPiece, Ix from, Ix block);
   void overPieces(Ix last, llvm::function_ref<void(Ix, int64_t)> body);
-  void offerFilters();
   /// Of those of a strip.
   Ix tileNumber(Ix row, Ix piece) {
     return e.add(e.mul(row, c.stripPieces), e.sub(piece, firstPiece));
+  }
+  /// …and of all images of a unit.
+  Ix numberOf(Ix row, Ix piece) {
+    Ix own = e.mul(e.sub(image, firstImage), c.stripRows * c.stripPieces);
+    return e.add(own, tileNumber(row, piece));
+  }
+  /// Calls `body` for each image of the unit.
+  void overImages(llvm::function_ref<void()> body) {
+    e.loop(0, images, 1, [&](Ix n) {
+      image = e.add(firstImage, n);
+      ofImage = e.at(staged, e.mul(n, c.stagedImage()), element);
+      body();
+    });
   }
   void tile(Ix row, Ix piece, int64_t places, Ix from, Ix block);
   SmallVector<Value> withSums(ValueRange block, Value before, Ix from);
@@ -136,12 +159,13 @@ private:
   const Buffer *source, *filter;
   const Buffer *ready; ///< filters, packed; null: they are not
   std::optional<Evaluator> after;
-  Ix batch;
+  Ix batch, groups;
   Value table, turned, staged, sums, packed;
   // Of the unit at hand:
-  Ix image, firstRow, firstPiece, firstChannel, channels;
-  // Of the panel at hand:
-  Ix number;
+  Ix firstImage, images, firstRow, firstPiece, firstChannel, channels;
+  // Of the image and the panel at hand:
+  Ix image, number;
+  Value ofImage; ///< staged
   Value panel;
 };
 
@@ -180,7 +204,8 @@ bool Cut::bind(Kernel &k, Conv2dOp op) {
   bytes = k.e.bytesOf(x->element);
   lanes = k.lanesOf(x->element);
   chain = channels * taps[0] * taps[1];
-  return chain >= kLeastChain && choose();
+  return chain >= kLeastChain && result[0] * result[1] >= kLeastPlaces &&
+         choose();
 }
 
 /// Places and vectors of a register tile, strips, and channels of a unit. False
@@ -229,16 +254,25 @@ bool Cut::choose() {
     stripPieces = strip(pieces, each * places);
   rowStrips = llvm::divideCeil(result[0], stripRows);
   pieceStrips = llvm::divideCeil(pieces, stripPieces);
-  int64_t most = std::max<int64_t>(kFilters / (chain * bytes) / width(), 1);
-  int64_t panels = llvm::divideCeil(filters, width());
-  channelTile =
-      width() *
-      int64_t(llvm::divideCeil(panels, llvm::divideCeil(panels, most)));
   stagedRows = (stripRows - 1) * stride[0] + (taps[0] - 1) * dilation[0] + 1;
   pitch = (row - 1) * stride[1] + (taps[1] - 1) * dilation[1] + 1;
   // An odd number of cache lines from channel to channel.
   int64_t line = 64 / bytes;
   plane = llvm::alignTo(stagedRows * pitch, 2 * line) + line;
+  // Several small images use a panel of filters before the next one comes.
+  if (strips() == 1) {
+    int64_t one = std::max<int64_t>(
+        bytes * std::max(stagedImage(), sum * result[0] * row), 1);
+    images = std::min<int64_t>(llvm::divideCeil(kPlaces, result[0] * row),
+                               std::max<int64_t>(2 * kStrip / one, 1));
+  }
+  int64_t panels = llvm::divideCeil(filters, width());
+  int64_t most = std::max<int64_t>(kFilters / (chain * bytes) / width(), 1);
+  if (images > 1) // read by each group: for two threads
+    most = llvm::divideCeil(panels, 2);
+  channelTile =
+      width() *
+      int64_t(llvm::divideCeil(panels, llvm::divideCeil(panels, most)));
   return true;
 }
 
@@ -265,14 +299,14 @@ void ChannelLanes::fillTable() {
 }
 
 /// The source under some output rows, with zeros around it.
-void ChannelLanes::stage(Ix image, Ix firstRow, Ix rows) {
+void ChannelLanes::stage(Ix rows) {
   const auto &strides = source->strides;
   Ix top = e.sub(e.mul(firstRow, c.stride[0]), c.pad[0]);
   int64_t reach = (c.taps[0] - 1) * c.dilation[0] + 1;
   rows = e.add(e.mul(e.sub(rows, 1), c.stride[0]), reach);
   Value from = e.at(source->pointer, e.mul(image, strides[0]), element);
   e.loop(0, c.channels, 1, [&](Ix channel) {
-    Value to = e.at(staged, e.mul(channel, c.plane), element);
+    Value to = e.at(ofImage, e.mul(channel, c.plane), element);
     Value own = e.at(from, e.mul(channel, strides[1]), element);
     e.loop(0, rows, 1, [&](Ix r) {
       Ix h = e.add(top, r);
@@ -321,7 +355,7 @@ void ChannelLanes::stagePanels(Ix rows, Ix lastPiece, Ix from, Ix block) {
     Ix to = e.add(e.mul(tileNumber(row, piece), c.placePanel()),
                   e.mul(channel, wide));
     e.store(places(e.at(first, place, element), count),
-            e.at(staged, to, element), Lanes{wide, {}});
+            e.at(ofImage, to, element), Lanes{wide, {}});
   };
   e.loop(0, block, 1, [&](Ix channel) {
     e.loop(0, rows, 1, [&](Ix row) {
@@ -437,24 +471,30 @@ void ChannelLanes::finish(ValueRange values, int64_t places, Ix row, Ix place) {
 void ChannelLanes::fetchNext(RegisterTile &t, Ix row, Ix piece, int64_t places,
                              Ix from) {
   int64_t steps = std::min(c.chain, kGemmBlock);
-  int64_t tiles = c.stripRows * c.stripPieces;
-  Ix number = tileNumber(row, piece);
+  int64_t tiles = c.tiles();
+  Ix number = numberOf(row, piece);
   auto share = [&](Value next, int64_t bytes, Ix number, int64_t shares) {
     int64_t each = llvm::divideCeil(bytes, shares * steps);
     t.fetches.push_back({e.atByte(next, e.mul(number, each * steps)), 1, each});
   };
-  if (ready) {
-    int64_t bytes = c.panel() * c.bytes;
-    share(e.atByte(panel, c.blocks() * bytes), bytes, number, tiles);
+  int64_t bytes = c.panel() * c.bytes;
+  Value next = e.atByte(panel, c.blocks() * bytes);
+  if (!ready) { // kept for other images?
+    Value one =
+        e.compare(arith::CmpIPredicate::sle, e.mul(groups, c.strips()), 1);
+    next = e.make<arith::SelectOp>(one, panel, next);
   }
+  share(next, bytes, number, tiles);
   if (c.direct) {
     int64_t plane = c.source[0] * c.source[1];
     Ix offset = e.add(e.mul(image, c.channels * plane),
                       e.mul(e.add(from, kGemmBlock), plane));
     int64_t panels =
         std::max<int64_t>(std::min(c.channelTile, c.filters) / c.width(), 1);
+    int64_t own = c.stripRows * c.stripPieces;
     share(e.at(source->pointer, offset, element), steps * plane * c.bytes,
-          e.add(e.mul(this->number, tiles), number), panels * tiles);
+          e.add(e.mul(this->number, own), tileNumber(row, piece)),
+          panels * own);
   }
   // Rows of the result are short: one line for each channel. That before it is
   // the last one of the tile before.
@@ -498,10 +538,10 @@ void ChannelLanes::tile(Ix row, Ix piece, int64_t places, Ix from, Ix block) {
   } else if (c.onePlace) {
     int64_t wide = int64_t(llvm::PowerOf2Ceil(c.places));
     t.left =
-        e.at(staged, e.mul(tileNumber(row, piece), c.placePanel()), element);
+        e.at(ofImage, e.mul(tileNumber(row, piece), c.placePanel()), element);
     t.leftStride = wide;
   } else { // staged memory begins with the strip
-    t.left = e.at(staged,
+    t.left = e.at(ofImage,
                   e.add(e.mul(row, c.stride[0] * c.pitch),
                         e.mul(piece, c.places * c.stride[1])),
                   element);
@@ -515,8 +555,7 @@ void ChannelLanes::tile(Ix row, Ix piece, int64_t places, Ix from, Ix block) {
   Ix h = e.add(row, firstRow), place = e.mul(piece, c.places);
   if (c.chain <= kGemmBlock)
     return finish(block0, places, h, place);
-  Ix at =
-      e.add(e.mul(number, c.stripRows * c.stripPieces), tileNumber(row, piece));
+  Ix at = e.add(e.mul(number, c.tiles()), numberOf(row, piece));
   Value own = e.at(sums, e.mul(at, c.places * c.width()), element);
   SmallVector<Value> all = withSums(block0, own, from);
   e.when(
@@ -530,28 +569,29 @@ void ChannelLanes::tile(Ix row, Ix piece, int64_t places, Ix from, Ix block) {
 }
 
 void ChannelLanes::emitUnit(Ix unit) {
-  Ix perTile = e.mul(batch, c.strips());
+  Ix perTile = e.mul(groups, c.strips());
   Ix rest = e.rem(unit, perTile);
   // Units of the same channels follow one another: the first one packs.
   Value packs = e.make<arith::OrIOp>(
       e.compare(arith::CmpIPredicate::eq, rest, 0),
       e.compare(arith::CmpIPredicate::eq, unit, Ix(k.begin)));
-  Ix tileChannels = c.channelsOfUnit(e, batch);
+  Ix tileChannels = c.channelsOfUnit(e, groups);
   firstChannel = e.mul(e.div(unit, perTile), tileChannels);
   channels = e.min(tileChannels, e.sub(c.filters, firstChannel));
-  image = e.div(rest, c.strips());
+  firstImage = e.mul(e.div(rest, c.strips()), c.images);
+  images = c.images == 1 ? Ix(1) : e.min(c.images, e.sub(batch, firstImage));
   Ix strip = e.rem(rest, c.strips());
   firstRow = c.rowStrips > 1 ? e.mul(strip, c.stripRows) : Ix(0);
   firstPiece = c.pieceStrips > 1 ? e.mul(strip, c.stripPieces) : Ix(0);
   Ix rows = e.min(c.stripRows, e.sub(c.result[0], firstRow));
   Ix lastPiece = e.min(e.add(firstPiece, c.stripPieces), c.pieces);
   if (!c.onePlace)
-    stage(image, firstRow, rows);
-  Ix kept = c.packedPanels(e, batch);
+    overImages([&] { stage(rows); });
+  Ix kept = c.packedPanels(e, groups);
   e.loop(0, c.chain, kGemmBlock, [&](Ix from) {
     Ix block = e.min(kGemmBlock, e.sub(c.chain, from));
     if (c.onePlace && !c.direct)
-      stagePanels(rows, lastPiece, from, block);
+      overImages([&] { stagePanels(rows, lastPiece, from, block); });
     e.loop(0, e.ceilDiv(channels, c.width()), 1, [&](Ix n) {
       number = n;
       Ix channel = e.add(firstChannel, e.mul(number, c.width()));
@@ -562,9 +602,11 @@ void ChannelLanes::emitUnit(Ix unit) {
       panel = e.at(packed, e.mul(slot, c.panel()), element);
       if (!ready)
         e.when(packs, [&] { packPanel(e, c, *filter, channel, from, panel); });
-      e.loop(0, rows, 1, [&](Ix row) {
-        overPieces(lastPiece, [&](Ix piece, int64_t places) {
-          tile(row, piece, places, from, block);
+      overImages([&] {
+        e.loop(0, rows, 1, [&](Ix row) {
+          overPieces(lastPiece, [&](Ix piece, int64_t places) {
+            tile(row, piece, places, from, block);
+          });
         });
       });
     });
@@ -577,6 +619,7 @@ LogicalResult ChannelLanes::emit() {
   ready = k.packed(cast<BlockArgument>(op.getW()).getArgNumber());
   element = source->element;
   batch = c.batch.in(ArrayRef<Buffer>(k.buffers));
+  groups = c.groups(e, batch);
   after.emplace(k, SmallVector<Ix>{batch, c.filters, c.result[0], c.result[1]},
                 ArrayRef<int>{0, 1, 2, 3});
   after->declare(op.getY());
@@ -589,32 +632,32 @@ LogicalResult ChannelLanes::emit() {
   turned = e.atByte(table, c.tableBytes());
   staged = e.atByte(turned, c.turnedBytes());
   sums = e.atByte(staged, c.stagedBytes());
-  packed = ready ? ready->pointer : e.atByte(sums, c.sumsBytes(e, batch));
+  packed = ready ? ready->pointer : e.atByte(sums, c.sumsBytes(e, groups));
   if (!c.onePlace)
     fillTable();
   e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix unit) { emitUnit(unit); });
   offerFilters();
 
   k.work = [c = c](Emit &e, ArrayRef<Extents> shapes) {
-    Ix images = c.batch.in(shapes);
-    Ix tiles = ceilDivBy(e, c.filters, c.channelsOfUnit(e, images));
+    Ix images = c.batch.in(shapes), groups = c.groups(e, images);
+    Ix tiles = ceilDivBy(e, c.filters, c.channelsOfUnit(e, groups));
     Work work;
-    work.count = e.mul(e.mul(images, c.strips()), tiles);
+    work.count = e.mul(e.mul(groups, c.strips()), tiles);
     // A multiply-add on vectors: some sixteen to a simple operation.
     int64_t places = c.result[0] * c.result[1];
     work.cost = e.mul(images, c.filters * places * (c.chain + 4) / 4);
     // Whoever takes over packs again.
-    Ix unit =
-        e.mul(c.channelsOfUnit(e, images), places / c.strips() * c.chain / 16);
+    Ix unit = e.mul(c.channelsOfUnit(e, groups),
+                    c.images * places / c.strips() * c.chain / 16);
     work.grain = e.max(e.div(kGrainCost, e.max(unit, 1)), 1);
     return work;
   };
   bool isReady = ready;
   k.scratchBytes = [c = c, isReady](Emit &e, ArrayRef<Extents> shapes) {
-    Ix images = c.batch.in(shapes);
+    Ix groups = c.groups(e, c.batch.in(shapes));
     int64_t known = c.tableBytes() + c.turnedBytes() + c.stagedBytes() + 64;
-    Ix bytes = e.add(known, c.sumsBytes(e, images));
-    return isReady ? bytes : e.add(bytes, c.packedBytes(e, images));
+    Ix bytes = e.add(known, c.sumsBytes(e, groups));
+    return isReady ? bytes : e.add(bytes, c.packedBytes(e, groups));
   };
   return success();
 }
@@ -624,5 +667,11 @@ std::optional<LogicalResult> etch::cpu::emitChannelLanes(Kernel &k,
   Cut cut;
   if (!cut.bind(k, op))
     return {};
-  return ChannelLanes(k, op, cut).emit();
+  ChannelLanes lanes(k, op, cut);
+  unsigned filter = cast<BlockArgument>(op.getW()).getArgNumber();
+  if (!k.packed(filter) && cut.result[0] * cut.result[1] < kManyPlaces) {
+    lanes.offerFilters();
+    return {};
+  }
+  return lanes.emit();
 }

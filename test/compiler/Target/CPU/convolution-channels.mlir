@@ -23,21 +23,32 @@ func.func private @k0(%x: tensor<?x256x14x14xf32>, %w: tensor<256x256x3x3xf32>, 
   return %0 : tensor<?x256x14x14xf32>
 }
 
-// Images of few places are read where they lie, in pieces of about the same
-// length: three of thirteen places, one of ten.
+// Images of few places are read where they lie, in pieces of a register tile:
+// nine of fourteen places, one of what is left.
 // CHECK-LABEL: llvm.func internal @k1(
 // CHECK: scf.for {{.*}} step %c1_i64{{.*}} iter_args
-// CHECK-COUNT-26: math.fma
+// CHECK-COUNT-28: math.fma
 // CHECK-NOT: math.fma
 // CHECK: scf.yield
 // CHECK: scf.for {{.*}} step %c1_i64{{.*}} iter_args
-// CHECK-COUNT-20: math.fma
+// CHECK-COUNT-10: math.fma
 // CHECK-NOT: math.fma
 // CHECK: llvm.return
-func.func private @k1(%x: tensor<?x512x1x49xf32>, %w: tensor<2048x512x1x1xf32>, %n: index)
-    -> tensor<?x2048x1x49xf32> attributes {etch.kernel} {
-  %0 = etch.conv2d %x, %w, %n {stride = array<i64: 1, 1>, pad = array<i64: 0, 0>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: -9223372036854775808, 2048, 1, 49>} : (tensor<?x512x1x49xf32>, tensor<2048x512x1x1xf32>, index) -> tensor<?x2048x1x49xf32>
-  return %0 : tensor<?x2048x1x49xf32>
+func.func private @k1(%x: tensor<?x512x1x131xf32>, %w: tensor<2048x512x1x1xf32>, %n: index)
+    -> tensor<?x2048x1x131xf32> attributes {etch.kernel} {
+  %0 = etch.conv2d %x, %w, %n {stride = array<i64: 1, 1>, pad = array<i64: 0, 0>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: -9223372036854775808, 2048, 1, 131>} : (tensor<?x512x1x131xf32>, tensor<2048x512x1x1xf32>, index) -> tensor<?x2048x1x131xf32>
+  return %0 : tensor<?x2048x1x131xf32>
+}
+
+// The smallest, only if their filters are packed already: places along the
+// lanes, panels of several images.
+// CHECK-LABEL: llvm.func internal @k5(
+// CHECK: scf.for {{.*}} step %c48_i64
+// CHECK: llvm.return
+func.func private @k5(%x: tensor<?x512x7x7xf32>, %w: tensor<512x512x3x3xf32>, %n: index)
+    -> tensor<?x512x7x7xf32> attributes {etch.kernel} {
+  %0 = etch.conv2d %x, %w, %n {stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: -9223372036854775808, 512, 7, 7>} : (tensor<?x512x7x7xf32>, tensor<512x512x3x3xf32>, index) -> tensor<?x512x7x7xf32>
+  return %0 : tensor<?x512x7x7xf32>
 }
 
 // Strides of windows of one place: those places alone are copied, picked from
