@@ -17,7 +17,7 @@ inline std::string testModule(const std::string &factor = "1.0") {
   std::string text = R"(
 %param = type { ptr, ptr, i32, i32, i32, i32 }
 %module = type { i32, i32, ptr, ptr, i64, ptr, ptr, i32, i32, i32, i32, i64, ptr, ptr,
-  ptr, ptr, i32, i32, i32, i32 }
+  ptr, ptr, i32, i32, i32, i32, i64 }
 %tensor = type { ptr, ptr, ptr, i32, i32 }
 @four = internal constant [1 x i64] [i64 4]
 @x = internal constant [2 x i8] c"x\00"
@@ -29,9 +29,9 @@ inline std::string testModule(const std::string &factor = "1.0") {
   %param { ptr @W, ptr @four, i32 4, i32 1, i32 2, i32 1 }]
 @results = internal constant [1 x %param] [
   %param { ptr @y, ptr @four, i32 4, i32 1, i32 3, i32 -1 }]
-@hand = internal constant %module { i32 ABI, i32 120, ptr @name, ptr @name, i64 42,
+@hand = internal constant %module { i32 ABI, i32 128, ptr @name, ptr @name, i64 42,
   ptr @args, ptr @results, i32 2, i32 1, i32 1, i32 1, i64 0, ptr @arena, ptr @run,
-  ptr null, ptr null, i32 0, i32 0, i32 0, i32 0 }
+  ptr null, ptr null, i32 0, i32 0, i32 0, i32 0, i64 0 }
 
 define i64 @arena(ptr %call) {
   ret i64 64
