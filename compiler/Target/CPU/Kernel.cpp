@@ -7,6 +7,7 @@
 #include "compiler/Target/CPU/Kernel.h"
 #include "compiler/Target/CPU/Prepack.h"
 
+#include "dialects/Etch/ScalarPrice.h"
 #include "dialects/Etch/Stages.h"
 
 #include "etch/runtime.h"
@@ -48,7 +49,15 @@ int64_t Kernel::memoryLanes() {
 bool Kernel::peels() {
   // With mask registers a partial vector is cheap; without, it is a branch for
   // each lane. Large bodies are not worth compiling twice.
-  return options.vectorBits < 512 || (!options.quick && numPointwise() <= 12);
+  if (options.vectorBits < 512)
+    return true;
+  if (options.quick || numPointwise() > 12)
+    return false;
+  constexpr int64_t large = 100;
+  int64_t price = 0;
+  for (auto op : source.getBody().front().getOps<PointwiseOpInterface>())
+    price += scalarPrice(op);
+  return price <= large;
 }
 
 void Kernel::emitFence() {
