@@ -4,14 +4,15 @@
 //
 // Neighbouring filters are the columns of a register tile, some output places
 // of a row are its rows: of each place of the source one number goes to all
-// lanes, so images are read where they lie, whatever the stride, and no vector
-// is partly empty because rows are short. Filters are packed as panels, once
-// for many images. What a tile has computed is turned in registers when its
-// chain is complete, and becomes a piece of a row for each channel.
+// lanes, so no lane is empty because rows are short. Filters are packed as
+// panels, once for many images, or when the program is prepared (see
+// Prepack.h). What a tile has computed is turned in registers when its chain is
+// complete, and becomes a piece of a row for each channel.
 //
-// A unit of work is a strip of output rows, or of places of a long one, of one
-// image, for some channels. Images with padding are copied, strip by strip,
-// with zeros around them.
+// A unit of work is a strip of output rows, or of places of a long one, of an
+// image, or some small images, for some channels. Tiles read images of few
+// places where they lie. Others are copied, strip by strip: with zeros around
+// them, or, of windows of one place, what each tile reads side by side.
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Target/CPU/Convolution.h"
