@@ -154,6 +154,8 @@ struct Expand : etch::impl::ExpandBase<Expand> {
            llvm::make_early_inc_range(program.getBody().front()))
         flatten(&op);
       simplify(program, minimal);
+      // Where filters are states, what is made of them may be kept.
+      absorbTransposes(program);
     }
   }
 };

@@ -8,6 +8,7 @@
 // need, become the program `prepare`; what others read stays in main, too.
 //===----------------------------------------------------------------------===//
 
+#include "compiler/Transforms/Images.h"
 #include "compiler/Transforms/Passes.h"
 #include "compiler/Transforms/Price.h"
 
@@ -134,13 +135,15 @@ bool Freezer::isWorthKeeping(Operation *op) {
   if (llvm::isa<BroadcastToOp, IotaOp>(op))
     return false;
   if (isOrder(op)) {
-    // A view of what lies in memory is free for products, in one order for all.
+    // A view of what lies in memory is free for products, in one order for all,
+    // and part of a kernel that takes it in.
     Operation *from = op->getOperand(0).getDefiningOp();
     if (llvm::isa<ReshapeOp>(op) && !isOrder(from))
       return false;
     return inMemory && llvm::any_of(y.getUsers(), [&](Operation *reader) {
              auto rule = llvm::dyn_cast<DifferentiableOpInterface>(reader);
              return !rule || (rule.getInfo().kind != OpKind::contraction &&
+                              !reader->hasAttr(kChannelsLastAttr) &&
                               takesMemory(reader, y));
            });
   }

@@ -41,7 +41,8 @@ bool keepsOrder(mlir::RankedTensorType type,
 bool isImage(mlir::Value v);
 
 /// Gives marked ops of a program the form that fusion expects: their operands
-/// are transposes of dense arrays, one transpose reads their result.
+/// are transposes of dense arrays, one transpose reads their result. To be
+/// repeated where passes may have taken that apart.
 void absorbTransposes(mlir::func::FuncOp program);
 
 /// The largest value of each window, chosen by index, or its adjoint: an

@@ -4,6 +4,8 @@
 // RUN: etch-opt %s -split-input-file -etch-channels-last | FileCheck %s
 // RUN: etch-opt %s -split-input-file -etch-channels-last -etch-expand \
 // RUN:   -etch-fuse | FileCheck %s --check-prefix=FUSED
+// RUN: etch-opt %s -split-input-file -etch-channels-last -etch-expand \
+// RUN:   -etch-freeze | FileCheck %s --check-prefix=FROZEN
 
 // One transpose in front, one behind; sums are over places, biases along the
 // last axis. A convolution whose windows see one place each is a product.
@@ -98,4 +100,18 @@ func.func @main(%x: tensor<?x4x8x8xf32>, %w: tensor<32x4x3x3xf32>, %u: tensor<32
 func.func @main(%x: tensor<1x4x8x8xf32>, %w: tensor<4x4x3x3xf32>) -> tensor<1x4x8x8xf32> {
   %0 = etch.conv2d %x, %w {stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 1, 4, 8, 8>} : (tensor<1x4x8x8xf32>, tensor<4x4x3x3xf32>) -> tensor<1x4x8x8xf32>
   return %0 : tensor<1x4x8x8xf32>
+}
+
+// -----
+// Filters that are states are transposed once.
+//
+// FROZEN-LABEL: func private @prepare(%arg0: tensor<16x16x3x3xf32>) -> tensor<16x3x3x16xf32>
+// FROZEN: %[[W:.*]] = "etch.prepare"
+// FROZEN: etch.transpose %[[W]] {permutation = array<i64: 0, 3, 1, 2>}
+func.func @main(%x: tensor<2x16x8x8xf32>, %w: tensor<16x16x3x3xf32> {etch.state}) -> tensor<2x16x8x8xf32> {
+  %0 = etch.conv2d %x, %w {stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 2, 16, 8, 8>} : (tensor<2x16x8x8xf32>, tensor<16x16x3x3xf32>) -> tensor<2x16x8x8xf32>
+  %1 = etch.conv2d %0, %w {stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 2, 16, 8, 8>} : (tensor<2x16x8x8xf32>, tensor<16x16x3x3xf32>) -> tensor<2x16x8x8xf32>
+  %2 = etch.conv2d %1, %w {stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 2, 16, 8, 8>} : (tensor<2x16x8x8xf32>, tensor<16x16x3x3xf32>) -> tensor<2x16x8x8xf32>
+  %3 = etch.conv2d %2, %w {stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 2, 16, 8, 8>} : (tensor<2x16x8x8xf32>, tensor<16x16x3x3xf32>) -> tensor<2x16x8x8xf32>
+  return %3 : tensor<2x16x8x8xf32>
 }
