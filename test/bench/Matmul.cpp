@@ -3,8 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Forward x·w (NN), its gradients gy·wᵀ (NT) and xᵀ·gy (TN). With operands
-// rounded to bfloat16, too: we round both in every run; rivals have them
-// rounded, and weights packed, before.
+// rounded to bfloat16, too: rivals have them rounded, and weights packed,
+// before; we round x in every run, and keep w packed (a frozen state), or, as
+// "etch packing", round and pack both.
 //===----------------------------------------------------------------------===//
 
 #include "test/bench/Program.h"
@@ -13,10 +14,11 @@ using namespace etch::bench;
 
 /// y = op(a)·op(b) of shape (m, n); `form` says which operand is transposed.
 static std::string program(const std::string &form, const Input &a,
-                           const Input &b, int64_t m, int64_t k, int64_t n) {
+                           const Input &b, int64_t m, int64_t k, int64_t n,
+                           bool state = false) {
   std::string A = typeOf(a.shape), B = typeOf(b.shape), Y = typeOf({m, n});
-  std::string text =
-      "func.func @main(%arg0: " + A + ", %arg1: " + B + ") -> " + Y + " {\n";
+  std::string text = "func.func @main(%arg0: " + A + ", %arg1: " + B +
+                     (state ? " {etch.state}" : "") + ") -> " + Y + " {\n";
   std::string x = "%arg0", w = "%arg1";
   auto transpose = [&](std::string &value, const std::string &name,
                        const std::string &from, const std::string &to) {
@@ -52,18 +54,17 @@ void etch::bench::addMatmuls(std::vector<Workload> &workloads) {
     w.flops = 2.0 * double(m) * double(k) * double(n);
     w.tiles = bf16;
     Rounding rounding = bf16 ? Rounding::bf16 : Rounding::strict;
-    w.systems = {{"etch", [=, inputs = w.inputs] {
-                    return programRunner(
-                        program(form, inputs[0], inputs[1], m, k, n), inputs,
-                        {m, n}, 1, rounding);
-                  }}};
-    w.systems.push_back({"etch 2 threads",
-                         [=, inputs = w.inputs] {
-                           return programRunner(
-                               program(form, inputs[0], inputs[1], m, k, n),
-                               inputs, {m, n}, 2, rounding);
-                         },
-                         2});
+    auto system = [=, inputs = w.inputs](int threads, bool keeps) {
+      return [=] {
+        return programRunner(
+            program(form, inputs[0], inputs[1], m, k, n, keeps), inputs, {m, n},
+            threads, rounding, keeps);
+      };
+    };
+    w.systems = {{"etch", system(1, bf16)},
+                 {"etch 2 threads", system(2, bf16), 2}};
+    if (bf16)
+      w.systems.push_back({"etch packing", system(1, false)});
     workloads.push_back(std::move(w));
   };
   auto all = [&](int64_t m, int64_t k, int64_t n) {

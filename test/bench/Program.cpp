@@ -49,12 +49,13 @@ std::string etch::bench::typeOf(const Shape &shape) {
 Runner etch::bench::programRunner(const std::string &program,
                                   const std::vector<Input> &inputs,
                                   const Shape &result, int threads,
-                                  Rounding rounding) {
+                                  Rounding rounding, bool freeze) {
   driver::CompileOptions options;
   if (rounding != Rounding::strict)
     options.mode = driver::Mode::fast;
   if (rounding == Rounding::bf16)
     options.precision = driver::Precision::bf16;
+  options.freeze = freeze;
   driver::CompileResult compiled = driver::compile(program, options);
   if (!compiled) {
     fprintf(stderr, "%s\n%s\n", program.c_str(),
@@ -88,10 +89,15 @@ Runner etch::bench::programRunner(const std::string &program,
   p->call.arena_bytes = p->module->module().arena_bytes(&p->call);
   p->memory.push_back(std::make_unique<Aligned>(p->call.arena_bytes));
   p->call.arena = p->memory.back()->data;
+  p->call.prepared_bytes = p->module->module().prepared_bytes;
+  p->memory.push_back(std::make_unique<Aligned>(p->call.prepared_bytes));
+  p->call.prepared = p->memory.back()->data;
   auto run = [p](long count) {
-    for (long i = 0; i < count; ++i)
+    for (long i = 0; i < count; ++i) {
       if (p->module->module().run(&p->call) != ETCH_OK)
         abort();
+      p->call.is_prepared = p->call.prepared_bytes != 0;
+    }
   };
   return {run, [p, run] {
             run(1);

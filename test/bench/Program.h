@@ -19,11 +19,12 @@ enum class Rounding { strict, fast, bf16 };
 
 /// Compiles a program of f32 arguments and one f32 result and keeps its
 /// buffers: what is timed is the kernel, with no array made or freed. Without
-/// `run` when it cannot be compiled.
+/// `run` when it cannot be compiled. `freeze`: what depends on states alone is
+/// kept from run to run.
 Runner programRunner(const std::string &program,
                      const std::vector<Input> &inputs,
                      const std::vector<int64_t> &result, int threads = 1,
-                     Rounding rounding = Rounding::strict);
+                     Rounding rounding = Rounding::strict, bool freeze = false);
 
 } // namespace etch::bench
 

@@ -102,6 +102,13 @@ bool etch::bench::report(const std::vector<Row> &rows, const Roofs &roofs,
     printf("\ninference: what depends on weights alone is computed before the "
            "first measured call,\nby onnxruntime when it loads a network, by "
            "etch with .freeze\n");
+  if (std::any_of(rows.begin(), rows.end(), [](const Row &row) {
+        return row.workload.starts_with("matmul bf16");
+      }))
+    printf(
+        "\nmatmul bf16: the matrix on the right is rounded and packed before "
+        "the first measured call,\nby etch with .freeze; \"etch packing\" "
+        "does so in every call\n");
   if (compared)
     printf("\nthe best rival's time over etch's, geometric mean of %d "
            "workloads: %.2f\n",

@@ -326,10 +326,10 @@ void Gemm::chooseTiling() {
   // The first register tiles have room to pack what they use. One tile has all
   // rows then: its first panel uses all of its columns.
   bool mayPass = known && masks && tiling.wholeRows;
-  tiling.passingB = mayPass && !tiling.directB && b.rowStride.is(1) &&
-                    b.depthStride.isKnown() && m.known > tiling.mr &&
-                    std::max(m.known, tiling.panels * tiling.mr) <=
-                        tiling.mTile / 2;
+  tiling.passingB =
+      mayPass && !tiling.directB && b.rowStride.is(1) &&
+      b.depthStride.isKnown() && m.known > tiling.mr &&
+      std::max(m.known, tiling.panels * tiling.mr) <= tiling.mTile / 2;
   tiling.passingA =
       mayPass && !tiling.directA && !tiling.panelA && a.rowStride.is(1) &&
       a.depthStride.isKnown() && tiling.mrPadded() <= tiling.lanes &&
@@ -353,6 +353,9 @@ void Gemm::chooseAmxTiling() {
   tiling.mr = 8;
   tiling.mTile = 2048; // rows are packed block by block, columns for all rows
   tiling.nTile = 512;
+  // Nothing but rows to pack: the fewer of them, the more columns for a tile.
+  if (readyTiles && extents.m.isKnown() && extents.m.known <= 128)
+    tiling.nTile = 2048;
   tiling.mStep = 32;
   tiling.halves = false;
   tiling.wholeRows = extents.m.isKnown() && extents.m.known % tiling.mr == 0;
@@ -461,8 +464,8 @@ void Gemm::enterTile(Ix batch, Ix &m0, Ix n0) {
   nextB = corner(b, e.select(lastRows, e.add(n0, tiles.n), n0)).pointer;
 }
 
-/// All panels of rows of a tile. The first one packs the columns, if that is how
-/// they are packed.
+/// All panels of rows of a tile. The first one packs the columns, if that is
+/// how they are packed.
 void Gemm::forRows(function_ref<void(RowPanel)> body) {
   if (!tiling.passingB)
     return rowsBetween(0, mLength, body);
@@ -602,7 +605,8 @@ void Gemm::emitUnits() {
     if (amx) {
       Ix depth = AmxCut::depth(e, extents.k);
       packedB = e.atByte(packedA, AmxCut::bytesA(e, depth));
-      sumsBase = e.atByte(packedB, AmxCut::bytesB(e, depth, tiles));
+      sumsBase = e.atByte(
+          packedB, readyTiles ? Ix(0) : AmxCut::bytesB(e, depth, tiles.n));
     } else {
       packedB = e.at(packedA, tiling.sizeA(e, tiles), element);
       sumsBase = e.at(packedB, tiling.sizeB(e, tiles), element);
@@ -637,6 +641,8 @@ LogicalResult Gemm::emit() {
   rounds = k.options.bf16 && isa<MatmulOp>(op) && element.isF32() &&
            !extents.m.is(1) && !extents.n.is(1);
   amx = rounds && k.options.amx && k.options.vectorBits >= 512 && rowAxis >= 0;
+  if (amx)
+    offerAmxColumns();
   amx ? chooseAmxTiling() : chooseTiling();
   findReadyColumns();
   // What is never split, or into enough tiles anyway, has them whole.
@@ -652,7 +658,7 @@ LogicalResult Gemm::emit() {
   };
   int64_t bytes = e.bytesOf(element);
   Tiling tiling = this->tiling;
-  bool amx = this->amx;
+  bool amx = this->amx, isReady = bool(readyTiles);
   Kernel *kernel = &k;
   k.work = [=](Emit &e, ArrayRef<Extents> shapes) {
     Extent4 x = at(e, shapes);
@@ -673,7 +679,9 @@ LogicalResult Gemm::emit() {
     if (!amx)
       return all;
     Ix depth = AmxCut::depth(e, x.k);
-    Ix packed = e.add(AmxCut::bytesA(e, depth), AmxCut::bytesB(e, depth, t));
+    Ix packed = AmxCut::bytesA(e, depth);
+    if (!isReady)
+      packed = e.add(packed, AmxCut::bytesB(e, depth, t.n));
     return e.max(all, e.add(packed, AmxCut::bytesC(e, x, t)));
   };
   return success();

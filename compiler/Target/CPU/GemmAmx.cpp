@@ -24,6 +24,9 @@ constexpr int64_t kTileRows = 16, kTileSteps = 32, kTileBytes = 1024;
 constexpr int64_t kBlock = 2 * kTileRows;
 /// Registers: sums 0-3, row by row; then two of rows, two of columns.
 constexpr int64_t kLeft = 4, kRight = 6;
+/// Bytes of packed columns that are in no near cache; how far ahead to fetch
+/// those.
+constexpr int64_t kFar = 4 << 20, kStepsAhead = 16;
 } // namespace
 
 /// Calls an intrinsic of tile registers. Their numbers are constants.
@@ -64,8 +67,8 @@ Ix AmxCut::depth(Emit &e, Ix k) {
 
 Ix AmxCut::bytesA(Emit &e, Ix depth) { return e.mul(depth, 2 * kBlock); }
 
-Ix AmxCut::bytesB(Emit &e, Ix depth, const Tiling::Tiles &t) {
-  return e.mul(e.mul(e.roundUp(t.n, kBlock), depth), 2);
+Ix AmxCut::bytesB(Emit &e, Ix depth, Ix columns) {
+  return e.mul(e.mul(e.roundUp(columns, kBlock), depth), 2);
 }
 
 Ix AmxCut::bytesC(Emit &e, const Extent4 &x, const Tiling::Tiles &t) {
@@ -79,19 +82,30 @@ Ix AmxCut::bytesC(Emit &e, const Extent4 &x, const Tiling::Tiles &t) {
 // Packing
 //===----------------------------------------------------------------------===//
 
-/// Of two vectors of 16 rounded numbers: pairs, or one behind the other.
+/// Of two vectors of 16 numbers, rounded: pairs, or one behind the other.
 static Value join(Emit &e, Value low, Value high, bool pairs) {
-  auto rounded = [&](Value v) {
-    Value narrow = e.make<arith::TruncFOp>(
-        VectorType::get({kTileRows}, e.getBF16Type()), v);
-    return Value(e.make<LLVM::BitcastOp>(
-        VectorType::get({kTileRows}, e.getI16Type()), narrow));
-  };
+  auto both = VectorType::get({2 * kTileRows}, e.getBF16Type());
+  Value narrow =
+      e.make<LLVM::CallIntrinsicOp>(
+           both, e.getStringAttr("llvm.x86.avx512bf16.cvtne2ps2bf16.512"),
+           ValueRange{high, low})
+          .getResult(0);
+  narrow = e.make<LLVM::BitcastOp>(
+      VectorType::get({2 * kTileRows}, e.getI16Type()), narrow);
   SmallVector<int32_t> lanes;
   for (int32_t i = 0; i < 2 * int32_t(kTileRows); ++i)
-    lanes.push_back(pairs ? i / 2 + i % 2 * int32_t(kTileRows) : i);
+    lanes.push_back(i / 2 + i % 2 * int32_t(kTileRows));
+  if (pairs)
+    narrow = e.shuffle(narrow, narrow, lanes);
   return e.make<LLVM::BitcastOp>(VectorType::get({kTileRows}, e.getI32Type()),
-                                 e.shuffle(rounded(low), rounded(high), lanes));
+                                 narrow);
+}
+
+/// Where a block of columns begins that were packed before, for the part of K
+/// of `depth` steps from `step` on.
+static Ix readyAt(Emit &e, int64_t n, Ix column, Ix step, Ix depth) {
+  Ix before = e.mul(step, 2 * llvm::alignTo(n, kBlock));
+  return e.add(before, AmxCut::bytesB(e, e.roundUp(depth, kTileSteps), column));
 }
 
 /// One tile from `row` and `step` on. Rows behind `valid` are any numbers:
@@ -174,15 +188,59 @@ void Gemm::packAmx(const Matrix &matrix, Value target, Ix length, Ix depth,
   });
 }
 
+/// All columns may be packed before: one part of K behind the other.
+void Gemm::offerAmxColumns() {
+  constexpr int64_t each = 512;
+  if (b.argument < 0 || !b.batchStride.is(0) || !b.rowStride.isKnown() ||
+      !b.depthStride.isKnown() || !extents.k.isKnown() ||
+      !extents.n.isKnown() || extents.k.known == 0 || extents.n.known == 0)
+    return;
+  int64_t depth = extents.k.known, n = extents.n.known,
+          groups = int64_t(llvm::divideCeil(n, each)),
+          parts = AmxCut::parts(e, depth).known,
+          most = AmxCut::depth(e, depth).known;
+  Packing packing;
+  packing.operand = unsigned(b.argument);
+  packing.bytes = AmxCut::bytesB(e, parts * most, n).known;
+  packing.units = parts * groups;
+  packing.cost = n * depth / 4;
+  packing.emit = [=, matrix = b](Kernel &k, Ix unit, const Buffer &from,
+                                 Value to) {
+    Gemm some(k, nullptr);
+    Emit &e = k.e;
+    some.element = from.element;
+    Ix column = e.mul(e.rem(unit, groups), each),
+       step = e.mul(e.div(unit, groups), most),
+       count = e.min(most, e.sub(depth, step));
+    Matrix columns = matrix;
+    columns.pointer = e.at(
+        from.pointer,
+        e.add(e.mul(column, matrix.rowStride), e.mul(step, matrix.depthStride)),
+        from.element);
+    some.packAmx(columns, e.atByte(to, readyAt(e, n, column, step, count)),
+                 e.min(each, e.sub(n, column)), count, /*left=*/false);
+  };
+  k.offer(std::move(packing));
+  if (const Buffer *buffer = k.packed(unsigned(b.argument)))
+    readyTiles = buffer->pointer;
+}
+
 //===----------------------------------------------------------------------===//
 // Products
 //===----------------------------------------------------------------------===//
 
 /// Adds the products of a block of rows and one of columns to the sums.
 void Gemm::multiplyAmx(Value left, Value right, Ix steps) {
+  // Few rows use what comes from memory: it is fetched ahead.
+  bool isFar = readyTiles && extents.m.isKnown() &&
+               extents.m.known <= 2 * kBlock &&
+               2 * extents.k.known * extents.n.known >= kFar;
   e.loop(0, steps, 1, [&](Ix step) {
     Ix offset = e.mul(step, 2 * kTileBytes);
     Value l = e.atByte(left, offset), r = e.atByte(right, offset);
+    for (int64_t i = 0; isFar && i < 2 * kTileBytes; i += 64)
+      e.prefetch(e.atByte(r, kStepsAhead * 2 * kTileBytes + i),
+                 /*write=*/false, /*nearest=*/false);
     loadTile(e, kRight, r, 64);
     loadTile(e, kLeft, l, 64);
     loadTile(e, kRight + 1, e.atByte(r, kTileBytes), 64);
@@ -205,6 +263,7 @@ void Gemm::emitAmxTile(Ix batch, Ix m0, Ix n0) {
      columnBlocks = e.ceilDiv(nLength, kBlock);
   Ix parts = AmxCut::parts(e, extents.k), most = AmxCut::depth(e, extents.k);
   bool once = parts.is(1);
+  Value columnsAt = packedB;
   auto block = [&](Ix part, Ix depth, Ix i, Ix j) {
     auto span = [&](Ix extent, Ix length, Ix at) {
       bool whole = extent.isKnown() && extent.known % kBlock == 0;
@@ -247,7 +306,7 @@ void Gemm::emitAmxTile(Ix batch, Ix m0, Ix n0) {
       e.when(e.compare(arith::CmpIPredicate::eq, part, 0), zero, before);
     Ix steps = e.ceilDiv(depth, kTileSteps);
     multiplyAmx(packedA,
-                e.atByte(packedB,
+                e.atByte(columnsAt,
                          e.mul(e.mul(e.div(j, kBlock), steps), 2 * kTileBytes)),
                 steps);
     each([&](int64_t n, Value at) {
@@ -279,7 +338,11 @@ void Gemm::emitAmxTile(Ix batch, Ix m0, Ix n0) {
   e.loop(0, parts, 1, [&](Ix part) {
     Ix step = e.mul(part, most);
     Ix depth = e.min(most, e.max(e.sub(extents.k, step), 0));
-    packAmx(from(tileB, 0, step), packedB, nLength, depth, false);
+    if (readyTiles)
+      columnsAt =
+          e.atByte(readyTiles, readyAt(e, extents.n.known, n0, step, depth));
+    else
+      packAmx(from(tileB, 0, step), packedB, nLength, depth, false);
     e.loop(0, mLength, kBlock, [&](Ix i) {
       Ix rows = mLength.isKnown() && mLength.known % kBlock == 0
                     ? Ix(kBlock)

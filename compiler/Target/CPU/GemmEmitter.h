@@ -52,6 +52,7 @@ private:
   void emitWithTiles(llvm::function_ref<void()> units,
                      llvm::function_ref<void()> otherwise);
   void emitAmxTile(Ix batch, Ix m0, Ix n0);
+  void offerAmxColumns();
   void packAmx(const Matrix &matrix, mlir::Value target, Ix length, Ix depth,
                bool left);
   void multiplyAmx(mlir::Value left, mlir::Value right, Ix steps);
@@ -106,10 +107,11 @@ private:
   std::optional<Evaluator> after;
   // Of the tile at hand:
   mlir::Value packedA, packedB, sumsBase;
-  mlir::Value readyB; ///< all columns, packed before; null: they are not
+  /// All columns, packed before, for tile registers or not; null: they are not.
+  mlir::Value readyB, readyTiles;
   Matrix tileA, tileB;
   Ix firstRow, firstColumn; ///< in the result
-  mlir::Value nextB; ///< what the next tile begins with
+  mlir::Value nextB;        ///< what the next tile begins with
   Ix mLength, nLength;
   Ix firstPanel, endPanel; ///< of rows, where some have one less
   int64_t used = 0;        ///< vectors of the register tile that hold columns

@@ -137,7 +137,7 @@ struct AmxCut {
   static Ix parts(Emit &e, Ix k);
   static Ix depth(Emit &e, Ix k); ///< of a part, but for the last
   static Ix bytesA(Emit &e, Ix depth);
-  static Ix bytesB(Emit &e, Ix depth, const Tiling::Tiles &t);
+  static Ix bytesB(Emit &e, Ix depth, Ix columns);
   static Ix bytesC(Emit &e, const Extent4 &x, const Tiling::Tiles &t);
 };
 

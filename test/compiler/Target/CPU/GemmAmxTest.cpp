@@ -28,15 +28,15 @@ const Sizes all[] = {{64, 64, 64},  {100, 784, 10}, {33, 17, 50},
                      {3, 0, 4},     {520, 70, 530}, {32, 1100, 70},
                      {97, 520, 33}, {0, 3, 4},      {2, 1025, 600}};
 
-/// y = relu(x w + b), each form of x and w.
+/// y = relu(x w + b), each form of x and w; w may be a state.
 std::string text(const Sizes &s, bool left, bool right, bool dynamic,
-                 bool epilogue) {
+                 bool epilogue, bool state = false) {
   auto type = [&](Extents e) { return typeText<float>(e, dynamic); };
   std::string x = type({s.m, s.k}), w = type({s.k, s.n}), y = type({s.m, s.n});
   std::string xt = type({s.k, s.m}), wt = type({s.n, s.k}), b = type({s.n});
-  std::string all = "func.func @main(%x: " + (left ? xt : x) +
-                    ", %w: " + (right ? wt : w) + ", %b: " + b + ") -> " + y +
-                    " {\n";
+  std::string all =
+      "func.func @main(%x: " + (left ? xt : x) + ", %w: " + (right ? wt : w) +
+      (state ? " {etch.state}" : "") + ", %b: " + b + ") -> " + y + " {\n";
   auto transpose = [&](std::string from, std::string of, std::string to) {
     all += "  " + from + "t = etch.transpose " + from +
            " {permutation = array<i64: 1, 0>} : (" + of + ") -> " + to + "\n";
@@ -130,6 +130,28 @@ TEST(Bf16, OneKernelForAllExtents) {
   }
 }
 
+/// Columns of a state are packed by the first run, for all others.
+TEST(Bf16, StatesArePackedOnce) {
+  auto options = rounding();
+  options.freeze = true;
+  int turn = 0;
+  for (const Sizes &s : {Sizes{33, 17, 50},
+                         {97, 520, 33},
+                         {31, 2100, 48},
+                         {520, 70, 530},
+                         {2, 1025, 2600}})
+    for (int form = 0; form < 4; ++form, ++turn) {
+      bool epilogue = turn % 3 == 0;
+      Program compiled(text(s, form & 1, form & 2, false, epilogue, true),
+                       options);
+      ASSERT_TRUE(compiled);
+      EXPECT_GT(compiled.module().prepared_bytes, 0u);
+      for (const etch_host_t *host : {(const etch_host_t *)0, backwardsHost()})
+        EXPECT_TRUE(
+            check(compiled, s, form & 1, form & 2, epilogue, turn % 2, host));
+    }
+}
+
 TEST(Bf16, OtherProcessors) {
   const Sizes s = {33, 300, 70};
   for (const char *mcpu : {"x86-64-v2", "x86-64-v3"})
@@ -199,8 +221,11 @@ bool refuseTiles() {
 
 TEST(Bf16, WhereTilesAreRefused) {
   const Sizes s = {70, 1100, 90};
-  for (int form = 0; form < 4; ++form) {
-    Program compiled(text(s, form & 1, form & 2, form > 1, false), rounding());
+  for (int form = 0; form < 6; ++form) {
+    auto options = rounding();
+    bool keeps = options.freeze = form >= 4;
+    Program compiled(
+        text(s, form & 1, form & 2, form > 1 && !keeps, false, keeps), options);
     ASSERT_TRUE(compiled);
     pid_t child = fork();
     if (child == 0) {

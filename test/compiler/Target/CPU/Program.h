@@ -1,4 +1,5 @@
-//===- Program.h - Compiles and runs a program in a test ---------*- C++ -*-===//
+//===- Program.h - Compiles and runs a program in a test ---------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -84,15 +85,16 @@ template <class T> Array<T> randomArray(Extents extents, unsigned seed) {
 }
 
 /// `tensor<2x3xf32>`; `dynamic`: `tensor<?x?xf32>`.
-template <class T> std::string typeText(const Extents &e, bool dynamic = false) {
+template <class T>
+std::string typeText(const Extents &e, bool dynamic = false) {
   std::string text = "tensor<";
   for (int64_t extent : e)
     text += (dynamic ? "?" : std::to_string(extent)) + "x";
   return text + TypeName<T>::text + ">";
 }
 
-/// A host with two workers that runs the pieces of a loop last to first, so that
-/// a result that depends on their order or size shows.
+/// A host with two workers that runs the pieces of a loop last to first, so
+/// that a result that depends on their order or size shows.
 inline const etch_host_t *backwardsHost() {
   static auto parallelFor = [](void *, etch_task_t task, void *closure,
                                int64_t count, int64_t grain) {
@@ -147,6 +149,12 @@ public:
     call.arena = reinterpret_cast<void *>(
         (reinterpret_cast<uintptr_t>(memory.data()) + 63) / 64 * 64);
     call.arena_bytes = bytes - missing;
+    call.is_prepared = !prepared.empty();
+    if (call.prepared_bytes = module().prepared_bytes; call.prepared_bytes) {
+      prepared.resize(call.prepared_bytes + 64);
+      call.prepared = reinterpret_cast<void *>(
+          (reinterpret_cast<uintptr_t>(prepared.data()) + 63) / 64 * 64);
+    }
     args.swap(ranArgs);
     results.swap(ranResults);
     call.args = ranArgs.data();
@@ -175,6 +183,7 @@ private:
   }
   std::shared_ptr<const driver::LoadedModule> loaded;
   std::vector<etch_tensor_t> args, results, ranArgs, ranResults;
+  std::vector<char> prepared; ///< by the first run, for all others
 };
 
 /// The order of a strict reduction, one element after the other.

@@ -9,10 +9,11 @@
 // CHECK: scf.if
 // CHECK: "llvm.x86.ldtilecfg"
 // Columns: steps are pairs already, then rows, transposed in registers.
-// CHECK: arith.truncf {{.*}} : vector<16xf32> to vector<16xbf16>
+// CHECK: "llvm.x86.avx512bf16.cvtne2ps2bf16.512"
+// CHECK: llvm.shufflevector
 // CHECK: llvm.bitcast {{.*}} to vector<16xi32>
 // CHECK: llvm.store {{.*}} : vector<16xi32>
-// CHECK: arith.truncf {{.*}} : vector<16xf32> to vector<16xbf16>
+// CHECK: "llvm.x86.avx512bf16.cvtne2ps2bf16.512"
 // CHECK-COUNT-4: "llvm.x86.tilezero"
 // CHECK: scf.for
 // CHECK-COUNT-4: "llvm.x86.tdpbf16ps"
@@ -53,6 +54,24 @@ func.func private @k1(%x: tensor<40x2000xf32>, %w: tensor<2000x40xf32>, %b: tens
   %1 = etch.broadcast_to %b {shape = array<i64: 40, 40>} : (tensor<40xf32>) -> tensor<40x40xf32>
   %2 = etch.add %0, %1 : (tensor<40x40xf32>, tensor<40x40xf32>) -> tensor<40x40xf32>
   return %2 : tensor<40x40xf32>
+}
+
+// Columns that are packed when the program is prepared are read as they are:
+// only rows are rounded. They are more than the near caches hold and the rows
+// few: what comes is fetched ahead.
+// CHECK-LABEL: llvm.func internal @k3(
+// CHECK: "llvm.x86.ldtilecfg"
+// CHECK-COUNT-16: cvtne2ps2bf16
+// CHECK-NOT: llvm.shufflevector
+// CHECK: scf.for
+// CHECK-COUNT-32: "llvm.intr.prefetch"(%{{.*}}) <{cache = 1 : i32, hint = 2 : i32, rw = 0 : i32}>
+// CHECK-NOT: llvm.intr.prefetch
+// CHECK-COUNT-4: "llvm.x86.tdpbf16ps"
+// CHECK: "llvm.x86.tilerelease"
+func.func private @k3(%x: tensor<32x4096xf32>, %w: tensor<4096x1024xf32>,
+    %p: tensor<2097152xf32> {etch.packed = "1"}) -> tensor<32x1024xf32> attributes {etch.kernel} {
+  %0 = etch.matmul %x, %w : (tensor<32x4096xf32>, tensor<4096x1024xf32>) -> tensor<32x1024xf32>
+  return %0 : tensor<32x1024xf32>
 }
 
 // One row is multiplied as it is.
