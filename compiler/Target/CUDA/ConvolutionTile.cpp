@@ -26,15 +26,38 @@ constexpr int64_t kSide = 64, kDepth = 16, kEach = 4, kThreadsAlong = 16;
 constexpr int64_t kPitch = kSide + 4;
 /// Fewer channels leave most of a tile empty.
 constexpr int64_t kFewestRows = 24;
+/// Each direction's stride in a gradient, at most.
+constexpr int64_t kMostStages = 3;
+
+/// Places of the result at multiples of a convolution's strides, from `first`
+/// on: for the gradient of its input, other ones meet other taps. Otherwise all
+/// places.
+struct Places {
+  std::array<int64_t, 2> first = {0, 0}, stride = {1, 1};
+
+  /// Extents of a result with the op's axes that has no others.
+  Extents of(Emit &e, ArrayRef<Ix> result) const {
+    Extents some(result.begin(), result.end());
+    for (size_t i = 0; i < 2; ++i)
+      if (stride[i] > 1)
+        some[2 + i] =
+            e.div(e.add(result[2 + i], stride[i] - 1 - first[i]), stride[i]);
+    return some;
+  }
+};
 
 class Tile {
 public:
-  Tile(Kernel &k, Operation *op, const ImageForm &form)
-      : k(k), e(k.e), op(op), form(form), axes(axesOf(op)),
+  Tile(Kernel &k, Operation *op, const ImageForm &form, const Places &places)
+      : k(k), e(k.e), form(form), places(places), axes(axesOf(op)),
         x(form.operand(k, 0)), w(form.operand(k, 1)),
-        extents(form.toOp(k.buffers[k.resultBuffer(0)].extents)),
+        whole(form.toOp(k.buffers[k.resultBuffer(0)].extents)),
+        extents(places.of(e, whole)),
         groups(op->getAttrOfType<IntegerAttr>("groups").getInt()),
-        element(e.valueType(x.element)), forward(isa<Conv2dOp>(op)) {}
+        element(e.valueType(x.element)), forward(isa<Conv2dOp>(op)) {
+    if (!forward)
+      chooseTaps();
+  }
   LogicalResult emit();
   /// The same by tensor cores.
   LogicalResult emit(const TensorTile &tile);
@@ -48,6 +71,8 @@ public:
   }
 
 private:
+  void chooseTaps();
+  Ix taps() { return e.max(e.mul(w.extents[2], w.extents[3]), 1); }
   void locate(int64_t tileRows = kSide, int64_t tileColumns = kSide);
   LogicalResult collect(Evaluator &after);
   void finish(Evaluator &after, Ix row, Ix column, Value sum);
@@ -60,14 +85,14 @@ private:
 
   Kernel &k;
   Emit &e;
-  Operation *op;
   const ImageForm &form;
+  const Places &places;
   std::array<WindowAxis, 2> axes;
   Buffer x, w;
-  Extents extents; ///< of the result, by the op's axes
+  Extents whole, extents; ///< of the result, of the places; by the op's axes
   int64_t groups;
   Type element;
-  bool forward; ///< otherwise the gradient of its input, with stride 1
+  bool forward; ///< otherwise the gradient of its input
   Ix rows, columns, depth, row0, column0, group, thread;
   /// The place whose values this thread fetches.
   Ix column, n, h, v;
@@ -75,6 +100,25 @@ private:
 };
 
 } // namespace
+
+/// To the places, a convolution with stride 1 of the taps that meet them.
+void Tile::chooseTaps() {
+  Ix offset = 0;
+  for (size_t i = 0; i < 2; ++i) {
+    WindowAxis &axis = axes[i];
+    int64_t stride = places.stride[i];
+    if (stride == 1)
+      continue;
+    int64_t from = places.first[i] + axis.pad, first = from % stride;
+    int64_t extent = w.extents[2 + i].known;
+    axis = {1, from / stride, 1};
+    offset = e.add(offset, e.mul(w.strides[2 + i], first));
+    w.extents[2 + i] =
+        extent > first ? int64_t(llvm::divideCeil(extent - first, stride)) : 0;
+    w.strides[2 + i] = e.mul(w.strides[2 + i], stride);
+  }
+  w.pointer = e.at(w.pointer, offset, w.element);
+}
 
 /// Where a tap meets x (forward) or the gradient of y.
 Ix Tile::tap(int axis, Ix at, Ix number) {
@@ -108,9 +152,9 @@ void Tile::locate(int64_t tileRows, int64_t tileColumns) {
 
 /// The filter between a row and a step of K.
 Value Tile::filter(Ix row, Ix step) {
-  Ix taps = e.mul(w.extents[2], w.extents[3]);
-  Ix other = e.div(step, taps), rest = e.rem(step, taps);
-  Ix kh = e.div(rest, w.extents[3]), kw = e.rem(rest, w.extents[3]);
+  Ix other = e.div(step, taps()), rest = e.rem(step, taps());
+  Ix width = e.max(w.extents[3], 1);
+  Ix kh = e.div(rest, width), kw = e.rem(rest, width);
   Value inside =
       e.make<arith::AndIOp>(e.compare(arith::CmpIPredicate::ult, row, rows),
                             e.compare(arith::CmpIPredicate::ult, step, depth));
@@ -127,9 +171,9 @@ Value Tile::filter(Ix row, Ix step) {
 
 /// What a step of K meets at this thread's place.
 Value Tile::image(Ix step) {
-  Ix taps = e.mul(w.extents[2], w.extents[3]);
-  Ix other = e.div(step, taps), rest = e.rem(step, taps);
-  Ix kh = e.div(rest, w.extents[3]), kw = e.rem(rest, w.extents[3]);
+  Ix other = e.div(step, taps()), rest = e.rem(step, taps());
+  Ix width = e.max(w.extents[3], 1);
+  Ix kh = e.div(rest, width), kw = e.rem(rest, width);
   Ix perGroup = forward ? w.extents[1] : e.div(w.extents[0], groups);
   Ix channel = e.add(e.mul(group, perGroup), other);
   Ix hAt = tap(0, h, kh), vAt = tap(1, v, kw);
@@ -230,6 +274,8 @@ void Tile::finish(Evaluator &after, Ix row, Ix column, Value sum) {
       e.compare(arith::CmpIPredicate::ult, column, columns));
   e.when(inside, [&] {
     at[1] = e.add(e.mul(group, rows), row);
+    for (size_t i = 0; i < 2; ++i)
+      at[2 + i] = e.add(e.mul(at[2 + i], places.stride[i]), places.first[i]);
     after.enter(form.fromOp(at), -1);
     after.point(0, Lanes());
     after.give(form.y, sum);
@@ -242,7 +288,7 @@ void Tile::finish(Evaluator &after, Ix row, Ix column, Value sum) {
 }
 
 LogicalResult Tile::emit() {
-  Evaluator after(k, form.fromOp(extents), {0, 1, 2, 3});
+  Evaluator after(k, form.fromOp(whole), {0, 1, 2, 3});
   if (failed(collect(after)))
     return failure();
   locate();
@@ -272,17 +318,15 @@ LogicalResult Tile::emit() {
 }
 
 LogicalResult Tile::emit(const TensorTile &tile) {
-  Evaluator after(k, form.fromOp(extents), {0, 1, 2, 3});
+  Evaluator after(k, form.fromOp(whole), {0, 1, 2, 3});
   if (failed(collect(after)))
     return failure();
   locate(tile.m, tile.n);
-  Ix taps = e.mul(w.extents[2], w.extents[3]);
   Ix perGroup = e.div(x.extents[1], groups);
   Ix filters = forward ? rows : perGroup; // of a group
   Ix image = e.mul(x.extents[2], x.extents[3]);
   Value filter =
-      e.at(w.pointer, e.mul(e.mul(group, filters), e.mul(w.extents[1], taps)),
-           w.element);
+      e.at(w.pointer, e.mul(e.mul(group, filters), w.strides[0]), w.element);
   Value whole = forward ? movesWhole(k, {depth}, w.element, w.pointer)
                         : e.constant(e.getI1Type(), 0, 1);
   Value there = e.compare(arith::CmpIPredicate::ult, column, columns);
@@ -290,7 +334,7 @@ LogicalResult Tile::emit(const TensorTile &tile) {
   SmallVector<Value> operands = {
       e.value(depth),
       filter,
-      e.value(e.mul(w.extents[1], taps)),
+      e.value(w.strides[0]),
       e.value(row0),
       e.value(rows),
       whole,
@@ -299,11 +343,14 @@ LogicalResult Tile::emit(const TensorTile &tile) {
       e.value(x.extents[3]),
       e.value(tap(0, h, 0)),
       e.value(tap(1, v, 0)),
-      e.value(taps),
-      e.value(w.extents[3]),
+      e.value(taps()),
+      e.value(e.max(w.extents[3], 1)),
       e.value(forward ? axes[0].dilation : -axes[0].dilation),
       e.value(forward ? axes[1].dilation : -axes[1].dilation),
-      there};
+      there,
+      e.value(w.strides[1]),
+      e.value(w.strides[2]),
+      e.value(w.strides[3])};
   emitTensorTile(k, tile, "etch_convolve", {forward}, {false, true},
                  {w.element, x.element}, operands, [&](Ix r, Ix c, Value sum) {
                    finish(after, e.add(row0, r), e.add(column0, c), sum);
@@ -311,42 +358,64 @@ LogicalResult Tile::emit(const TensorTile &tile) {
   return success();
 }
 
+static void emitStage(Kernel &k, Operation *op, const ImageForm &form,
+                      const Places &places, int64_t groups) {
+  unsigned result = k.resultBuffer(0);
+  auto type = cast<RankedTensorType>(op->getResult(0).getType());
+  auto blocksOf = [=](int64_t m, int64_t n) {
+    return [=](Emit &e, ArrayRef<Extents> shapes) {
+      Extents y = places.of(e, form.toOp(shapes[result]));
+      return e.mul(groups, e.mul(e.ceilDiv(Tile::rowsOf(e, y, groups), m),
+                                 e.ceilDiv(Tile::columnsOf(e, y), n)));
+    };
+  };
+  k.stage(kThreads, blocksOf(kSide, kSide), [&] {
+    Buffer x = form.operand(k, 0), w = form.operand(k, 1);
+    if (!mayUseTensorCores(k, type.getElementType(), {w.element, x.element}) ||
+        !x.dense || !w.dense) {
+      if (failed(Tile(k, op, form, places).emit()))
+        k.fail();
+      return;
+    }
+    Extents y = places.of(k.e, k.buffers[result].extents);
+    Ix columns = Tile::columnsOf(k.e, y);
+    TensorTile tile =
+        TensorTile::choose(k, groups, type.getDimSize(1) / groups,
+                           columns.isKnown() ? columns.known : -1);
+    k.stages.back().blocks = blocksOf(tile.m, tile.n);
+    if (failed(Tile(k, op, form, places).emit(tile)))
+      k.fail();
+  });
+}
+
+/// Whether an axis has no place from `first` on.
+static bool isEmpty(int64_t extent, int64_t first) {
+  return !ShapedType::isDynamic(extent) && extent <= first && first > 0;
+}
+
 LogicalResult etch::cuda::emitConvolutionTile(Kernel &k, Operation *op,
                                               const ImageForm &form) {
-  auto isUnit = [](const WindowAxis &axis) { return axis.stride == 1; };
-  if (!isa<Conv2dOp>(op) &&
-      !(isa<Conv2dInputGradOp>(op) && llvm::all_of(axesOf(op), isUnit)))
+  bool forward = isa<Conv2dOp>(op);
+  if (!forward && !isa<Conv2dInputGradOp>(op))
     return failure();
   int64_t groups = op->getAttrOfType<IntegerAttr>("groups").getInt();
   auto type = cast<RankedTensorType>(op->getResult(0).getType());
   if (type.isDynamicDim(1) || type.getDimSize(1) / groups < kFewestRows)
     return failure();
-  unsigned result = k.resultBuffer(0);
-  auto tiles = [result, groups, form](Emit &e, ArrayRef<Extents> shapes) {
-    Extents y = form.toOp(shapes[result]);
-    return e.mul(groups, e.mul(e.ceilDiv(Tile::rowsOf(e, y, groups), kSide),
-                               e.ceilDiv(Tile::columnsOf(e, y), kSide)));
-  };
-  k.stage(kThreads, tiles, [&] {
-    Buffer x = form.operand(k, 0), w = form.operand(k, 1);
-    if (!mayUseTensorCores(k, type.getElementType(), {w.element, x.element}) ||
-        !x.dense || !w.dense) {
-      if (failed(Tile(k, op, form).emit()))
-        k.fail();
-      return;
-    }
-    const Extents &y = k.buffers[result].extents;
-    auto known = [](Ix extent) { return extent.isKnown() ? extent.known : -1; };
-    Ix columns = k.e.mul(y[0], k.e.mul(y[2], y[3]));
-    TensorTile tile = TensorTile::choose(k, groups, type.getDimSize(1) / groups,
-                                         known(columns));
-    k.stages.back().blocks = [=](Emit &e, ArrayRef<Extents> shapes) {
-      const Extents &y = shapes[result];
-      return e.mul(groups, e.mul(e.ceilDiv(Tile::rowsOf(e, y, groups), tile.m),
-                                 e.ceilDiv(Tile::columnsOf(e, y), tile.n)));
-    };
-    if (failed(Tile(k, op, form).emit(tile)))
-      k.fail();
-  });
+  // A stage for each of the places that meet the same taps.
+  std::array<int64_t, 2> stride = {1, 1};
+  auto filter = cast<RankedTensorType>(op->getOperand(1).getType());
+  for (auto [i, axis] : llvm::enumerate(axesOf(op))) {
+    if (forward || axis.stride == 1)
+      continue;
+    if (axis.dilation != 1 || filter.isDynamicDim(unsigned(2 + i)) ||
+        axis.stride > kMostStages)
+      return failure();
+    stride[i] = axis.stride;
+  }
+  for (int64_t h = 0; h < stride[0]; ++h)
+    for (int64_t v = 0; v < stride[1]; ++v)
+      if (!isEmpty(type.getDimSize(2), h) && !isEmpty(type.getDimSize(3), v))
+        emitStage(k, op, form, {{h, v}, stride}, groups);
   return success();
 }

@@ -207,17 +207,20 @@ template <int Size, bool Half, class T>
 struct etch_filter : etch_slice<false, Size, Half, T> {
   typedef etch_slice<false, Size, Half, T> slice_type;
   const u8 *p;
-  u64 stride, first, extent, depth, taps;
+  // Elements from channel to channel along K, from row to row, tap to tap.
+  u64 stride, rowStride, tapH, tapW, first, extent, depth, taps, tapsAlong;
   ETCH_MEMBER void fetch(u8 *slice, u64 from) const {
     u32 line = u32(etch_thread()) / u32(etch_steps);
     u32 along = u32(etch_thread()) % u32(etch_steps);
     u64 step = from + along, channel = etch_div(step, taps);
+    u64 tap = step - channel * taps, row = etch_div(tap, tapsAlong);
     const u32 size = sizeof(T);
-    const u8 *at = p + (channel * stride + step - channel * taps) * size;
+    const u8 *at = p + (channel * stride + row * tapH +
+                        (tap - row * tapsAlong) * tapW) * size;
     for (; line < u32(Size); line += 256u / u32(etch_steps)) {
       u64 r = first + line;
       etch_copy<size>(slice + (line * slice_type::pitch + along) * size,
-                      at + r * taps * size, r < extent && step < depth);
+                      at + r * rowStride * size, r < extent && step < depth);
     }
   }
 };
@@ -500,13 +503,14 @@ ETCH_DEVICE void etch_matmul(u8 *results, u8 *shared, u64 depth, u8 *a,
   etch_product<M, N, Half>(results, shared, left, right, depth);
 }
 
-/// `stride` is the filter's between channels of K, for gradients.
+/// For gradients, `stride` and what comes last say how the filter lies.
 template <int M, int N, bool Forward, bool Half, class TA, class TB>
 ETCH_DEVICE void etch_convolve(u8 *results, u8 *shared, u64 depth, u8 *filter,
                                u64 stride, u64 first, u64 extent, bool whole,
                                u8 *image, u64 height, u64 width, u64 h, u64 w,
                                u64 taps, u64 tapsAlong, u64 tapH, u64 tapW,
-                               bool there) {
+                               bool there, u64 rowStride, u64 filterH,
+                               u64 filterW) {
   etch_image<N, Half, TB> right;
   right.p = image, right.height = i64(height), right.width = i64(width);
   right.h = i64(h), right.w = i64(w), right.depth = depth, right.taps = taps;
@@ -521,6 +525,8 @@ ETCH_DEVICE void etch_convolve(u8 *results, u8 *shared, u64 depth, u8 *filter,
     etch_filter<M, Half, TA> left;
     left.p = filter, left.stride = stride, left.first = first;
     left.extent = extent, left.depth = depth, left.taps = taps;
+    left.tapsAlong = tapsAlong, left.rowStride = rowStride;
+    left.tapH = filterH, left.tapW = filterW;
     etch_product<M, N, Half>(results, shared, left, right, depth);
   }
 }

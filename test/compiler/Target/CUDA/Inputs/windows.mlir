@@ -190,3 +190,35 @@ func.func @main(%x: tensor<2x6x9x8xf32>,
   %z = etch.add %y, %b : (tensor<2x60x9x8xf32>, tensor<2x60x9x8xf32>) -> tensor<2x60x9x8xf32>
   return %z : tensor<2x60x9x8xf32>
 }
+
+// -----
+// Strides: each of four kinds of places meets other taps.
+func.func @main(%x: tensor<2x5x5x5xf64>, %w: tensor<5x30x3x3xf64>, %b: tensor<2x30x9x10xf64>) -> tensor<2x30x9x10xf64> {
+  %y = etch.conv2d_input_grad %x, %w {stride = array<i64: 2, 2>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 2, 30, 9, 10>} : (tensor<2x5x5x5xf64>, tensor<5x30x3x3xf64>) -> tensor<2x30x9x10xf64>
+  %z = etch.add %y, %b : (tensor<2x30x9x10xf64>, tensor<2x30x9x10xf64>) -> tensor<2x30x9x10xf64>
+  return %z : tensor<2x30x9x10xf64>
+}
+
+// -----
+// Some places meet none.
+func.func @main(%x: tensor<2x17x4x3xf32>, %w: tensor<17x33x1x1xf32>, %b: tensor<2x33x7x5xf32>) -> tensor<2x33x7x5xf32> {
+  %y = etch.conv2d_input_grad %x, %w {stride = array<i64: 2, 2>, pad = array<i64: 0, 0>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 2, 33, 7, 5>} : (tensor<2x17x4x3xf32>, tensor<17x33x1x1xf32>) -> tensor<2x33x7x5xf32>
+  %z = etch.add %y, %b : (tensor<2x33x7x5xf32>, tensor<2x33x7x5xf32>) -> tensor<2x33x7x5xf32>
+  return %z : tensor<2x33x7x5xf32>
+}
+
+// -----
+// A stride along, dilation across; groups.
+func.func @main(%x: tensor<1x6x6x3xf32>, %w: tensor<6x26x3x2xf32>, %b: tensor<1x52x8x7xf32>) -> tensor<1x52x8x7xf32> {
+  %y = etch.conv2d_input_grad %x, %w {stride = array<i64: 1, 3>, pad = array<i64: 1, 1>, dilation = array<i64: 2, 1>, groups = 2 : i64, shape = array<i64: 1, 52, 8, 7>} : (tensor<1x6x6x3xf32>, tensor<6x26x3x2xf32>) -> tensor<1x52x8x7xf32>
+  %z = etch.add %y, %b : (tensor<1x52x8x7xf32>, tensor<1x52x8x7xf32>) -> tensor<1x52x8x7xf32>
+  return %z : tensor<1x52x8x7xf32>
+}
+
+// -----
+// Fewer places than the stride.
+func.func @main(%x: tensor<1x7x1x5xf32>, %w: tensor<7x26x1x4xf32>, %b: tensor<1x26x1x9xf32>) -> tensor<1x26x1x9xf32> {
+  %y = etch.conv2d_input_grad %x, %w {stride = array<i64: 2, 2>, pad = array<i64: 0, 2>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 1, 26, 1, 9>} : (tensor<1x7x1x5xf32>, tensor<7x26x1x4xf32>) -> tensor<1x26x1x9xf32>
+  %z = etch.add %y, %b : (tensor<1x26x1x9xf32>, tensor<1x26x1x9xf32>) -> tensor<1x26x1x9xf32>
+  return %z : tensor<1x26x1x9xf32>
+}
