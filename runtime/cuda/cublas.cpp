@@ -63,8 +63,10 @@ enum {                                        // epilogues
   kGelu = 32,
   kGeluGrad = 64,
   kAux = 128,
-  kBiasGradOfA = 256
+  kBiasGradOfA = 256,
+  kBiasGradOfB = 512
 };
+constexpr int32_t kAnyBiasGrad = kBiasGrad | kBiasGradOfA | kBiasGradOfB;
 constexpr uint64_t kWorkspace = uint64_t(32) << 20;
 
 #define ETCH_CUBLASLT_FUNCTIONS(F)                                             \
@@ -213,8 +215,8 @@ static int32_t epilogueOf(const etch_product_t &p, bool aux, bool biasGrad) {
   int32_t with = (p.bias ? int(kBias) : 0) | (aux && p.aux ? int(kAux) : 0);
   switch (p.activation) {
   case ETCH_NO_ACTIVATION:
-    if (biasGrad && p.bias_grad && p.bias_grad_of == 1)
-      return p.bias ? 0 : kBiasGradOfA; // their a is our b
+    if (biasGrad && p.bias_grad && p.bias_grad_of) // their a is our b
+      return p.bias ? 0 : p.bias_grad_of == 1 ? kBiasGradOfA : kBiasGradOfB;
     return p.bias ? int(kBias) : int(kDefault);
   case ETCH_RELU:
     return kRelu | with;
@@ -312,7 +314,7 @@ static bool makeDescriptors(Plan &plan) {
     return false;
   // Where they are is said by each call; that they are matters already.
   const void *somewhere = &lt;
-  if (form.epilogue & (kBias | kBiasGrad | kBiasGradOfA) &&
+  if (form.epilogue & (kBias | kAnyBiasGrad) &&
       (!set(kBiasPointer, somewhere) || !set(kBiasType, stored(ETCH_Y_BF16))))
     return false;
   return !(form.epilogue & kAux) ||
@@ -404,7 +406,7 @@ static etch_status_t multiply(etch_device *device, const etch_product_t &p,
   int status = 0;
   if (epilogue & kBias)
     status = pointer(kBiasPointer, p.bias);
-  else if (epilogue & (kBiasGrad | kBiasGradOfA))
+  else if (epilogue & kAnyBiasGrad)
     status = pointer(kBiasPointer, p.bias_grad);
   if (!status && epilogue & kAux)
     status = pointer(kAuxPointer, p.aux);
@@ -448,10 +450,11 @@ etch_status_t etch_device_product(etch_device_t *device,
   bool gelu = p.activation == ETCH_GELU || p.activation == ETCH_GELU_GRAD;
   if (p.batch > 1 || wide || (gelu && p.n % 8))
     p.aux = nullptr;
+  int64_t sums = (p.bias_grad_of == 2 ? p.m : p.n) * size;
   if (p.batch > 1 || wide ||
-      (p.bias_grad && (overlap(p.bias_grad, p.n * size, p.a, p.a_strides,
+      (p.bias_grad && (overlap(p.bias_grad, sums, p.a, p.a_strides,
                                {p.batch, p.m, p.k}, sizeOfA) ||
-                       overlap(p.bias_grad, p.n * size, p.b, p.b_strides,
+                       overlap(p.bias_grad, sums, p.b, p.b_strides,
                                {p.batch, p.k, p.n}, sizeOfB))))
     p.bias_grad = nullptr;
   // What comes behind a product may lie where that has its operands.
@@ -471,7 +474,7 @@ etch_status_t etch_device_product(etch_device_t *device,
     int32_t all = ETCH_DONE;
     if (epilogue & kAux && !(epilogue & (kReluGrad | kGeluGrad)))
       all |= ETCH_DONE_AUX;
-    if (epilogue & (kBiasGrad | kBiasGradOfA))
+    if (epilogue & kAnyBiasGrad)
       all |= ETCH_DONE_BIAS_GRAD;
     if (p.required & ~all)
       continue;

@@ -10,11 +10,14 @@
 
 #include "compiler/Target/CUDA/Entry.h"
 
+#include "compiler/Target/CUDA/Exclusive.h"
 #include "compiler/Target/CUDA/Gelu.h"
 
 #include "compiler/Target/CPU/HostCode.h"
 
 #include "etch/runtime.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
 using namespace etch;
@@ -109,10 +112,11 @@ private:
   struct Wish {
     Value y, bias, aux, sums; ///< null: none
     int32_t activation = ETCH_NO_ACTIVATION;
-    bool sumsOfRight = true; ///< else of y
-    int32_t required = 0;    ///< of ETCH_DONE…: all of it, or nothing
-    int32_t stored = 0;      ///< of y and the bias: ETCH_Y_BF16…
+    int32_t sumsOf = 1;   ///< as bias_grad_of
+    int32_t required = 0; ///< of ETCH_DONE…: all of it, or nothing
+    int32_t stored = 0;   ///< of y and the bias: ETCH_Y_BF16…
   };
+  device::LaunchOp sumFor(device::LaunchOp op, Value summed, bool after);
   Wish wishFor(const LibraryWork &w, ArrayRef<View> operands, Value y,
                device::LaunchOp op);
   void addBias(Wish &wish, const LibraryWork &w, ArrayRef<View> operands,
@@ -236,36 +240,82 @@ void HostPart::pair(func::FuncOp source) {
       maskOf[op] = made;
       maskFor[made] = op;
     }
-    // A sum of the operand on the right, or of a masked result.
+    // A sum of the operand on the right or, transposed, of the one on the left,
+    // or of a masked result.
     if (w->bias >= 0 || w->activation == ETCH_RELU)
       continue;
     bool masked = w->activation == ETCH_RELU_GRAD;
     if (masked && !maskOf.contains(op))
       continue;
-    Value summed =
-        masked ? Value(op.getOuts()[0]) : Value(op.getIns()[w->right.argument]);
-    auto type = cast<MemRefType>(summed.getType());
-    if (type.getRank() != 2 || !type.getLayout().isIdentity() ||
-        (!masked && w->right.axes[0] != 0))
-      continue;
-    for (bool after : {true, false}) {
-      device::LaunchOp sum =
-          masked && !after ? device::LaunchOp() : beside(op, after);
-      if (!sum || summedBy.contains(sum) ||
-          !kernels.entries[numberOf(sum)].columnSum ||
-          !beginTogether(sum.getIns()[0], summed) ||
-          cast<MemRefType>(sum.getIns()[0].getType()).getDimSize(2) !=
-              type.getDimSize(1))
+    SmallVector<Value> candidates;
+    if (masked) {
+      candidates.push_back(op.getOuts()[0]);
+    } else {
+      if (w->right.axes[0] == 0)
+        candidates.push_back(op.getIns()[w->right.argument]);
+      if (w->left.axes[0] == 1)
+        candidates.push_back(op.getIns()[w->left.argument]);
+    }
+    for (Value summed : candidates) {
+      auto type = cast<MemRefType>(summed.getType());
+      if (type.getRank() != 2 || !type.getLayout().isIdentity())
+        continue;
+      device::LaunchOp sum = sumFor(op, summed, true);
+      if (!sum && !masked)
+        sum = sumFor(op, summed, false);
+      if (!sum)
         continue;
       sumOf[op] = sum;
       summedBy[sum] = op;
       // Where it is has to be known.
-      for (Operation *between = op->getNextNode(); after && between != sum;
-           between = op->getNextNode())
-        between->moveBefore(op);
+      std::function<void(Value)> hoist = [&](Value v) {
+        Operation *made = v.getDefiningOp();
+        if (!made || made->getBlock() != op->getBlock() ||
+            made->isBeforeInBlock(op))
+          return;
+        llvm::for_each(made->getOperands(), hoist);
+        made->moveBefore(op);
+      };
+      llvm::for_each(sum->getOperands(), hoist);
       break;
     }
   }
+}
+
+/// A launch that sums the columns of a matrix and may as well run with `op`,
+/// behind or in front of which it stands: what is in between neither reads or
+/// writes its result nor writes what it reads.
+device::LaunchOp HostPart::sumFor(device::LaunchOp op, Value summed,
+                                  bool after) {
+  constexpr int most = 32; // launches away
+  SmallVector<Place> read, written;
+  auto meets = [](ArrayRef<Place> places, Value buffer) {
+    return llvm::any_of(places, [place = Place::of(buffer)](const Place &o) {
+      return o.meets(place);
+    });
+  };
+  device::LaunchOp next = beside(op, after);
+  for (int i = 0; i < most && next; ++i, next = beside(next, after)) {
+    if (!summedBy.contains(next) && kernels.entries[numberOf(next)].columnSum &&
+        beginTogether(next.getIns()[0], summed) &&
+        cast<MemRefType>(next.getIns()[0].getType()).getDimSize(2) ==
+            cast<MemRefType>(summed.getType()).getDimSize(1)) {
+      Value out = next.getOuts()[0];
+      bool alone = read.empty() && written.empty();
+      // Of other memory than the arena's it is not known what is apart.
+      bool apart = out.getDefiningOp<memref::ViewOp>() && !meets(read, out) &&
+                   !meets(written, out) && !meets(written, next.getIns()[0]);
+      if (alone || apart)
+        return next;
+      return {};
+    }
+    for (Value in : next.getIns())
+      if (isa<MemRefType>(in.getType()))
+        read.push_back(Place::of(in));
+    for (Value out : next.getOuts())
+      written.push_back(Place::of(out));
+  }
+  return {};
 }
 
 //===----------------------------------------------------------------------===//
@@ -311,12 +361,17 @@ HostPart::Wish HostPart::wishFor(const LibraryWork &w, ArrayRef<View> operands,
     wish.aux = e.make<LLVM::SelectOp>(left, e.atByte(kept, keptAt.lookup(mask)),
                                       nowhere(e));
   }
-  wish.sumsOfRight = w.activation != ETCH_RELU_GRAD;
   if (device::LaunchOp sum = sumOf.lookup(op)) {
+    wish.sumsOf =
+        w.activation == ETCH_RELU_GRAD ? 0
+        : beginTogether(sum.getIns()[0], op.getIns()[w.right.argument]) &&
+                w.right.axes[0] == 0
+            ? 1
+            : 2;
     // As many rows as the product has, or all that is summed is another thing.
     size_t rank = w.left.axes.size();
     const View &a = operands[w.left.argument];
-    Ix rows = a.extents[size_t(w.left.axes[rank - (wish.sumsOfRight ? 1 : 2)])];
+    Ix rows = a.extents[size_t(w.left.axes[rank - (wish.sumsOf ? 1 : 2)])];
     const View &from = view(sum.getIns()[0]);
     wish.sums = e.make<LLVM::SelectOp>(
         e.compare(arith::CmpIPredicate::eq, from.extents[1], rows),
@@ -356,7 +411,7 @@ Ix HostPart::product(const LibraryWork &w, ArrayRef<View> operands,
   set(ETCH_AT(dtype), number(libraryType(type.getElementType())));
   set(ETCH_AT(precision), number(kernels.precision));
   set(ETCH_AT(activation), number(wish.activation));
-  set(ETCH_AT(bias_grad_of), number(wish.sumsOfRight));
+  set(ETCH_AT(bias_grad_of), number(wish.sumsOf));
   set(ETCH_AT(site), number(cpu::siteOf(op->getLoc())));
   set(ETCH_AT(required), number(wish.required));
   auto ofOperand = [&](const MatrixOperand &m, int32_t flag) {
@@ -397,15 +452,22 @@ void HostPart::withGelu(Kernels::Entry &entry, ArrayRef<View> operands,
   if (!pair.forward) {
     wish.activation = ETCH_GELU;
     addBias(wish, *entry.library, operands, op);
-    // In z's place nobody reads z.
-    if (!beginTogether(rest.getOuts()[pair.result], op.getOuts()[0])) {
+    if (pair.bias >= 0) {
+      Value bias = rest.getIns()[unsigned(pair.bias)];
+      wish.bias = view(bias).pointer;
+      if (isHalf(bias))
+        wish.stored |= ETCH_BIAS_BF16;
+    }
+    // In z's place nobody reads z, nor with a bias that comes behind.
+    if (pair.bias < 0 &&
+        !beginTogether(rest.getOuts()[pair.result], op.getOuts()[0])) {
       wish.aux = operands.back().pointer;
       wish.required = ETCH_DONE_AUX;
     }
   } else {
     wish.activation = ETCH_GELU_GRAD;
     wish.aux = view(pair.forward.getOuts()[0]).pointer;
-    wish.sumsOfRight = false;
+    wish.sumsOf = 0;
     if (pair.sum >= 0) {
       wish.sums = view(rest.getOuts()[unsigned(pair.sum)]).pointer;
       wish.required = ETCH_DONE_BIAS_GRAD;
@@ -503,6 +565,9 @@ Ix HostPart::convolution(const LibraryWork &w, ArrayRef<View> operands, Value y,
 Ix HostPart::scratchOf(const Kernels::Entry &entry, ArrayRef<View> operands) {
   Type element =
       getElementTypeOrSelf(entry.library->op->getResult(0).getType());
+  // A convolution leaves it as its operands are stored.
+  if (!entry.library->isProduct())
+    element = entry.kernel->buffers[entry.library->images.arguments[0]].element;
   Ix bytes = e.bytesOf(element);
   for (Ix extent : operands.back().extents)
     bytes = e.mul(bytes, extent);

@@ -11,6 +11,7 @@
 
 #include "compiler/Target/CUDA/Gelu.h"
 
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
@@ -139,9 +140,10 @@ private:
   }
   /// Result i of a launch behind the product `z`, for a number there.
   Number evaluate(device::LaunchOp rest, unsigned i, device::LaunchOp z,
-                  double number);
+                  double number, Value bias = {}, double added = 0);
   Number evaluateGradient(GeluPair pair, Value result, double z, double g);
   bool matchForward(GeluPair &pair);
+  bool matchBiased(GeluPair &pair);
   bool matchGradient(GeluPair &pair);
   GeluPair *forwardOf(Maker maker);
   bool isReadElsewhere(GeluPair forward);
@@ -155,8 +157,10 @@ private:
 } // namespace
 
 Number Finder::evaluate(device::LaunchOp rest, unsigned i, device::LaunchOp z,
-                        double number) {
+                        double number, Value bias, double added) {
   auto leaf = [&](Value v) -> Number {
+    if (bias && v == bias)
+      return added;
     auto argument = dyn_cast<BlockArgument>(v);
     if (argument && isa<RankedTensorType>(v.getType()) &&
         makerOf(rest.getIns()[argument.getArgNumber()], rest) == Maker{z, 0})
@@ -174,6 +178,37 @@ bool Finder::matchForward(GeluPair &pair) {
       pair.result = i;
       return true;
     }
+  return matchBiased(pair);
+}
+
+/// A bias that the product's kernel has not added. The library leaves the sum
+/// in z's place, so z must be nobody else's.
+bool Finder::matchBiased(GeluPair &pair) {
+  if (workOf(pair.product)->bias >= 0 || pair.rest.getOuts().size() != 1 ||
+      !pair.product.getOuts()[0].getDefiningOp<memref::ViewOp>() ||
+      isRead({pair.product, 0}, pair.rest))
+    return false;
+  for (Operation &op : kernelOf(pair.rest).getBody().front()) {
+    // Rows of the product may have got more axes.
+    auto repeated = dyn_cast<BroadcastToOp>(op);
+    if (!repeated)
+      continue;
+    auto type = cast<RankedTensorType>(repeated.getY().getType());
+    auto z = cast<MemRefType>(pair.product.getOuts()[0].getType());
+    int64_t last = type.getRank() - 1;
+    int bias = last >= 0 && type.getDimSize(last) == z.getDimSize(1)
+                   ? biasOf(repeated.getY(), last)
+                   : -1;
+    if (bias < 0)
+      continue;
+    auto f = [&](double z, double g) {
+      return evaluate(pair.rest, 0, pair.product, z - g, repeated.getY(), g);
+    };
+    if (agrees(f, false)) {
+      pair.bias = bias;
+      return true;
+    }
+  }
   return false;
 }
 
@@ -291,7 +326,7 @@ std::vector<GeluPair> Finder::find() {
         work->op->getResult(0).getType() != kernelOf(op).getResultTypes()[0] ||
         !getElementTypeOrSelf(work->op->getResult(0).getType()).isF32())
       continue;
-    GeluPair pair = {op, rest, 0, -1, {}};
+    GeluPair pair = {op, rest, 0, -1, -1, {}};
     if (!matchForward(pair) && (work->bias >= 0 || !matchGradient(pair) ||
                                 isRead({op, 0}, rest.getOperation())))
       continue;

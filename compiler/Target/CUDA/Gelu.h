@@ -20,6 +20,7 @@ struct GeluPair {
   device::LaunchOp product, rest;
   unsigned result = 0; ///< of `rest`: gelu, or the gradient
   int sum = -1;        ///< of `rest`: sums of the gradient's rows; -1: none
+  int bias = -1; ///< an argument of `rest` that it adds to z first; -1: none
   /// Of gradients: whose result is z. Of others: null.
   device::LaunchOp forward;
 };

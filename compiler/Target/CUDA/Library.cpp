@@ -40,8 +40,7 @@ static RankedTensorType typeOf(Value v) {
   return cast<RankedTensorType>(v.getType());
 }
 
-/// The argument that v repeats along all axes but `axis`; -1: it does not.
-static int biasOf(Value v, int64_t axis) {
+int etch::cuda::biasOf(Value v, int64_t axis) {
   auto broadcast = v.getDefiningOp<BroadcastToOp>();
   if (!broadcast)
     return -1;

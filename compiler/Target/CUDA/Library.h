@@ -53,6 +53,9 @@ bool canHaveRest(const LibraryWork &work);
 /// behind the kernel.
 mlir::func::FuncOp makeRest(mlir::func::FuncOp kernel, mlir::Operation *op);
 
+/// The argument that v repeats along all axes but `axis`; -1: it does not.
+int biasOf(mlir::Value v, int64_t axis);
+
 /// Whether a kernel sums the rows of a matrix and does nothing else.
 bool isColumnSum(mlir::func::FuncOp kernel);
 

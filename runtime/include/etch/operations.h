@@ -54,7 +54,7 @@ struct etch_product {
      (n + 127) / 128 * 16 * m bytes for relu, m * n numbers for gelu. Written by
      the activation, read by its gradient; NULL: nothing is kept. */
   void *aux;
-  /* Sums over the columns: of what `bias_grad_of` says; NULL: not wanted. */
+  /* Sums of what `bias_grad_of` says; NULL: not wanted. */
   void *bias_grad;
   int64_t batch, m, n, k;
   int64_t a_strides[3];
@@ -62,7 +62,7 @@ struct etch_product {
   int32_t dtype;
   int32_t precision;    /* etch_precision_t */
   int32_t activation;   /* etch_activation_t */
-  int32_t bias_grad_of; /* 0: y; 1: b */
+  int32_t bias_grad_of; /* 0, 1: columns of y, of b; 2: rows of a */
   int32_t site;
   int32_t required; /* ETCH_DONE_AUX…: without it nothing is to be done */
   int32_t stored;   /* ETCH_A_BF16… */

@@ -209,6 +209,43 @@ TEST_F(WithProducts, GelusOfInference) {
   }
 }
 
+TEST_F(WithProducts, GelusWithABiasOfTheirOwn) {
+  // Of few columns, the bias is in the gelu's kernel.
+  auto f = [](const Variables &v) {
+    NoGrad scope;
+    return gelu(matmul(v[0], v[1]) + v[2], Gelu::tanh);
+  };
+  Variables xs = {waves({6, 10}), waves({10, 8}), waves({8})};
+  Variable expected = f(xs);
+  auto gelus = [] {
+    return fake_calls("cublasLt.gelu") + fake_calls("cublasLt.gelu_aux");
+  };
+  int before = gelus();
+  expect_near(compile(f, fast)(xs), expected, 1e-5);
+  if (before >= 0) {
+    EXPECT_EQ(gelus(), before + 1);
+  }
+}
+
+TEST_F(WithProducts, SumsOfOperandsComeAlong) {
+  // As of a gradient whose weights lie as (out, in): it is on the left.
+  auto f = [](const Variables &v) {
+    Variable y = matmul(v[0].T(), v[1]);
+    return Variables{y, matmul(sum(v[0], {0}).reshape({1, 16}), v[2])};
+  };
+  Variables xs = {waves({6, 16}), waves({6, 10}), waves({16, 2})},
+            expected = f(xs);
+  int before = fake_calls("cublasLt.bgradb");
+  Variables found = compile(f, {.device = cuda(0),
+                                .mode = Mode::fast,
+                                .dynamic = false})(xs);
+  for (size_t i = 0; i < found.size(); ++i)
+    expect_near(found[i], expected[i], 1e-5);
+  if (before >= 0) {
+    EXPECT_GT(fake_calls("cublasLt.bgradb"), before);
+  }
+}
+
 TEST_F(WithProducts, PrecisionIsAChoice) {
   Variable x = waves({32, 64}), w = waves({64, 16});
   Variable expected = matmul(x, w);

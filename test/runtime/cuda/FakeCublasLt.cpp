@@ -324,6 +324,9 @@ EXPORT int cublasLtMatmul(void *, const Description *d, const void *alpha,
   if (d->epilogue & (kBias | kBiasGrad | kBiasGradA) &&
       !etch_fake_in_memory(d->bias, lc->rows * uint64_t(bytesOf(lc->type))))
     return kInvalidValue;
+  if (d->epilogue & kBiasGradB &&
+      !etch_fake_in_memory(d->bias, lc->columns * uint64_t(bytesOf(lc->type))))
+    return kInvalidValue;
   if (d->epilogue & kAux &&
       !etch_fake_in_memory(d->aux, uint64_t(d->auxPitch) * lc->columns *
                                        (d->epilogue & (kRelu | kReluGrad)
@@ -343,6 +346,8 @@ EXPORT int cublasLtMatmul(void *, const Description *d, const void *alpha,
                                             : "cublasLt.dgelu");
   if (d->epilogue & (kBiasGrad | kBiasGradA | kBiasGradB))
     etch_fake_enter("cublasLt.bgrad");
+  if (d->epilogue & kBiasGradB)
+    etch_fake_enter("cublasLt.bgradb");
   auto *p = new Product{
       *d,
       *la,

@@ -43,7 +43,7 @@ static int products() {
           p.bias = with & 1 && !gradient ? memory : nullptr;
           p.aux = with & 2 || gradient ? memory : nullptr;
           p.bias_grad = with & 4 ? memory : nullptr;
-          p.bias_grad_of = !gradient;
+          p.bias_grad_of = gradient ? 0 : with & 2 ? 2 : 1;
           p.batch = 1;
           p.m = 32, p.n = 128, p.k = 64;
           p.a_strides[1] = transposed ? 1 : p.k;

@@ -8,6 +8,7 @@
 #include "etch/host.h"
 
 #include <cmath>
+#include <cstring>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <vector>
@@ -195,6 +196,86 @@ TEST_F(Product, GeluKeepsItsArgument) {
   double at = double(z.now()[30]), h = 1e-5,
          slope = (gelu(at + h) - gelu(at - h)) / (2 * h);
   EXPECT_NEAR(g.now()[30], dot(a, b, back, 1, 6) * slope, 1e-5);
+}
+
+TEST_F(Product, SumsOfOperands) {
+  Array a(device, m * k, 0), b(device, k * n, 1), y(device, m * n, 2),
+      ofA(device, m, 3), ofB(device, n, 4);
+  etch_product_t p = product(y, a, b);
+  p.a_strides[1] = 1; // as a gradient is, whose sums are a bias's
+  p.a_strides[2] = m;
+  for (int of : {1, 2}) {
+    p.bias_grad_of = of;
+    p.bias_grad = of == 1 ? ofB.there : ofA.there;
+    EXPECT_EQ(run(p), ETCH_DONE | ETCH_DONE_BIAS_GRAD);
+    EXPECT_NEAR(y.now()[30], dot(a, b, p, 1, 6), 1e-5);
+  }
+  double rows = 0, columns = 0;
+  for (int64_t l = 0; l < k; ++l) {
+    rows += double(a.host[size_t(l * m + 2)]);
+    columns += double(b.host[size_t(l * n + 6)]);
+  }
+  EXPECT_NEAR(ofA.now()[2], rows, 1e-5);
+  EXPECT_NEAR(ofB.now()[6], columns, 1e-5);
+}
+
+TEST_F(Product, WhatIsStoredAsBfloat16) {
+  // The bits of two numbers of 16 bits in the place of one of 32.
+  auto halves = [](Array &array) {
+    std::vector<uint16_t> bits(array.host.size() * 2);
+    for (size_t i = 0; i < array.host.size(); ++i) {
+      uint32_t all;
+      memcpy(&all, &array.host[i], 4);
+      bits[i] = uint16_t(all >> 16);
+      all &= 0xffff0000u;
+      memcpy(&array.host[i], &all, 4);
+    }
+    EXPECT_EQ(etch_device_copy_in(array.device, array.there, bits.data(),
+                                  array.host.size() * 4),
+              ETCH_OK);
+  };
+  auto half = [](const std::vector<float> &values, size_t i) {
+    uint16_t bits;
+    memcpy(&bits, reinterpret_cast<const char *>(values.data()) + 2 * i, 2);
+    uint32_t all = uint32_t(bits) << 16;
+    float value;
+    memcpy(&value, &all, 4);
+    return double(value);
+  };
+  Array a(device, m * k, 0), b(device, k * n, 1), y(device, m * n, 2),
+      bias(device, n, 3), sums(device, n, 4);
+  halves(a);
+  halves(b);
+  etch_product_t p = product(y, a, b);
+  p.precision = ETCH_PRECISION_BF16;
+  p.stored = ETCH_A_BF16 | ETCH_B_BF16;
+  p.bias = bias.there;
+  EXPECT_EQ(run(p), ETCH_DONE);
+  EXPECT_NEAR(y.now()[30], dot(a, b, p, 1, 6) + double(bias.host[6]), 1e-5);
+  // The sums of b's columns, as f32.
+  p.bias = nullptr;
+  p.bias_grad = sums.there;
+  p.bias_grad_of = 1;
+  EXPECT_EQ(run(p), ETCH_DONE | ETCH_DONE_BIAS_GRAD);
+  double sum = 0;
+  for (int64_t l = 0; l < k; ++l)
+    sum += double(b.host[size_t(l * n + 6)]);
+  EXPECT_NEAR(sums.now()[6], sum, 1e-5);
+  // A result of bfloat16 has vectors of its type, or none.
+  p.stored |= ETCH_Y_BF16;
+  EXPECT_EQ(run(p), ETCH_DONE);
+  p.bias_grad = nullptr;
+  p.bias = bias.there;
+  EXPECT_EQ(run(p), 0);
+  halves(bias);
+  p.stored |= ETCH_BIAS_BF16;
+  p.activation = ETCH_RELU;
+  EXPECT_EQ(run(p), ETCH_DONE);
+  double expected = std::max(0.0, dot(a, b, p, 1, 6) + double(bias.host[6]));
+  EXPECT_NEAR(half(y.now(), 30), expected, 0x1p-8 * std::abs(expected) + 1e-6);
+  // Operands of two types are nothing that it knows.
+  p.stored = ETCH_A_BF16;
+  EXPECT_EQ(run(p), 0);
 }
 
 TEST_F(Product, WhatIsRequiredIsDoneOrNothingIs) {
