@@ -56,6 +56,11 @@ def Relax : EtchPass<"relax"> {
     of a product become one. The result may differ from that of the ops as they
     stood by a few units in the last place of the sum of the absolute values of
     the terms; it is finite where that sum is.
+
+    A mean and a variance along axes, the first among them, take one pass over
+    the array: around the mean of the first part along that axis, one of N. The
+    variance may differ by N units in its last place times those of a sum. Sums
+    of what is left of an array without its mean take none.
   }];
 }
 
