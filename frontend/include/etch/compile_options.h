@@ -21,8 +21,8 @@ enum class Mode : uint8_t { strict, fast };
 /// as they were before it.
 enum class Check : uint8_t { none = 0, nan = 1, bounds = 2, all = 3 };
 
-/// What products and convolutions do to their f32 operands first: nothing, or
-/// round them to TF32 (10 bits of fraction) or bfloat16 (7). Sums are of f32.
+/// What products and convolutions round f32 operands to first: TF32 (10 bits of
+/// fraction), bfloat16 (7; devices also keep large arrays so). Sums are of f32.
 enum class Precision : uint8_t { full, tf32, bf16 };
 
 struct CompileOptions {
