@@ -12,6 +12,7 @@
 //    arguments first and narrow results last. What they compute is as it was.
 //===----------------------------------------------------------------------===//
 
+#include "compiler/Transforms/NarrowForm.h"
 #include "compiler/Transforms/Passes.h"
 
 #include "dialects/Etch/EtchDialect.h"
@@ -34,25 +35,10 @@ namespace etch {
 #include "compiler/Transforms/Passes.h.inc"
 } // namespace etch
 
-/// Elements of an array of which the bytes matter.
-static constexpr int64_t enough = 4096;
-
-static bool isContraction(Operation &op) {
-  return llvm::isa<MatmulOp, Conv2dOp, Conv2dInputGradOp, Conv2dWeightGradOp>(
-      op);
-}
-
 static Value rootOf(Value v) {
   while (auto reshape = v.getDefiningOp<ReshapeOp>())
     v = reshape.getX();
   return v;
-}
-
-/// What gives a value, with its axes in another order.
-static Conv2dWeightGradOp filterGradient(Value v) {
-  while (auto transpose = v.getDefiningOp<TransposeOp>())
-    v = transpose.getX();
-  return v.getDefiningOp<Conv2dWeightGradOp>();
 }
 
 static Type narrowed(Type type) {
@@ -60,24 +46,7 @@ static Type narrowed(Type type) {
       BFloat16Type::get(type.getContext()));
 }
 
-static bool isWide(Value v) {
-  auto type = llvm::dyn_cast<RankedTensorType>(v.getType());
-  return type && type.getElementType().isF32();
-}
-
 namespace {
-/// What is asked of a kernel.
-struct Form {
-  /// Arguments that its products and convolutions read, and those that are
-  /// repeated to be added to them.
-  SmallVector<unsigned> factors, biases;
-  bool contracts = false;
-  /// Whether it reads what it is given as it is stored.
-  bool converts = true;
-  /// Of each result: whether it may be stored in less.
-  SmallVector<bool> mayNarrow;
-};
-
 class Narrower {
 public:
   explicit Narrower(ModuleOp module) : module(module), symbols(module) {}
@@ -89,7 +58,12 @@ private:
   func::FuncOp kernelOf(func::CallOp call) {
     return symbols.lookup<func::FuncOp>(call.getCallee());
   }
-  const Form &formOf(func::FuncOp kernel);
+  const NarrowForm &formOf(func::FuncOp kernel) {
+    auto [it, isNew] = forms.try_emplace(kernel);
+    if (isNew)
+      it->second = NarrowForm(kernel, guess);
+    return it->second;
+  }
   void collect(func::FuncOp program);
   bool isForStates(Value root);
   bool isForResults(Value root);
@@ -106,7 +80,7 @@ private:
 
   ModuleOp module;
   SymbolTable symbols;
-  llvm::DenseMap<Operation *, Form> forms;
+  llvm::DenseMap<Operation *, NarrowForm> forms;
   llvm::DenseMap<Value, SmallVector<Use>> uses; ///< of roots
   llvm::DenseMap<Value, bool> forStates, forResults;
   llvm::DenseSet<Value> narrow;          ///< roots
@@ -115,49 +89,6 @@ private:
   ExtentGuess guess;
 };
 } // namespace
-
-const Form &Narrower::formOf(func::FuncOp kernel) {
-  auto [it, isNew] = forms.try_emplace(kernel);
-  Form &form = it->second;
-  if (!isNew)
-    return form;
-  Block &body = kernel.getBody().front();
-  int64_t summed = 0;
-  for (Operation &op : body) {
-    if (llvm::isa<CheckOp>(op))
-      form.converts = false;
-    if (llvm::isa<SumOp, MaxOp, MinOp>(op))
-      summed = std::max(summed, guess.elementsOf(op.getOperand(0)));
-    if (!isContraction(op))
-      continue;
-    form.contracts = true;
-    for (Value x : op.getOperands().take_front(2)) {
-      while (auto transpose = x.getDefiningOp<TransposeOp>())
-        x = transpose.getX();
-      if (auto argument = llvm::dyn_cast<BlockArgument>(x))
-        form.factors.push_back(argument.getArgNumber());
-    }
-  }
-  for (BlockArgument x : body.getArguments())
-    if (form.contracts && isWide(x) && guess.elementsOf(x) < enough &&
-        llvm::all_of(x.getUsers(), [](Operation *user) {
-          return llvm::isa<BroadcastToOp>(user);
-        }))
-      form.biases.push_back(x.getArgNumber());
-  for (Value y : body.getTerminator()->getOperands()) {
-    // What adds in memory rounds each time.
-    auto gradient = filterGradient(y);
-    bool isLarge =
-        gradient ? std::max(guess.elementsOf(gradient->getOperand(0)),
-                            guess.elementsOf(gradient->getOperand(1))) >= enough
-                 : guess.elementsOf(y) >= std::max(enough, summed);
-    bool ok = isLarge && isWide(y) &&
-              !llvm::isa_and_nonnull<ScatterAddOp, CumsumOp, CheckOp>(
-                  y.getDefiningOp());
-    form.mayNarrow.push_back(ok && form.converts);
-  }
-  return form;
-}
 
 void Narrower::collect(func::FuncOp program) {
   uses.clear();
@@ -306,7 +237,7 @@ void Narrower::addCopies(func::FuncOp program) {
   for (bool changed = true; changed;) {
     changed = false;
     for (func::CallOp call : calls) {
-      const Form &form = formOf(kernelOf(call));
+      const NarrowForm &form = formOf(kernelOf(call));
       SmallVector<Value> wide;
       for (unsigned i : form.factors) {
         Value root = rootOf(call.getOperand(i));
@@ -322,7 +253,7 @@ void Narrower::addCopies(func::FuncOp program) {
     }
   }
   for (func::CallOp call : calls) {
-    const Form &form = formOf(kernelOf(call));
+    const NarrowForm &form = formOf(kernelOf(call));
     auto take = [&](unsigned i) {
       if (isWide(call.getOperand(i)))
         call.setOperand(i, copyOf(call.getOperand(i), call));

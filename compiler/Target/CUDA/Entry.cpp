@@ -10,7 +10,6 @@
 
 #include "compiler/Target/CUDA/Entry.h"
 
-#include "compiler/Target/CUDA/Exclusive.h"
 #include "compiler/Target/CUDA/Gelu.h"
 
 #include "compiler/Target/CPU/HostCode.h"
@@ -116,7 +115,6 @@ private:
     int32_t required = 0; ///< of ETCH_DONE…: all of it, or nothing
     int32_t stored = 0;   ///< of y and the bias: ETCH_Y_BF16…
   };
-  device::LaunchOp sumFor(device::LaunchOp op, Value summed, bool after);
   Wish wishFor(const LibraryWork &w, ArrayRef<View> operands, Value y,
                device::LaunchOp op);
   void addBias(Wish &wish, const LibraryWork &w, ArrayRef<View> operands,
@@ -260,9 +258,13 @@ void HostPart::pair(func::FuncOp source) {
       auto type = cast<MemRefType>(summed.getType());
       if (type.getRank() != 2 || !type.getLayout().isIdentity())
         continue;
-      device::LaunchOp sum = sumFor(op, summed, true);
+      auto isSum = [&](device::LaunchOp launch) {
+        return !summedBy.contains(launch) &&
+               kernels.entries[numberOf(launch)].columnSum;
+      };
+      device::LaunchOp sum = sumBeside(op, summed, true, isSum);
       if (!sum && !masked)
-        sum = sumFor(op, summed, false);
+        sum = sumBeside(op, summed, false, isSum);
       if (!sum)
         continue;
       sumOf[op] = sum;
@@ -280,42 +282,6 @@ void HostPart::pair(func::FuncOp source) {
       break;
     }
   }
-}
-
-/// A launch that sums the columns of a matrix and may as well run with `op`,
-/// behind or in front of which it stands: what is in between neither reads or
-/// writes its result nor writes what it reads.
-device::LaunchOp HostPart::sumFor(device::LaunchOp op, Value summed,
-                                  bool after) {
-  constexpr int most = 32; // launches away
-  SmallVector<Place> read, written;
-  auto meets = [](ArrayRef<Place> places, Value buffer) {
-    return llvm::any_of(places, [place = Place::of(buffer)](const Place &o) {
-      return o.meets(place);
-    });
-  };
-  device::LaunchOp next = beside(op, after);
-  for (int i = 0; i < most && next; ++i, next = beside(next, after)) {
-    if (!summedBy.contains(next) && kernels.entries[numberOf(next)].columnSum &&
-        beginTogether(next.getIns()[0], summed) &&
-        cast<MemRefType>(next.getIns()[0].getType()).getDimSize(2) ==
-            cast<MemRefType>(summed.getType()).getDimSize(1)) {
-      Value out = next.getOuts()[0];
-      bool alone = read.empty() && written.empty();
-      // Of other memory than the arena's it is not known what is apart.
-      bool apart = out.getDefiningOp<memref::ViewOp>() && !meets(read, out) &&
-                   !meets(written, out) && !meets(written, next.getIns()[0]);
-      if (alone || apart)
-        return next;
-      return {};
-    }
-    for (Value in : next.getIns())
-      if (isa<MemRefType>(in.getType()))
-        read.push_back(Place::of(in));
-    for (Value out : next.getOuts())
-      written.push_back(Place::of(out));
-  }
-  return {};
 }
 
 //===----------------------------------------------------------------------===//

@@ -6,6 +6,8 @@
 
 #include "compiler/Target/CUDA/Library.h"
 
+#include "compiler/Target/CUDA/Exclusive.h"
+
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
@@ -241,4 +243,37 @@ bool etch::cuda::beginTogether(Value a, Value b) {
   std::optional<int64_t> shift = getConstantIntValue(left.getByteShift());
   return left.getByteShift() == right.getByteShift() ||
          (shift && shift == getConstantIntValue(right.getByteShift()));
+}
+
+device::LaunchOp
+etch::cuda::sumBeside(device::LaunchOp op, Value summed, bool after,
+                      function_ref<bool(device::LaunchOp)> isSum) {
+  constexpr int most = 32; // launches away
+  SmallVector<Place> read, written;
+  auto meets = [](ArrayRef<Place> places, Value buffer) {
+    return llvm::any_of(places, [place = Place::of(buffer)](const Place &o) {
+      return o.meets(place);
+    });
+  };
+  device::LaunchOp next = beside(op, after);
+  for (int i = 0; i < most && next; ++i, next = beside(next, after)) {
+    if (isSum(next) && beginTogether(next.getIns()[0], summed) &&
+        cast<MemRefType>(next.getIns()[0].getType()).getDimSize(2) ==
+            cast<MemRefType>(summed.getType()).getDimSize(1)) {
+      Value out = next.getOuts()[0];
+      bool alone = read.empty() && written.empty();
+      // Of other memory than the arena's it is not known what is apart.
+      bool apart = out.getDefiningOp<memref::ViewOp>() && !meets(read, out) &&
+                   !meets(written, out) && !meets(written, next.getIns()[0]);
+      if (alone || apart)
+        return next;
+      return {};
+    }
+    for (Value in : next.getIns())
+      if (isa<MemRefType>(in.getType()))
+        read.push_back(Place::of(in));
+    for (Value out : next.getOuts())
+      written.push_back(Place::of(out));
+  }
+  return {};
 }

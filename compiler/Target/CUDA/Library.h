@@ -65,6 +65,12 @@ device::LaunchOp beside(device::LaunchOp op, bool after);
 /// Whether two buffers begin at the same place for certain.
 bool beginTogether(mlir::Value a, mlir::Value b);
 
+/// A launch that sums the columns of a matrix and may as well run with `op`,
+/// behind or in front of which it stands: what is in between neither reads or
+/// writes its result nor writes what it reads.
+device::LaunchOp sumBeside(device::LaunchOp op, mlir::Value summed, bool after,
+                           llvm::function_ref<bool(device::LaunchOp)> isSum);
+
 /// etch_dtype_t of types that libraries know; 0 for others.
 int32_t libraryType(mlir::Type element);
 
