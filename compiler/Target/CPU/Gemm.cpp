@@ -353,8 +353,9 @@ void Gemm::chooseAmxTiling() {
   tiling.mr = 8;
   tiling.mTile = 2048; // rows are packed block by block, columns for all rows
   tiling.nTile = 512;
-  // Nothing but rows to pack: the fewer of them, the more columns for a tile.
-  if (readyTiles && extents.m.isKnown() && extents.m.known <= 128)
+  // Nothing but rows to pack. Those of one block read each column once: more of
+  // these make a tile.
+  if (readyTiles && extents.m.isKnown() && extents.m.known <= 32)
     tiling.nTile = 2048;
   tiling.mStep = 32;
   tiling.halves = false;
