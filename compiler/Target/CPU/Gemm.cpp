@@ -231,7 +231,7 @@ void Gemm::chooseRegisters(int64_t registers) {
       double height = double(uneven ? m.known : panels * mr) / double(panels);
       int64_t bytes = (mr + nr) * depth * e.bytesOf(element);
       bool isLong = bytes > kNearest;
-      double cost = 1 + 0.3 / (height * double(vectors)) + (uneven ? 0.01 : 0);
+      double cost = 1 + 0.3 / (height * double(vectors)) + (uneven ? 0.02 : 0);
       if (vectors > 2)
         cost += isLong ? 0.015 : 0.08;
       else if (isLong)
