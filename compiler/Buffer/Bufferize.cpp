@@ -41,16 +41,15 @@ class Writer {
 public:
   Writer(func::FuncOp old, llvm::StringMap<ProgramSizes> &programs,
          bool guarded, bool describes)
-      : guarded(guarded), describes(describes), old(old),
-        name(old.getSymName().str()), isMain(name == "main"),
+      : peak(old.getLoc(), ""), guarded(guarded), describes(describes),
+        old(old), name(old.getSymName().str()), isMain(name == "main"),
         storage(old, !guarded), programs(programs), b(old.getContext()),
         loc(old.getLoc()) {}
   LogicalResult run();
   /// Where most of the arena is alive: the place, and what computes there.
-  std::pair<Location, std::string> peak() const { return {peakLoc, peakOp}; }
+  std::pair<Location, std::string> peak;
 
 private:
-  void findPeak(ArrayRef<Lifetime> lifetimes);
   void declareMain();
   void planSlots();
   void writeSizes();
@@ -75,8 +74,6 @@ private:
   std::optional<ProgramExtents> extents;
   OpBuilder b;
   Location loc;
-  Location peakLoc = UnknownLoc::get(loc.getContext());
-  std::string peakOp;
   llvm::DenseMap<Value, Value> memory; // of tensors, as memrefs
   llvm::DenseMap<std::pair<int64_t, Type>, Value> views; // of the arena
   SmallVector<Value> results, returned; // memrefs of result slots, tensors
@@ -158,7 +155,7 @@ void Writer::declareMain() {
 
 void Writer::planSlots() {
   plan = planStorage(storage, *extents, b, loc, guarded);
-  findPeak(plan.lifetimes);
+  peak = peakOf(storage, plan.lifetimes);
   if (isMain)
     setModuleAttributes(plan.lifetimes);
   if (describes)
@@ -180,23 +177,6 @@ void Writer::setModuleAttributes(ArrayRef<Lifetime> lifetimes) {
   set("etch.saved_bytes", saved);
   if (prepared)
     set(kPreparedBytesAttr, storage.preparedBytes);
-}
-
-void Writer::findPeak(ArrayRef<Lifetime> lifetimes) {
-  SmallVector<int64_t> change(size_t(storage.numSteps) + 2);
-  for (const Lifetime &l : lifetimes) {
-    change[size_t(std::max<int64_t>(l.begin, 0))] += l.bytes;
-    change[size_t(l.end) + 1] -= l.bytes;
-  }
-  int64_t alive = 0, most = 0;
-  for (auto [i, step] : llvm::enumerate(storage.steps)) {
-    alive += change[i];
-    if (alive <= most || step->getNumResults() == 0)
-      continue;
-    most = alive;
-    peakLoc = placeOf(step->getResult(0));
-    peakOp = makerOf(step->getResult(0));
-  }
 }
 
 /// Slots as numbers, where they are known, and as what main.plan returns.
@@ -300,11 +280,11 @@ Value Writer::memoryOf(Value tensor) {
     result = reshaped(results[buffer.number], returned[buffer.number], tensor);
     break;
   case Place::prepared:
-    result = reshaped(
-        memref::ViewOp::create(
-            b, loc, denseType(buffer.value.getType()), prepared,
-            constant(storage.preparedOffsets[buffer.number]), ValueRange()),
-        buffer.value, tensor);
+    result = reshaped(memref::ViewOp::create(
+                          b, loc, denseType(buffer.value.getType()), prepared,
+                          constant(storage.preparedOffsets[buffer.number]),
+                          ValueRange()),
+                      buffer.value, tensor);
     break;
   case Place::constant: {
     auto value = buffer.value.getDefiningOp<ConstantOp>().getValue();
@@ -391,7 +371,7 @@ struct Bufferize : etch::impl::BufferizeBase<Bufferize> {
         if (failed(writer.run()))
           return signalPassFailure();
         if (isMain)
-          peak = writer.peak();
+          peak = writer.peak;
       }
     for (auto &program : programs)
       if (program.second.function)

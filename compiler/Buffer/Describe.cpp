@@ -7,7 +7,6 @@
 #include "compiler/Buffer/Describe.h"
 
 #include "compiler/Buffer/Extents.h"
-#include "compiler/Buffer/Plan.h"
 
 #include "dialects/Etch/EtchDialect.h"
 
@@ -44,12 +43,33 @@ std::string etch::makerOf(Value value) {
   return op->getName().stripDialect().str();
 }
 
+std::pair<Location, std::string> etch::peakOf(const Storage &storage,
+                                              ArrayRef<Lifetime> slots) {
+  SmallVector<int64_t> change(size_t(storage.numSteps) + 2);
+  for (const Lifetime &l : slots) {
+    change[size_t(std::max<int64_t>(l.begin, 0))] += l.bytes;
+    change[size_t(l.end) + 1] -= l.bytes;
+  }
+  Value peak;
+  int64_t alive = 0, most = 0;
+  for (auto [i, step] : llvm::enumerate(storage.steps)) {
+    alive += change[i];
+    if (alive <= most || step->getNumResults() == 0)
+      continue;
+    most = alive;
+    peak = step->getResult(0);
+  }
+  if (!peak)
+    return {func::FuncOp(storage.main).getLoc(), ""};
+  return {placeOf(peak), makerOf(peak)};
+}
+
 void etch::describeBuffers(func::FuncOp main, const Storage &storage) {
   func::FuncOp old = storage.main;
   OpBuilder b(main.getContext());
   SmallVector<Attribute> entries;
-  constexpr StringLiteral places[] = {"argument", "result", "arena",
-                                      "constant", "prepared"};
+  constexpr StringLiteral places[] = {"argument", "result", "arena", "constant",
+                                      "prepared"};
   auto add = [&](Value value, Place place, int64_t slot, int64_t begin,
                  int64_t end, StringRef maker, StringRef called) {
     auto type = llvm::cast<RankedTensorType>(value.getType());

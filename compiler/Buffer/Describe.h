@@ -6,6 +6,7 @@
 #ifndef ETCH_COMPILER_BUFFER_DESCRIBE_H
 #define ETCH_COMPILER_BUFFER_DESCRIBE_H
 
+#include "compiler/Buffer/Plan.h"
 #include "compiler/Buffer/Storage.h"
 
 namespace etch {
@@ -16,6 +17,10 @@ mlir::Location placeOf(mlir::Value value);
 /// What computes a value: an op of a kernel, or a loop or branch; "" for an
 /// argument.
 std::string makerOf(mlir::Value value);
+
+/// Where most of an arena is alive: the place, and what computes there.
+std::pair<mlir::Location, std::string> peakOf(const Storage &storage,
+                                              llvm::ArrayRef<Lifetime> slots);
 
 /// Leaves a dictionary for each buffer of `storage` on a bufferized program
 /// (see kPlanAttr).

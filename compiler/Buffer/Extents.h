@@ -83,9 +83,9 @@ private:
     mlir::Value tensor;
     bool isSlice = false;
   };
-  llvm::SmallVector<mlir::Value>
-  callProgram(mlir::Operation *control, mlir::Region &region,
-              llvm::ArrayRef<Passed> arguments);
+  llvm::SmallVector<mlir::Value> callProgram(mlir::Operation *control,
+                                             mlir::Region &region,
+                                             llvm::ArrayRef<Passed> arguments);
   mlir::Value extentOf(mlir::Value tensor, int64_t axis);
   mlir::Value constant(int64_t n);
 

@@ -15,8 +15,8 @@ namespace etch {
 enum class Place { argument, result, arena, constant, prepared };
 
 /// One piece of memory that holds one value from step `begin` (before 0: since
-/// the start) to step `end`. Steps count launches, loops and branches; copies to
-/// results and states are one step after the last.
+/// the start) to step `end`. Steps count launches, loops and branches; copies
+/// to results and states are one step after the last.
 struct Buffer {
   mlir::Value value; ///< the tensor that defines it; others alias it
   Place place = Place::arena;

@@ -52,8 +52,8 @@ llvm::Error hideAllButQuery(llvm::Module &module);
 std::string artifactHeader(const ArtifactSignature &signature,
                            llvm::StringRef name);
 
-/// Links an object and its parts with what the compiler carries: the library needs libc at
-/// most, and every symbol is resolved.
+/// Links an object and its parts with what the compiler carries: the library
+/// needs libc at most, and every symbol is resolved.
 llvm::Error linkArtifact(llvm::StringRef object, llvm::StringRef name,
                          llvm::SmallVectorImpl<char> &out,
                          llvm::ArrayRef<llvm::StringRef> parts = {});

@@ -154,9 +154,8 @@ bool Compilation::parse() {
   pipeline.rows = true;
   pipeline.joins = !request.options.device.empty();
   // Tensor cores do.
-  pipeline.channelsLast =
-      pipeline.joins && pipeline.fast &&
-      request.options.precision != driver::Precision::full;
+  pipeline.channelsLast = pipeline.joins && pipeline.fast &&
+                          request.options.precision != driver::Precision::full;
   pipeline.narrow = pipeline.joins && pipeline.fast &&
                     request.options.precision == driver::Precision::bf16;
   if (llvm::Error error = applyEtchFlags()) {
@@ -199,8 +198,8 @@ bool Compilation::runPhase(Phase phase) {
     cpu::CodegenOptions codegen;
     codegen.vectorBits = target.vectorBits;
     codegen.quick = quick;
-    codegen.bf16 = pipeline.fast &&
-                   request.options.precision == driver::Precision::bf16;
+    codegen.bf16 =
+        pipeline.fast && request.options.precision == driver::Precision::bf16;
     codegen.amx = target.amx;
     codegen.query = queryName.str();
     codegen.name = request.options.name;

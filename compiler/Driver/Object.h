@@ -4,8 +4,8 @@
 #ifndef ETCH_DRIVER_OBJECT_H
 #define ETCH_DRIVER_OBJECT_H
 
-#include "llvm/ADT/SmallVector.h"
 #include "compiler/Driver/Client/Client.h"
+#include "llvm/ADT/SmallVector.h"
 
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"

@@ -38,6 +38,12 @@ struct Cluster {
   }
 };
 
+inline auto tensorOperands(mlir::Operation *op) {
+  return llvm::make_filter_range(op->getOperands(), [](mlir::Value x) {
+    return llvm::isa<mlir::RankedTensorType>(x.getType());
+  });
+}
+
 /// What an op reads: a value of a cluster or of none (an argument, a constant),
 /// as it is or under another shape (direct), or through a view.
 struct Edge {
@@ -72,6 +78,9 @@ public:
   int levelOf(mlir::Operation *op) const { return levels.lookup(op); }
 
 private:
+  /// Bounds on one kernel, for compile time and for registers of addresses.
+  static constexpr size_t maxOps = 64, maxInputs = 24;
+
   void addPointwise(mlir::Operation *op);
   void addReduction(mlir::Operation *op);
   int create(mlir::Operation *op, ClusterKind kind);

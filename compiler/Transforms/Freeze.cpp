@@ -84,8 +84,9 @@ bool Freezer::isFrozen(Value x) {
 }
 
 bool Freezer::isFrozen(Operation *op) {
-  return llvm::isa<DifferentiableOpInterface>(op) && !llvm::isa<ConstantOp>(op) &&
-         op->getNumRegions() == 0 && op->getNumResults() == 1 &&
+  return llvm::isa<DifferentiableOpInterface>(op) &&
+         !llvm::isa<ConstantOp>(op) && op->getNumRegions() == 0 &&
+         op->getNumResults() == 1 &&
          llvm::cast<RankedTensorType>(op->getResult(0).getType())
              .hasStaticShape() &&
          llvm::all_of(op->getOperands(), [&](Value x) { return isFrozen(x); });
@@ -208,8 +209,8 @@ void Freezer::write() {
   Block &code = program.getBody().front();
   b.setInsertionPointToEnd(&code);
   func::ReturnOp::create(b, loc, inner);
-  program.setFunctionType(b.getFunctionType(code.getArgumentTypes(),
-                                            ValueRange(inner).getTypes()));
+  program.setFunctionType(
+      b.getFunctionType(code.getArgumentTypes(), ValueRange(inner).getTypes()));
 
   Block &body = main.getBody().front();
   for (Value x : captures) {
@@ -228,8 +229,8 @@ void Freezer::write() {
   auto prepare = PrepareOp::create(b, loc, ValueRange(results).getTypes(),
                                    captures.getArrayRef());
   SmallVector<Location> locs(captures.size(), loc);
-  Block *region = b.createBlock(&prepare.getBody(), {},
-                                code.getArgumentTypes(), locs);
+  Block *region =
+      b.createBlock(&prepare.getBody(), {}, code.getArgumentTypes(), locs);
   auto call = func::CallOp::create(b, loc, program, region->getArguments());
   YieldOp::create(b, loc, call.getResults());
   for (auto [old, now] : llvm::zip_equal(results, prepare.getYs()))

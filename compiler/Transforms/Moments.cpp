@@ -4,7 +4,8 @@
 //
 // For mode `fast`, where an array is read once less.
 //
-// 1. The sum of a sum of terms, each some array times what does not change along
+// 1. The sum of a sum of terms, each some array times what does not change
+// along
 //    the summed axes, is known if those of the arrays are: another op has made
 //    one, or an array is what is left of another one without its mean, which
 //    sums to 0. So the gradient of what centres an array needs no pass over it.

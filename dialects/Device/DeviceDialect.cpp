@@ -27,9 +27,8 @@ void DeviceDialect::initialize() {
 static LogicalResult checkBuffers(LaunchOp op, StringRef what,
                                   TypeRange buffers, TypeRange tensors) {
   if (buffers.size() != tensors.size())
-    return op.emitOpError("has ")
-           << buffers.size() << " " << what << ", the kernel "
-           << tensors.size();
+    return op.emitOpError("has ") << buffers.size() << " " << what
+                                  << ", the kernel " << tensors.size();
   for (auto [buffer, tensor] : llvm::zip_equal(buffers, tensors)) {
     auto m = llvm::dyn_cast<MemRefType>(buffer);
     auto t = llvm::dyn_cast<RankedTensorType>(tensor);
@@ -73,10 +72,9 @@ LogicalResult LoopOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (auto condition = getConditionAttr())
     if (failed(checkProgram(*this, condition, states + captures + 2, symbols)))
       return failure();
-  return checkProgram(*this, getBodyAttr(),
-                      1 + states + getXs().size() + captures + getYs().size() +
-                          1,
-                      symbols);
+  return checkProgram(
+      *this, getBodyAttr(),
+      1 + states + getXs().size() + captures + getYs().size() + 1, symbols);
 }
 
 LogicalResult BranchOp::verifySymbolUses(SymbolTableCollection &symbols) {

@@ -1,4 +1,5 @@
-//===- DeviceDialect.h - The device dialect ----------------------*- C++ -*-===//
+//===- DeviceDialect.h - The device dialect ----------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

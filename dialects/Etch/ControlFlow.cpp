@@ -153,7 +153,8 @@ LogicalResult CondOp::verifyRegions() {
 LogicalResult PrepareOp::verify() {
   for (Value x : getOperands())
     if (!llvm::cast<RankedTensorType>(x.getType()).hasStaticShape())
-      return emitOpError("reads ") << x.getType() << ": its extents are those "
+      return emitOpError("reads ") << x.getType()
+                                   << ": its extents are those "
                                       "of a call";
   return success();
 }

@@ -244,8 +244,7 @@ template <class OpT> struct SumOfConstants : OpRewritePattern<OpT> {
   using OpRewritePattern<OpT>::OpRewritePattern;
   LogicalResult matchAndRewrite(OpT op, PatternRewriter &b) const override {
     Attribute lhs, rhs;
-    if (!op.getType().hasStaticShape() ||
-        !hasFloats(op.getLhs()) ||
+    if (!op.getType().hasStaticShape() || !hasFloats(op.getLhs()) ||
         !matchPattern(op.getLhs(), m_Constant(&lhs)) ||
         !matchPattern(op.getRhs(), m_Constant(&rhs)))
       return failure();

@@ -1,4 +1,5 @@
-//===- EtchDialect.h - The etch dialect --------------------------*- C++ -*-===//
+//===- EtchDialect.h - The etch dialect --------------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -46,9 +47,8 @@ llvm::LogicalResult inferResultType(llvm::StringRef mnemonic,
                                     llvm::SmallVectorImpl<mlir::Type> &types);
 /// Equal but for extents that only one of them knows.
 bool isCompatibleResult(mlir::TypeRange inferred, mlir::TypeRange actual);
-llvm::SmallVector<mlir::Value> buildVjpOf(mlir::Operation *op,
-                                          mlir::OpBuilder &b,
-                                          mlir::ValueRange gys);
+llvm::SmallVector<mlir::Value>
+buildVjpOf(mlir::Operation *op, mlir::OpBuilder &b, mlir::ValueRange gys);
 mlir::Value buildExpansionOf(mlir::Operation *op, mlir::OpBuilder &b);
 
 /// What writes rules (see Expr.h) as ops.
@@ -77,15 +77,14 @@ inline constexpr llvm::StringLiteral kPreparedAttr = "etch.prepared";
 /// Of a literal that etch.prepare reads.
 inline constexpr llvm::StringLiteral kPreparesAttr = "etch.prepares";
 /// Of a module: how large that memory is.
-inline constexpr llvm::StringLiteral kPreparedBytesAttr =
-    "etch.prepared_bytes";
+inline constexpr llvm::StringLiteral kPreparedBytesAttr = "etch.prepared_bytes";
 /// Of a kernel's argument: it has the form that etch.pack gives.
 inline constexpr llvm::StringLiteral kPackedAttr = "etch.packed";
 
 /// Whether an op runs programs: etch.loop, etch.cond, etch.prepare.
 bool isControl(mlir::Operation *op);
-/// Whether a function is a program: main, or the region of a loop or branch that
-/// has become a function. Others are kernels.
+/// Whether a function is a program: main, or the region of a loop or branch
+/// that has become a function. Others are kernels.
 bool isProgram(mlir::Operation *function);
 
 } // namespace etch

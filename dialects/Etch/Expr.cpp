@@ -66,8 +66,7 @@ std::vector<Extent> etch::extentsOf(Expr x) {
 }
 
 Expr etch::reshape(Expr x, std::span<const Extent> extents) {
-  return hasExtents(x, extents) ? x
-                                : applyShaped(OpId::Reshape, {x}, extents);
+  return hasExtents(x, extents) ? x : applyShaped(OpId::Reshape, {x}, extents);
 }
 
 Expr etch::broadcastTo(Expr x, std::span<const Extent> extents) {

@@ -1,4 +1,5 @@
-//===- Expr.h - The language in which tensor rules are written ---*- C++ -*-===//
+//===- Expr.h - The language in which tensor rules are written ---*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -14,8 +15,8 @@
 
 namespace etch {
 
-/// An extent of a result: `size` times the extents of other values, which may be
-/// symbolic, plus `more` (never negative). Static extents have no factors.
+/// An extent of a result: `size` times the extents of other values, which may
+/// be symbolic, plus `more` (never negative). Static extents have no factors.
 struct Extent {
   struct Factor {
     void *value;

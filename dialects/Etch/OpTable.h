@@ -1,4 +1,5 @@
-//===- OpTable.h - Every operator, without MLIR ------------------*- C++ -*-===//
+//===- OpTable.h - Every operator, without MLIR ------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -27,8 +28,8 @@ enum class OpId : int16_t {
 };
 
 /// The value of one attribute. Strings name element types ("f32").
-using AttrValue = std::variant<int64_t, double, bool, std::string,
-                               std::vector<int64_t>>;
+using AttrValue =
+    std::variant<int64_t, double, bool, std::string, std::vector<int64_t>>;
 
 /// The attributes of one operation, in the order of its record.
 using Attrs = std::vector<AttrValue>;

@@ -123,13 +123,12 @@ LogicalResult etch::inferResultType(StringRef mnemonic,
   if (info.shaped) {
     auto dynamic = llvm::count(result->shape, dynamic_extent);
     if (size_t(dynamic) != operands.size() - size_t(info.numOperands))
-      return emitOptionalError(loc, mnemonic, ": ", dynamic,
-                               " symbolic extents but ",
-                               operands.size() - size_t(info.numOperands),
-                               " operands for them");
+      return emitOptionalError(
+          loc, mnemonic, ": ", dynamic, " symbolic extents but ",
+          operands.size() - size_t(info.numOperands), " operands for them");
   }
-  MLIRContext *context = attributes ? attributes.getContext()
-                                    : operands.front().getContext();
+  MLIRContext *context =
+      attributes ? attributes.getContext() : operands.front().getContext();
   RankedTensorType type = toMLIR(context, *result);
   // The table does not know how values are stored; a view has them as they are.
   if (info.kind == OpKind::view && !operandTypes.empty() &&
@@ -182,15 +181,15 @@ public:
 
   Handle apply(OpId op, std::span<const Handle> operands,
                Attrs attrs) override {
-    SmallVector<Value> values = llvm::map_to_vector(
-        ArrayRef(operands.data(), operands.size()), unwrap);
+    SmallVector<Value> values =
+        llvm::map_to_vector(ArrayRef(operands.data(), operands.size()), unwrap);
     return create(opInfo(op), values, attrs);
   }
 
   Handle applyShaped(OpId op, std::span<const Handle> operands, Attrs attrs,
                      std::span<const Extent> extents) override {
-    SmallVector<Value> values = llvm::map_to_vector(
-        ArrayRef(operands.data(), operands.size()), unwrap);
+    SmallVector<Value> values =
+        llvm::map_to_vector(ArrayRef(operands.data(), operands.size()), unwrap);
     std::vector<int64_t> shape;
     for (const Extent &e : extents) {
       if (e.factors.empty()) {
@@ -230,13 +229,11 @@ private:
     state.addOperands(operands);
     SmallVector<NamedAttribute> named;
     for (size_t i = 0; i < attrs.size(); ++i)
-      named.push_back(b.getNamedAttr(info.attrNames[i],
-                                     toMLIR(b, attrs[i])));
+      named.push_back(b.getNamedAttr(info.attrNames[i], toMLIR(b, attrs[i])));
     state.addAttributes(named);
     SmallVector<Type> types;
-    LogicalResult inferred =
-        inferResultType(info.name, loc, operands,
-                        b.getDictionaryAttr(named), types);
+    LogicalResult inferred = inferResultType(info.name, loc, operands,
+                                             b.getDictionaryAttr(named), types);
     assert(succeeded(inferred) && "a rule wrote an ill-typed operation");
     (void)inferred;
     state.addTypes(types);

@@ -167,15 +167,15 @@ ScalarExpr pow(ScalarExpr x, double exponent);
 //===----------------------------------------------------------------------===//
 
 /// Philox4x32-10 of Salmon et al., "Parallel random numbers: as easy as 1, 2,
-/// 3": 10 rounds on four 32-bit words under a key of two. A word is an i64 below
-/// 2^32.
+/// 3": 10 rounds on four 32-bit words under a key of two. A word is an i64
+/// below 2^32.
 struct PhiloxBlock {
   ScalarExpr words[4];
 };
 PhiloxBlock philox4x32(PhiloxBlock counter, ScalarExpr key0, ScalarExpr key1);
 
-/// Uniform in [0, 1), f32 or f64, from the block at (counter, 0): 24 bits of the
-/// first word, 53 of the first two. counter and key are i64.
+/// Uniform in [0, 1), f32 or f64, from the block at (counter, 0): 24 bits of
+/// the first word, 53 of the first two. counter and key are i64.
 ScalarExpr philox(ScalarExpr counter, ScalarExpr key, mlir::Type element);
 
 } // namespace etch

@@ -58,11 +58,14 @@ struct OpRecord {
                      {"StrAttr", {"string", "std::string"}},
                      {"DenseI64ArrayAttr", {"i64s", "std::vector<int64_t>"}}};
       StringRef type = a.attr.getAttrDefName();
-      auto *found = llvm::find_if(kinds, [&](auto &k) { return k.first == type; });
+      auto *found =
+          llvm::find_if(kinds, [&](auto &k) { return k.first == type; });
       if (found == std::end(kinds))
         llvm::PrintFatalError(def->getLoc(), "no such attribute kind in the "
-                                             "table: " + type.str());
-      attrs.push_back({a.name.str(), found->second.first, found->second.second});
+                                             "table: " +
+                                                 type.str());
+      attrs.push_back(
+          {a.name.str(), found->second.first, found->second.second});
     }
     if (auto text = def->getValueAsOptionalString("vjp"))
       vjp = text->trim().str();
@@ -75,8 +78,9 @@ struct OpRecord {
     return vjp != "Inactive" && vjp != "NotDifferentiable";
   }
   StringRef gradient() const {
-    return vjp == "Inactive" ? "inactive"
-           : vjp == "NotDifferentiable" ? "none" : "rule";
+    return vjp == "Inactive"            ? "inactive"
+           : vjp == "NotDifferentiable" ? "none"
+                                        : "rule";
   }
 };
 
@@ -123,9 +127,10 @@ bool emitExprOps(const RecordKeeper &records, raw_ostream &os) {
     std::vector<std::string> attrs;
     for (const Attr &a : op.attrs)
       attrs.push_back("std::move(" + a.name + ")");
-    defs += formatv("{0} {{ return apply(OpId::{1}, {{{2}}, {{{3}}); }\n", head,
-                    op.id, llvm::join(op.operands, ", "),
-                    llvm::join(attrs, ", ")).str();
+    defs +=
+        formatv("{0} {{ return apply(OpId::{1}, {{{2}}, {{{3}}); }\n", head,
+                op.id, llvm::join(op.operands, ", "), llvm::join(attrs, ", "))
+            .str();
   }
   os << "#ifdef ETCH_EXPR_DEFS\n" << defs << "#endif\n";
   return false;
@@ -148,7 +153,8 @@ bool emitRuleDecls(const RecordKeeper &records, raw_ostream &os) {
   for (const OpRecord &op : allOps(records)) {
     if (!op.pointwise)
       os << formatv("std::optional<TensorType> infer{0}(std::span<const "
-                    "TensorType>, const Attrs &, std::string &);\n", op.id);
+                    "TensorType>, const Attrs &, std::string &);\n",
+                    op.id);
     if (op.hasRule() && op.vjp.empty())
       os << formatv("std::vector<Expr> vjp{0}(const RuleContext &);\n", op.id);
     if (op.expands)
@@ -162,14 +168,13 @@ bool emitOpTable(const RecordKeeper &records, raw_ostream &os) {
   std::vector<OpRecord> ops = allOps(records);
   for (const OpRecord &op : ops) {
     if (op.pointwise)
-      os << formatv("static std::optional<TensorType> infer{0}(\n    std::span<"
-                    "const TensorType> operands, const Attrs &attrs,\n    "
-                    "std::string &error) {{\n  return inferPointwise(operands, "
-                    "attrs, Elements::{1}, ResultType::{2}, error);\n}\n",
-                    op.id,
-                    op.def->getValueAsDef("elements")->getValueAsString(
-                        "cppName"),
-                    op.def->getValueAsString("result"));
+      os << formatv(
+          "static std::optional<TensorType> infer{0}(\n    std::span<"
+          "const TensorType> operands, const Attrs &attrs,\n    "
+          "std::string &error) {{\n  return inferPointwise(operands, "
+          "attrs, Elements::{1}, ResultType::{2}, error);\n}\n",
+          op.id, op.def->getValueAsDef("elements")->getValueAsString("cppName"),
+          op.def->getValueAsString("result"));
     if (op.hasRule() && !op.vjp.empty())
       emitRule(op, os);
     if (!op.attrs.empty()) {
@@ -198,8 +203,8 @@ bool emitOpTable(const RecordKeeper &records, raw_ostream &os) {
   return false;
 }
 
-/// Eager functions exist for pointwise ops; those of structured ops have options
-/// and conveniences and are written in the front end.
+/// Eager functions exist for pointwise ops; those of structured ops have
+/// options and conveniences and are written in the front end.
 bool isEager(const OpRecord &op) {
   return op.pointwise &&
          llvm::none_of(op.attrs, [](auto &a) { return a.kind == "string"; });
@@ -241,13 +246,14 @@ bool emitEagerDefs(const RecordKeeper &records, raw_ostream &os) {
 }
 
 bool emitDocs(const RecordKeeper &records, raw_ostream &os) {
-  os << "# Operators\n\n| op | meaning | operands | attributes | kind | gradient "
+  os << "# Operators\n\n| op | meaning | operands | attributes | kind | "
+        "gradient "
         "|\n|---|---|---|---|---|---|\n";
   for (const OpRecord &op : allOps(records)) {
     std::vector<std::string> attrs;
     for (const Attr &a : op.attrs)
       attrs.push_back(a.name);
-    std::string rule = !op.hasRule()     ? op.gradient().str()
+    std::string rule = !op.hasRule()    ? op.gradient().str()
                        : op.vjp.empty() ? "in Ops/"
                                         : "`" + op.vjp + "`";
     os << formatv("| `{0}` | {1} | {2} | {3} | {4} | {5} |\n", op.mnemonic,
@@ -273,7 +279,8 @@ GenRegistration ids("gen-op-ids", "Number the ops", emitIds);
 GenRegistration exprs("gen-expr-ops", "The rules' functions", emitExprOps);
 GenRegistration decls("gen-rule-decls", "What Ops/ defines", emitRuleDecls);
 GenRegistration table("gen-op-table", "The MLIR-free op table", emitOpTable);
-GenRegistration eagerDecls("gen-eager-decls", "Eager functions", emitEagerDecls);
+GenRegistration eagerDecls("gen-eager-decls", "Eager functions",
+                           emitEagerDecls);
 GenRegistration eagerDefs("gen-eager-defs", "Their bodies", emitEagerDefs);
 GenRegistration docs("gen-op-table-doc", "The table of ops, in Markdown",
                      emitDocs);

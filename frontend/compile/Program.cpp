@@ -345,7 +345,8 @@ void Program::refuse_updates(const Variant &v) const {
   for (const Update &u : v.exits.updates) {
     Location where = made_at;
     for (const Event &e : v.trace->events)
-      if (e.kind == Event::Kind::assign && v.trace->uses_of(e)[0].slot == u.slot)
+      if (e.kind == Event::Kind::assign &&
+          v.trace->uses_of(e)[0].slot == u.slot)
         where = e.where;
     const std::string &name = v.names[size_t(u.slot)];
     throw UserError("compile: with .freeze = true the function must not assign "

@@ -83,8 +83,7 @@ public:
   driver::Origin origin = driver::Origin::memory;
   Variant *present = nullptr;
   /// Told of the captured arrays of each call.
-  std::function<void(int32_t slot, const std::string &, Node *)>
-      watch_captured;
+  std::function<void(int32_t slot, const std::string &, Node *)> watch_captured;
 
 private:
   void open_trace();

@@ -329,8 +329,11 @@ MemoryPlan CompiledFunction::plan_of_last() const { return impl->plan(); }
 
 ProgramMemory CompiledFunction::memory() const {
   const Variant &v = impl->last("memory");
-  return {v.arena_bytes(), impl->saved_bytes(), v.state_bytes(),
-          v.result_bytes(), v.module.module->prepared_bytes,
+  return {v.arena_bytes(),
+          impl->saved_bytes(),
+          v.state_bytes(),
+          v.result_bytes(),
+          v.module.module->prepared_bytes,
           [program = impl] { return program->plan(); }};
 }
 

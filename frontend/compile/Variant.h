@@ -30,7 +30,8 @@ struct CompiledModule {
   double milliseconds = 0;
   std::vector<driver::Diagnostic> diagnostics;
   std::vector<driver::PhaseTime> phases = {};
-  std::shared_ptr<Prepared> prepared = {}; ///< of all variants with this program
+  std::shared_ptr<Prepared> prepared =
+      {}; ///< of all variants with this program
 };
 using ModuleCompiler = CompiledModule (*)(const std::string &text,
                                           const driver::CompileOptions &);
@@ -61,9 +62,9 @@ public:
   bool covers(std::span<const int32_t> slots) const;
 
   /// Runs the program. Afterwards the updated arrays have their new contents,
-  /// and contents_of() those of the slots that live on. `old` are gradients that
-  /// the results replace: those of a program without checks are let go to make
-  /// room, once nothing but memory and devices can fail.
+  /// and contents_of() those of the slots that live on. `old` are gradients
+  /// that the results replace: those of a program without checks are let go to
+  /// make room, once nothing but memory and devices can fail.
   void run(const NodeFinder &nodes, std::span<Variable *const> old = {});
   ValueRef contents_of(int32_t slot) const;
   /// Forgets the results of the run.

@@ -5,8 +5,8 @@
 #include "etch/random.h"
 
 #include "etch/array.h"
-#include "frontend/engine/Engine.h"
 #include "frontend/data/Stream.h"
+#include "frontend/engine/Engine.h"
 
 #include <cmath>
 #include <mutex>

@@ -51,8 +51,7 @@ Variable &Optimizer::state_of(const Variable &param, const char *name) {
   Variable &state = entry->second;
   if (is_new) {
     detail::RecordingScope suspended(nullptr);
-    state =
-        zeros(param.shape(), {.dtype = param.dtype()}).to(param.device());
+    state = zeros(param.shape(), {.dtype = param.dtype()}).to(param.device());
     state.set_requires_grad(false);
     if (!param.name().empty())
       state.set_name("optimizer/" + std::string(name) + "/" + param.name());

@@ -96,10 +96,10 @@ using Allocation = unsigned long long;
     (Address *, size_t, size_t, Address, unsigned long long))                  \
   F(addressFree, cuMemAddressFree, (Address, size_t))                          \
   F(memoryCreate, cuMemCreate,                                                 \
-    (Allocation *, size_t, const AllocationProperties *, unsigned long long))      \
-  F(memoryRelease, cuMemRelease, (Allocation))                                     \
+    (Allocation *, size_t, const AllocationProperties *, unsigned long long))  \
+  F(memoryRelease, cuMemRelease, (Allocation))                                 \
   F(memoryMap, cuMemMap,                                                       \
-    (Address, size_t, size_t, Allocation, unsigned long long))                     \
+    (Address, size_t, size_t, Allocation, unsigned long long))                 \
   F(memoryUnmap, cuMemUnmap, (Address, size_t))                                \
   F(memoryAccess, cuMemSetAccess,                                              \
     (Address, size_t, const AllocationAccess *, size_t))                       \

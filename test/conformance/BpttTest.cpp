@@ -6,8 +6,8 @@
 // a window add up, backward goes through it, a cut, an update by Adam.
 
 #include "etch/etch.h"
-#include "test/runtime/TemporaryFolder.h"
 #include "test/conformance/Oracles.h"
+#include "test/runtime/TemporaryFolder.h"
 #include "test/support/Near.h"
 #include "test/support/TestedDevice.h"
 

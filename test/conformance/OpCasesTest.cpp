@@ -36,8 +36,7 @@ struct Values {
   std::map<size_t, Variable> gin, vin, hin; ///< by input
 
   explicit Values(const OpCase &c) {
-    auto arrays =
-        load_npz(oracles() + "/goldens/ops/" + c.name + ".npz");
+    auto arrays = load_npz(oracles() + "/goldens/ops/" + c.name + ".npz");
     auto list = [&](const std::string &prefix, Variables &to) {
       for (size_t i = 0; arrays.count(prefix + std::to_string(i)); ++i)
         to.push_back(arrays[prefix + std::to_string(i)]);

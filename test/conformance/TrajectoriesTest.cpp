@@ -4,8 +4,8 @@
 
 #include "etch/compile.h"
 #include "etch/etch.h"
-#include "test/runtime/TemporaryFolder.h"
 #include "test/conformance/Oracles.h"
+#include "test/runtime/TemporaryFolder.h"
 #include "test/support/Json.h"
 #include "test/support/Near.h"
 #include "test/support/TestedDevice.h"
@@ -20,13 +20,11 @@ namespace {
 constexpr double rtol = 1e-10;
 
 std::map<std::string, Variable> load(const std::string &name) {
-  return load_npz(oracles() + "/goldens/trajectories/" + name +
-                  ".npz");
+  return load_npz(oracles() + "/goldens/trajectories/" + name + ".npz");
 }
 
 bool has_oracles() {
-  return std::filesystem::exists(oracles() +
-                                 "/goldens/trajectories");
+  return std::filesystem::exists(oracles() + "/goldens/trajectories");
 }
 
 struct Net : Model {

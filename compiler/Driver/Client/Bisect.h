@@ -15,8 +15,8 @@ struct ChangingPass {
   std::string before, present; ///< the results without it, and with it
 };
 
-/// Compiles and runs a program with more and more of its optional passes, in the
-/// order in which they run, and finds the first that changes the results.
+/// Compiles and runs a program with more and more of its optional passes, in
+/// the order in which they run, and finds the first that changes the results.
 /// `resultsOf(without)` compiles with CompileOptions::without, runs and gives
 /// the results' bytes; "" if that fails, which counts as a change.
 ChangingPass findChangingPass(

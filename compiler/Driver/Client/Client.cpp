@@ -51,8 +51,7 @@ Key programKey(std::string_view text, const CompileOptions &options) {
         std::to_string(options.memoryBudget),
         std::to_string(options.profile + 2 * options.debug + 4 * options.guard +
                        8 * wantsSanitizer(options) + 16 * options.libraries +
-                       32 * uint32_t(options.precision) +
-                       128 * options.freeze),
+                       32 * uint32_t(options.precision) + 128 * options.freeze),
         options.mcpu, options.device, options.name})
     name.append(part).push_back('\0');
   return hashText(name.append(text));

@@ -1,4 +1,5 @@
-//===- CodegenCPU.h - Bufferized programs to LLVM, for CPUs ------*- C++ -*-===//
+//===- CodegenCPU.h - Bufferized programs to LLVM, for CPUs ------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,4 +1,5 @@
-//===- Entry.h - The module's run function and tables ------------*- C++ -*-===//
+//===- Entry.h - The module's run function and tables ------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -46,7 +46,7 @@ struct PanelRows {
   Ix length, depth;
   bool whole = false;      ///< the last panel is not partial
   bool wholeSteps = false; ///< `depth` is a multiple of kPackedSteps
-  Ix pitch;           ///< from panel to panel
+  Ix pitch;                ///< from panel to panel
   mlir::Value target;
   bool rounds = false; ///< to bfloat16
 };

@@ -61,24 +61,27 @@ void Gemm::findReadyColumns() {
     all.tiling = tiling;
     all.element = element;
     all.extents.k = depth;
-    Ix batch = e.div(unit, blocks), step = e.mul(e.rem(unit, blocks), kGemmBlock);
+    Ix batch = e.div(unit, blocks),
+       step = e.mul(e.rem(unit, blocks), kGemmBlock);
     Matrix columns = matrix;
-    columns.pointer = e.at(from.pointer, e.mul(batch, matrix.batchStride), element);
-    Ix start = e.add(e.mul(batch, elementsOf(tiling, n, depth)),
-                     e.mul(e.rem(unit, blocks),
-                           elementsOfBlock(tiling, n, kGemmBlock)));
+    columns.pointer =
+        e.at(from.pointer, e.mul(batch, matrix.batchStride), element);
+    Ix start = e.add(
+        e.mul(batch, elementsOf(tiling, n, depth)),
+        e.mul(e.rem(unit, blocks), elementsOfBlock(tiling, n, kGemmBlock)));
     all.pack(columns, e.at(to, start, element), n, n, tiling.nr(), tiling.nr(),
              step, e.min(kGemmBlock, e.sub(depth, step)));
   };
   k.offer(std::move(packing));
 }
 
-/// Where the panels of the tile at hand begin, in the block of K from `from` on.
+/// Where the panels of the tile at hand begin, in the block of K from `from`
+/// on.
 Value Gemm::readyColumns(Ix batch, Ix n0, Ix from, Ix depth) {
   int64_t n = extents.n.known;
-  Ix start = e.add(e.mul(e.div(from, kGemmBlock),
-                         elementsOfBlock(tiling, n, kGemmBlock)),
-                   e.mul(n0, tiling.pitch(e, depth)));
+  Ix start = e.add(
+      e.mul(e.div(from, kGemmBlock), elementsOfBlock(tiling, n, kGemmBlock)),
+      e.mul(n0, tiling.pitch(e, depth)));
   if (!b.batchStride.is(0))
     start = e.add(start, e.mul(batch, elementsOf(tiling, n, extents.k.known)));
   return e.at(readyB, start, element);

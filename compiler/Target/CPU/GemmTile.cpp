@@ -76,8 +76,8 @@ Gemm::Fetch Gemm::fetchNext(RowPanel i, Ix j, Ix from) {
   Ix depth = extents.k, n = extents.n;
   int64_t bytes = e.bytesOf(element), line = 64 / bytes;
   bool across = b.rowStride.is(1);
-  if (tiling.directB || tiling.readyB || tiling.inParts || k.options.quick || !depth.isKnown() ||
-      !n.isKnown() || !mLength.isKnown() ||
+  if (tiling.directB || tiling.readyB || tiling.inParts || k.options.quick ||
+      !depth.isKnown() || !n.isKnown() || !mLength.isKnown() ||
       depth.known * n.known * bytes < kNear || tiling.lanes != line ||
       (!across && !b.depthStride.is(1)))
     return nullptr;
@@ -255,6 +255,26 @@ std::pair<Value, Lanes> Gemm::placeOf(Value sums, size_t vector, Ix columns) {
   return {e.at(sums, e.add(e.mul(row, sumsRow), column), element), covered};
 }
 
+/// What a tile's sums will meet in arrays like the result: rows too short for
+/// hardware to guess them.
+static void fetchMet(Kernel &k, Value result, Ix offset, Ix resultRow,
+                     int64_t rows, int64_t bytes) {
+  Emit &e = k.e;
+  Operation *product = result.getDefiningOp();
+  for (BlockArgument argument : k.source.getBody().getArguments()) {
+    if (argument.getType() != result.getType() ||
+        llvm::is_contained(product->getOperands(), argument))
+      continue;
+    const Buffer *met = k.argumentBuffer(argument);
+    if (!met || !met->dense)
+      continue;
+    Value from = e.at(met->pointer, offset, met->element);
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t b = 0; b < bytes; b += 64)
+        e.prefetch(e.atByte(e.at(from, e.mul(r, resultRow), met->element), b));
+  }
+}
+
 /// Where the sums of a register tile wait, in rows that lie `sumsRow` apart;
 /// the result's lines are fetched to be written at the tile's end.
 Value Gemm::placeTile(Ix batch, Ix m0, RowPanel i, Ix n0, Ix j, Ix rows) {
@@ -282,6 +302,8 @@ Value Gemm::placeTile(Ix batch, Ix m0, RowPanel i, Ix n0, Ix j, Ix rows) {
     for (int64_t b = 0; b < used * tiling.lanes * e.bytesOf(element); b += 64)
       e.prefetch(e.atByte(e.at(place, e.mul(r, sumsRow), element), b),
                  /*write=*/true);
+  fetchMet(k, op->getResult(0), offset, resultRow, mr,
+           used * tiling.lanes * e.bytesOf(element));
   return place;
 }
 

@@ -155,16 +155,14 @@ StringRef Prepacker::packingKernel(StringRef kernel, const Packing &packing) {
   Type from = reader.getArgumentTypes()[packing.operand], to = packedType(b);
   b.setInsertionPoint(reader);
   Location loc = reader.getLoc();
-  auto source =
-      func::FuncOp::create(b, loc, name, b.getFunctionType(from, to));
+  auto source = func::FuncOp::create(b, loc, name, b.getFunctionType(from, to));
   source.setPrivate();
   source->setAttr(kKernelAttr, b.getUnitAttr());
   Block *body = source.addEntryBlock();
   b.setInsertionPointToEnd(body);
-  Value packed =
-      PackOp::create(b, loc, to, body->getArgument(0),
-                     FlatSymbolRefAttr::get(b.getContext(), kernel),
-                     b.getI64IntegerAttr(packing.operand));
+  Value packed = PackOp::create(b, loc, to, body->getArgument(0),
+                                FlatSymbolRefAttr::get(b.getContext(), kernel),
+                                b.getI64IntegerAttr(packing.operand));
   func::ReturnOp::create(b, loc, packed);
   good &= emit(source, it->second.get());
   return it->first();
@@ -249,16 +247,14 @@ LogicalResult Prepacker::visit(device::LaunchOp launch) {
     const Packing *packing = llvm::find_if(kernel.offers, [&](Packing &p) {
       return p.operand == wanted->operand && p.form == wanted->form;
     });
-    bool isRead =
-        packing != kernel.offers.end() &&
-        llvm::is_contained(kernel.packedRead, unsigned(ins.size()));
-    ins.push_back(isRead
-                      ? packedOf(launch.getIns()[packing->operand], name,
-                                 *packing)
-                      : viewAt(0));
+    bool isRead = packing != kernel.offers.end() &&
+                  llvm::is_contained(kernel.packedRead, unsigned(ins.size()));
+    ins.push_back(
+        isRead ? packedOf(launch.getIns()[packing->operand], name, *packing)
+               : viewAt(0));
   }
-  auto now = device::LaunchOp::create(b, launch.getLoc(), name, ins,
-                                      launch.getOuts());
+  auto now =
+      device::LaunchOp::create(b, launch.getLoc(), name, ins, launch.getOuts());
   now->setDiscardableAttrs(launch->getDiscardableAttrDictionary());
   launch.erase();
   return success(good);
@@ -284,7 +280,8 @@ LogicalResult Prepacker::run() {
   module->setAttr(kPreparedBytesAttr, b.getI64IntegerAttr(bytes));
   // Kernels that only launches without packed operands would use.
   llvm::StringSet<> used;
-  module.walk([&](device::LaunchOp launch) { used.insert(launch.getKernel()); });
+  module.walk(
+      [&](device::LaunchOp launch) { used.insert(launch.getKernel()); });
   SmallVector<std::string> unused;
   for (auto &kernel : kernels)
     if (!used.contains(kernel.first()))

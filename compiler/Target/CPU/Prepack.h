@@ -21,16 +21,16 @@
 //
 // Given the form, a kernel offers it again: that offer is the one that counts,
 // so it may be cut in another way then, and a kernel that would do something
-// else if it had the form (k.hasPacked) offers it in vain without. What is given
-// and not read is not packed.
+// else if it had the form (k.hasPacked) offers it in vain without. What is
+// given and not read is not packed.
 //
 // A kernel with several ways, of which extents choose one at run time, may want
 // several forms, each with a name (p.form, k.packed(i, form)).
 //
 // `from` is the operand as the kernel has it: same extents, dense. `to` is
-// where the whole form begins, 64-byte aligned; the same pointer as ready's. All
-// that the callback needs it captures by value: the kernel is gone by then, k
-// is another one. Packing may use k.e, but no scratch memory. Tile registers
+// where the whole form begins, 64-byte aligned; the same pointer as ready's.
+// All that the callback needs it captures by value: the kernel is gone by then,
+// k is another one. Packing may use k.e, but no scratch memory. Tile registers
 // may be missing where the program runs: a kernel that has another way for
 // that (k.usesTiles) must be able to go it with the form, or with the operand,
 // which it still has. The form must not change results: where a kernel decides

@@ -191,10 +191,10 @@ void Tables::finish(func::FuncOp main, EntryPoints entry, size_t numKernels,
       "etch.saved_bytes");
   Type i32Type = e.getI32Type(), i64Type = e.getI64Type(), ptr = e.ptrType();
   auto type = LLVM::LLVMStructType::getLiteral(
-      e.getContext(), {i32Type, i32Type, ptr,     ptr,     i64Type, ptr,    ptr,
-                       i32Type, i32Type, i32Type, i32Type, i64Type, ptr,    ptr,
-                       ptr,     ptr,     i32Type, i32Type, i32Type, i32Type,
-                       i64Type});
+      e.getContext(),
+      {i32Type, i32Type, ptr,     ptr,     i64Type, ptr,     ptr,
+       i32Type, i32Type, i32Type, i32Type, i64Type, ptr,     ptr,
+       ptr,     ptr,     i32Type, i32Type, i32Type, i32Type, i64Type});
   global(type, "etch.module", [&](Value table) {
     Value fields[] = {i32(ETCH_ABI_VERSION),
                       i32(sizeof(etch_module_t)),

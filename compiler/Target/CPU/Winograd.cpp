@@ -57,8 +57,8 @@ struct Job {
   bool transposed;
   int64_t channels, filters; ///< summed over, and of the result
   int64_t extent[2], count[2], pad[2];
-  int64_t lanes, most; ///< most: rows of a register tile
-  int64_t fewest = 0;  ///< images; of fewer the chains are cheaper
+  int64_t lanes, most;  ///< most: rows of a register tile
+  int64_t fewest = 0;   ///< images; of fewer the chains are cheaper
   bool isReady = false; ///< filters are transformed already
   // How it is cut:
   int64_t m;                 ///< outputs of a tile along each axis
@@ -401,7 +401,8 @@ private:
 LogicalResult Winograd::bind() {
   source = k.argumentBuffer(op->getOperand(0));
   filter = k.argumentBuffer(op->getOperand(1));
-  ready = k.packed(cast<BlockArgument>(op->getOperand(1)).getArgNumber(), kForm);
+  ready =
+      k.packed(cast<BlockArgument>(op->getOperand(1)).getArgNumber(), kForm);
   element = source->element;
   SmallVector<Ix> space = {job.batch.in(ArrayRef<Buffer>(k.buffers)),
                            job.filters, job.count[0], job.count[1]};
@@ -646,8 +647,8 @@ void Winograd::emitUnit(Ix unit) {
       e.make<arith::OrIOp>(e.compare(arith::CmpIPredicate::eq, block, 0),
                            e.compare(arith::CmpIPredicate::eq, unit, k.begin));
   if (ready)
-    weights = e.atByte(ready->pointer,
-                       e.mul(e.div(unit, blocks), job.filterBytes()));
+    weights =
+        e.atByte(ready->pointer, e.mul(e.div(unit, blocks), job.filterBytes()));
   else
     e.when(arrives, [&] { transformFilters(firstFilter); });
   int64_t strips = job.strips();

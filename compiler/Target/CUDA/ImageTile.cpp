@@ -85,7 +85,8 @@ LogicalResult ImageTile::emit(const TensorTile &tile) {
   }
   rows = rowsOf(e, extents);
   columns = e.div(extents[1], groups);
-  Ix rowTiles = e.ceilDiv(rows, tile.m), columnTiles = e.ceilDiv(columns, tile.n);
+  Ix rowTiles = e.ceilDiv(rows, tile.m),
+     columnTiles = e.ceilDiv(columns, tile.n);
   Ix unit = k.block();
   Ix column0 = e.mul(e.rem(unit, columnTiles), tile.n);
   unit = e.div(unit, columnTiles);
@@ -109,9 +110,9 @@ LogicalResult ImageTile::emit(const TensorTile &tile) {
       e.value(e.mul(extents[2], extents[3])),
       e.value(extents[3])};
   for (const WindowAxis &axis : axes)
-    for (int64_t number : {forward ? axis.stride : 1,
-                           forward ? -axis.pad : axis.pad,
-                           forward ? axis.dilation : -axis.dilation})
+    for (int64_t number :
+         {forward ? axis.stride : 1, forward ? -axis.pad : axis.pad,
+          forward ? axis.dilation : -axis.dilation})
       operands.push_back(e.value(number));
   operands.append(
       {e.value(taps), e.value(w.extents[3]),
@@ -132,9 +133,8 @@ LogicalResult ImageTile::emit(const TensorTile &tile) {
 LogicalResult etch::cuda::emitImageTile(Kernel &k, Operation *op,
                                         const ImageForm &form) {
   auto isUnit = [](const WindowAxis &axis) { return axis.stride == 1; };
-  if (!form.last || !(isa<Conv2dOp>(op) ||
-                      (isa<Conv2dInputGradOp>(op) &&
-                       llvm::all_of(axesOf(op), isUnit))))
+  if (!form.last || !(isa<Conv2dOp>(op) || (isa<Conv2dInputGradOp>(op) &&
+                                            llvm::all_of(axesOf(op), isUnit))))
     return failure();
   int64_t groups = op->getAttrOfType<IntegerAttr>("groups").getInt();
   auto type = cast<RankedTensorType>(op->getResult(0).getType());
@@ -148,7 +148,8 @@ LogicalResult etch::cuda::emitImageTile(Kernel &k, Operation *op,
   std::array<Type, 2> types = {stored(0), stored(1)};
   if (type.isDynamicDim(1) || type.getDimSize(1) / groups < kFewestColumns ||
       from.isDynamicDim(2) || from.isDynamicDim(3) ||
-      from.getDimSize(2) > INT32_MAX / 2 || from.getDimSize(3) > INT32_MAX / 2 ||
+      from.getDimSize(2) > INT32_MAX / 2 ||
+      from.getDimSize(3) > INT32_MAX / 2 ||
       !mayUseTensorCores(k, type.getElementType(), types))
     return failure();
   unsigned result = k.resultBuffer(0);

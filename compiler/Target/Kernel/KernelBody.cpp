@@ -47,8 +47,8 @@ void KernelBody::bindBuffers(function_ref<Value(Type)> fetch) {
       buffers.push_back(buffer);
       return;
     }
-    buffer.element = stored ? cast<TypeAttr>(stored).getValue()
-                            : tensor.getElementType();
+    buffer.element =
+        stored ? cast<TypeAttr>(stored).getValue() : tensor.getElementType();
     buffer.dense = !strided;
     buffer.pointer = slot(Slot::pointer, operand, 0, e.ptrType());
     unsigned rank = unsigned(tensor.getRank());

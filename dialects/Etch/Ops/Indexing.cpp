@@ -39,8 +39,8 @@ std::vector<Expr> etch::vjpGather(const RuleContext &c) {
 }
 
 std::optional<TensorType>
-etch::inferScatterAdd(std::span<const TensorType> operands,
-                      const Attrs &attrs, std::string &error) {
+etch::inferScatterAdd(std::span<const TensorType> operands, const Attrs &attrs,
+                      std::string &error) {
   const TensorType &x = operands[0], &index = operands[1];
   if (!checkIndex(x, index, error))
     return std::nullopt;

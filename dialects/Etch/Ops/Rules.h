@@ -1,4 +1,5 @@
-//===- Rules.h - what the files of Ops/ define -------------------*- C++ -*-===//
+//===- Rules.h - what the files of Ops/ define -------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

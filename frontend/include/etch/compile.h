@@ -212,8 +212,7 @@ private:
         done =
             ((count == N && invoke_with(call, std::make_index_sequence<N>())) ||
              ...);
-      }
-      (std::make_index_sequence<9>());
+      }(std::make_index_sequence<9>());
     }
     if (!done)
       throw UserError("export_library: the function does not take " +

@@ -71,9 +71,15 @@ template <class T>
 concept VariableList = std::same_as<std::remove_cvref_t<T>, Variables>;
 
 /// The types with which the user's function is called.
-template <class A> struct PassedAs { using type = A; };
-template <VariableLike A> struct PassedAs<A> { using type = const Variable &; };
-template <VariableList A> struct PassedAs<A> { using type = Variables; };
+template <class A> struct PassedAs {
+  using type = A;
+};
+template <VariableLike A> struct PassedAs<A> {
+  using type = const Variable &;
+};
+template <VariableList A> struct PassedAs<A> {
+  using type = Variables;
+};
 template <class A> using Passed = typename PassedAs<A>::type;
 
 template <class A> size_t count_variables(const A &arg) {

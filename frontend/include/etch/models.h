@@ -33,11 +33,10 @@ class Activation {
 public:
   Activation(Variable (*function)(Operand)) : call(function) {}
   template <class F>
-  requires(!std::convertible_to<F, Variable (*)(Operand)> &&
-           !std::same_as<std::remove_cvref_t<F>, Activation> &&
-           std::is_invocable_r_v<Variable, F &, const Variable &>)
-      Activation(F function)
-      : call(std::move(function)) {}
+    requires(!std::convertible_to<F, Variable (*)(Operand)> &&
+             !std::same_as<std::remove_cvref_t<F>, Activation> &&
+             std::is_invocable_r_v<Variable, F &, const Variable &>)
+  Activation(F function) : call(std::move(function)) {}
   Variable operator()(const Variable &x) const { return call(x); }
 
 private:

@@ -56,10 +56,10 @@ struct MemoryPlan {
 
 /// Bytes that the program of the last call works with.
 struct ProgramMemory {
-  uint64_t arena = 0;   ///< intermediate values
-  uint64_t saved = 0;   ///< thereof: kept for the backward half
-  uint64_t states = 0;  ///< parameters and other arrays that it updates
-  uint64_t results = 0; ///< allocated for each call
+  uint64_t arena = 0;    ///< intermediate values
+  uint64_t saved = 0;    ///< thereof: kept for the backward half
+  uint64_t states = 0;   ///< parameters and other arrays that it updates
+  uint64_t results = 0;  ///< allocated for each call
   uint64_t prepared = 0; ///< kept between calls (CompileOptions::freeze)
   /// Every buffer. The compiler plans the program once more for it.
   std::function<MemoryPlan()> plan;

@@ -247,4 +247,4 @@ private:
 };
 } // namespace etch
 #include "etch/print.h" // IWYU pragma: export
-#endif // ETCH_VARIABLE_H
+#endif                  // ETCH_VARIABLE_H

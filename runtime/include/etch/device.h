@@ -3,7 +3,8 @@
 |* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 |*
 |* The driver's library is looked for when it is first needed; without one, all
-|* functions fail with a text that says why. Work of a device goes to one stream,
+|* functions fail with a text that says why. Work of a device goes to one
+stream,
 |* in the order of the calls; functions that say so wait for it. Functions that
 |* fail return a status and leave a text for etch_last_error(). A device may be
 |* used from several threads, one at a time.
@@ -35,11 +36,11 @@ void etch_device_close(etch_device_t *device);
 
 typedef struct etch_device_info {
   char name[64];
-  char architecture[16];   /* "sm_90" */
-  uint64_t total, free;    /* bytes of memory; free: what nobody has */
-  uint64_t used, cached;   /* of this etch_device_t: handed out, kept */
+  char architecture[16]; /* "sm_90" */
+  uint64_t total, free;  /* bytes of memory; free: what nobody has */
+  uint64_t used, cached; /* of this etch_device_t: handed out, kept */
   uint64_t copies_in, copies_out, bytes_in, bytes_out; /* since it was opened */
-  uint64_t launches, graph_launches, allocations; /* asked of the driver */
+  uint64_t launches, graph_launches, allocations;      /* asked of the driver */
   uint64_t library_calls; /* products and convolutions that libraries do */
   uint64_t staged_bytes;  /* of the copies, those through pinned memory */
   uint64_t sent_bytes;    /* of the copies, those by etch_device_send() */
@@ -109,8 +110,8 @@ void etch_device_unload(etch_device_module_t *module);
 etch_status_t etch_device_find(etch_device_module_t *module, const char *name,
                                etch_device_function_t **out);
 
-/* One grid: `arguments` are 8 bytes each, copied by the call. `site` numbers the
-   operation for the text of a failure; -1: none. A grid of no blocks does
+/* One grid: `arguments` are 8 bytes each, copied by the call. `site` numbers
+   the operation for the text of a failure; -1: none. A grid of no blocks does
    nothing. */
 etch_status_t etch_device_launch(etch_device_t *device,
                                  etch_device_function_t *function,
@@ -119,7 +120,8 @@ etch_status_t etch_device_launch(etch_device_t *device,
                                  int32_t num_arguments, int32_t site);
 
 /* A module's kernels on a device, with what its runs need. The module and the
-   device must live longer. ETCH_ERROR_DEVICE: it has no code for this device. */
+   device must live longer. ETCH_ERROR_DEVICE: it has no code for this device.
+ */
 typedef struct etch_device_program etch_device_program_t;
 etch_status_t etch_device_program_load(etch_device_t *device,
                                        const etch_module_t *module,

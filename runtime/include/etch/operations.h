@@ -70,8 +70,8 @@ struct etch_product {
 };
 
 typedef enum etch_convolution_kind {
-  ETCH_CONVOLUTION = 0,         /* y from x and w */
-  ETCH_CONVOLUTION_OF_DATA = 1, /* x from y and w: gradients */
+  ETCH_CONVOLUTION = 0,           /* y from x and w */
+  ETCH_CONVOLUTION_OF_DATA = 1,   /* x from y and w: gradients */
   ETCH_CONVOLUTION_OF_WEIGHTS = 2 /* w from x and y: gradients */
 } etch_convolution_kind_t;
 

@@ -1,4 +1,5 @@
-/*===- runtime.h - The contract between compiled programs and their host ---===*\
+/*===- runtime.h - The contract between compiled programs and their host
+---===*\
 |*
 |* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 |*
@@ -60,8 +61,8 @@ typedef struct etch_tensor {
   int32_t rank;
 } etch_tensor_t;
 
-/* A task covers [begin, end) of a loop whose iterations are independent. `worker`
-   is in [0, workers) and no two running tasks of one loop share it. */
+/* A task covers [begin, end) of a loop whose iterations are independent.
+   `worker` is in [0, workers) and no two running tasks of one loop share it. */
 typedef void (*etch_task_t)(void *closure, int64_t begin, int64_t end,
                             int32_t worker);
 

@@ -187,10 +187,10 @@ TEST(FreezeProducts, KeepEveryBit) {
   };
   for (auto [m, k, n, turned] :
        {Case{40, 784, 100, false}, Case{40, 784, 100, true},
-        Case{33, 257, 200, true},
-        Case{300, 513, 7, false}})
+        Case{33, 257, 200, true}, Case{300, 513, 7, false}})
     for (bool dynamic : {false, true}) {
-      Parameter w(random::randn(turned ? Shape{n, k} : Shape{k, n}).astype(f32));
+      Parameter w(
+          random::randn(turned ? Shape{n, k} : Shape{k, n}).astype(f32));
       auto body = [&, turned = turned](const Variable &x) {
         NoGrad no_grad;
         return relu(matmul(x, turned ? w.T() : Variable(w)));
@@ -230,8 +230,7 @@ TEST(FreezeFast, Convolutions) {
       auto frozen = compile(
           body, {.mode = Mode::fast, .dynamic = dynamic, .freeze = true});
       for (int64_t batch : {1, 3, 1}) {
-        Variable x =
-            random::rand({batch, channels, 14, 14}).astype(f32) - 0.5;
+        Variable x = random::rand({batch, channels, 14, 14}).astype(f32) - 0.5;
         std::vector<double> y = plain(x).to_vector();
         for (int again = 0; again < 2; ++again) {
           std::vector<double> z = frozen(x).to_vector();

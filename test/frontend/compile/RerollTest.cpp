@@ -123,8 +123,8 @@ TEST(Reroll, WeightsThatAreUsedBeforeAndAfter) {
           h = cell(v, t, h);
           loss = loss + sum(square(matmul(h, v[5]) - v[1][t]));
         }
-        loss = loss + sum(square(matmul(h, v[3]))) + sum(v[3] * v[3]) +
-               sum(v[0]);
+        loss =
+            loss + sum(square(matmul(h, v[3]))) + sum(v[3] * v[3]) + sum(v[0]);
         loss.backward();
         return Variables{loss};
       },

@@ -29,7 +29,8 @@ TEST_F(Frozen, IsTheHostsAndNoticesNewContents) {
   std::vector<uint64_t> y = bits_of(host(x));
   for (bool there : {false, true}) {
     if (there) // the parameters, too
-      for (Layer *layer : std::initializer_list<Layer *>{&first, &norm, &second})
+      for (Layer *layer :
+           std::initializer_list<Layer *>{&first, &norm, &second})
         layer->to(cuda(0));
     auto frozen = compile(forward, {.device = cuda(0), .freeze = true});
     // Launched one by one, recorded as a graph, and as that graph.

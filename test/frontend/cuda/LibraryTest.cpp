@@ -236,9 +236,8 @@ TEST_F(WithProducts, SumsOfOperandsComeAlong) {
   Variables xs = {waves({6, 16}), waves({6, 10}), waves({16, 2})},
             expected = f(xs);
   int before = fake_calls("cublasLt.bgradb");
-  Variables found = compile(f, {.device = cuda(0),
-                                .mode = Mode::fast,
-                                .dynamic = false})(xs);
+  Variables found =
+      compile(f, {.device = cuda(0), .mode = Mode::fast, .dynamic = false})(xs);
   for (size_t i = 0; i < found.size(); ++i)
     expect_near(found[i], expected[i], 1e-5);
   if (before >= 0) {

@@ -40,9 +40,7 @@ TEST(Dataset, C096_IndexAndLength) {
 
 // An index is one integer: slices do not compile.
 template <class I>
-concept Indexes = requires(const Dataset &d, I i) {
-  d[i];
-};
+concept Indexes = requires(const Dataset &d, I i) { d[i]; };
 static_assert(Indexes<int>);
 static_assert(!Indexes<Slice>);
 static_assert(!Indexes<Variable>);

@@ -165,9 +165,7 @@ TEST(Gzip, BombsAndBrokenStreams) {
               ThrowsMessage<IOError>(HasSubstr("more than 1000 bytes")));
   for (size_t n : {size_t(2), size_t(10), file.size() / 2, file.size() - 1})
     EXPECT_THAT(
-        [&] {
-          detail::unpack({file.begin(), file.begin() + int64_t(n)}, "f");
-        },
+        [&] { detail::unpack({file.begin(), file.begin() + int64_t(n)}, "f"); },
         ThrowsMessage<IOError>(HasSubstr("f: the gzip data end too early")))
         << n;
   std::vector<uint8_t> twice = file;

@@ -289,9 +289,8 @@ TEST(C072_CrossEntropy, GradientAndErrors) {
   EXPECT_NEAR(loss.item(), expected, 1e-15);
   EXPECT_THROW(softmax_cross_entropy(x, array({0.0, 1.0})), DTypeError);
   EXPECT_THROW(softmax_cross_entropy(x, array({0, 1, 2})), ShapeError);
-  std::string text = message_of([&] {
-    softmax_cross_entropy(x, array({3, 0}));
-  });
+  std::string text =
+      message_of([&] { softmax_cross_entropy(x, array({3, 0})); });
   EXPECT_THAT(text, HasSubstr("index 3 is out of range for extent 3"));
   EXPECT_THAT(text, HasSubstr("TensorTest.cpp"));
 }
@@ -358,10 +357,7 @@ TEST(Joining, PartsAndWholes) {
   EXPECT_THAT(values(pad(array({1.0, 2.0}), {{1, 2}}, 9)),
               ElementsAre(9, 1, 2, 9, 9));
   EXPECT_TRUE(gradient_check(
-      [](const Variable &v) {
-        return pow(concat({v, v * v}, 1), 2);
-      },
-      x));
+      [](const Variable &v) { return pow(concat({v, v * v}, 1), 2); }, x));
 }
 
 TEST(Losses, SigmoidCrossEntropyIsStable) {

@@ -75,11 +75,7 @@ TEST(Figure, DecisionBoundary) {
   // One score and a threshold.
   Figure({.width = 200, .height = 200})
       .scatter(points)
-      .regions(
-          [](const Variable &p) {
-            return p[{all, 1}];
-          },
-          10)
+      .regions([](const Variable &p) { return p[{all, 1}]; }, 10)
       .save(folder / "g.png");
   EXPECT_EQ(count(folder / "g.png", 255, 217, 183), 0);
   EXPECT_GT(count(folder / "g.png", 188, 215, 233), 10000);

@@ -280,8 +280,8 @@ TEST_F(Device, GuardedMemoryHasPartsOnly) {
             ETCH_ERROR_ARGUMENT);
   EXPECT_EQ(etch_device_alloc_guarded(device, 20, close, 2, &memory),
             ETCH_ERROR_ARGUMENT);
-  for (const char *name : {"cuMemAddressReserve", "cuMemCreate", "cuMemMap",
-                           "cuMemSetAccess"}) {
+  for (const char *name :
+       {"cuMemAddressReserve", "cuMemCreate", "cuMemMap", "cuMemSetAccess"}) {
     etch_fake_fail(name, 2, 0);
     EXPECT_EQ(etch_device_alloc_guarded(device, 16384, parts, 2, &memory),
               ETCH_ERROR_MEMORY)

@@ -1,4 +1,5 @@
-//===- types.h - Element types and shapes ------------------------*- C++ -*-===//
+//===- types.h - Element types and shapes ------------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
