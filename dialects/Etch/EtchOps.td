@@ -339,7 +339,8 @@ def GatherOp : Etch_Structured<"gather", "indexed"> {
   let summary = "y[b, j, i] = x[b, index[b, j], i]";
   let description = [{
     x is (B, A, I), index (B, J) int64, y (B, J, I). A negative index counts
-    from the end; one that is out of range is an error of the run.
+    from the end; one that is out of range is an error of the run. An index
+    (B, J, I) says it for each i: devices know that form.
   }];
   let arguments = (ins Etch_Tensor:$x, Etch_Tensor:$index);
 }
@@ -347,7 +348,9 @@ def ScatterAddOp
     : Etch_Shaped<"scatter_add", "indexed",
                   (ins Etch_Tensor:$x, Etch_Tensor:$index)> {
   let summary = "y[b, index[b, j], i] += x[b, j, i], in ascending j, from 0.";
-  let description = "The adjoint of gather: x is (B, J, I), y (B, A, I).";
+  let description = [{
+    The adjoint of gather, in both of its forms: x is (B, J, I), y (B, A, I).
+  }];
 }
 
 include "dialects/Etch/ConvolutionOps.td"
