@@ -12,11 +12,14 @@ using namespace mlir;
 using namespace etch;
 using namespace etch::cpu;
 
-/// Reads index[b, j]; negative ones count from the end. One that is out of
-/// range is reported and becomes 0.
-static Ix readIndex(Kernel &k, const Buffer &index, Ix b, Ix j, Ix extent) {
+/// Reads index[b, j], or index[b, j, i]; negative ones count from the end. One
+/// that is out of range is reported and becomes 0.
+static Ix readIndex(Kernel &k, const Buffer &index, Ix b, Ix j, Ix extent,
+                    Ix i = 0) {
   Emit &e = k.e;
   Ix offset = e.add(e.mul(b, index.strides[0]), e.mul(j, index.strides[1]));
+  if (index.strides.size() > 2)
+    offset = e.add(offset, e.mul(i, index.strides[2]));
   Value given =
       e.loadRaw(e.getI64Type(), e.at(index.pointer, offset, e.getI64Type()), 8);
   Value negative = e.compare(arith::CmpIPredicate::slt, Ix(given), 0);
@@ -28,6 +31,16 @@ static Ix readIndex(Kernel &k, const Buffer &index, Ix b, Ix j, Ix extent) {
 
 static Ix offsetOf(Emit &e, const Buffer &buffer, Ix a, Ix b) {
   return e.add(e.mul(a, buffer.strides[0]), e.mul(b, buffer.strides[1]));
+}
+
+/// Whether each i has an index of its own.
+static bool isOfEach(const Buffer &index) { return index.strides.size() > 2; }
+
+/// Where there is something for index 0 to name.
+static void unlessEmpty(Emit &e, Ix extent, function_ref<void()> body) {
+  if (extent.isKnown() && extent.known != 0)
+    return body();
+  e.when(e.compare(arith::CmpIPredicate::ne, extent, 0), body);
 }
 
 /// One path or the other for an inner extent of 1.
@@ -83,7 +96,8 @@ static void gatherElements(Kernel &k, const Buffer &x, const Buffer &index,
   });
 }
 
-/// y[b, j, i] = x[b, index[b, j], i]: a unit is one (b, j).
+/// y[b, j, i] = x[b, index[b, j], i], or of index[b, j, i]: a unit is one (b,
+/// j).
 static LogicalResult emitGather(Kernel &k, GatherOp op) {
   Emit &e = k.e;
   const Buffer &x = k.buffers[k.bufferOf(cast<BlockArgument>(op.getX()))];
@@ -127,13 +141,24 @@ static LogicalResult emitGather(Kernel &k, GatherOp op) {
           e.store(v, e.at(to, i, memory), covered);
         });
       };
-      if (x.extents[1].isKnown() && x.extents[1].known != 0)
-        copy();
-      else // nothing to take index 0 from
-        e.when(e.compare(arith::CmpIPredicate::ne, x.extents[1], 0), copy);
+      unlessEmpty(e, x.extents[1], copy);
     });
   };
-  whenSingle(e, inner, elements, blocks);
+  auto each = [&] {
+    e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix unit) {
+      Ix b = e.div(unit, count), j = e.rem(unit, count);
+      e.loop(0, inner, 1, [&](Ix i) {
+        Ix from = readIndex(k, index, b, j, x.extents[1], i);
+        Ix source = e.add(offsetOf(e, x, b, from), e.mul(i, x.strides[2]));
+        unlessEmpty(e, x.extents[1], [&] {
+          e.store(e.load(e.at(x.pointer, source, memory), 1, memory, Lanes()),
+                  e.at(y.pointer, e.add(offsetOf(e, y, b, j), i), memory),
+                  Lanes());
+        });
+      });
+    });
+  };
+  isOfEach(index) ? each() : whenSingle(e, inner, elements, blocks);
   k.work = [=](Emit &e, ArrayRef<Extents> shapes) {
     const Extents &shape = shapes[result];
     Work work;
@@ -182,6 +207,24 @@ static LogicalResult emitScatterAdd(Kernel &k, ScatterAddOp op) {
         clear(e.at(y.pointer, offsetOf(e, y, b, a), y.element), i0, i1);
       });
     });
+    if (isOfEach(index)) {
+      e.loop(0, x.extents[1], 1, [&](Ix j) {
+        e.loop(i0, i1, 1, [&](Ix i) {
+          Ix to = readIndex(k, index, b, j, y.extents[1], i);
+          Ix offset = e.add(offsetOf(e, x, b, j), e.mul(i, x.strides[2]));
+          unlessEmpty(e, y.extents[1], [&] {
+            Value place =
+                e.at(y.pointer, e.add(offsetOf(e, y, b, to), i), y.element);
+            ScalarExpr sum(e, e.loc, e.load(place, 1, y.element, Lanes()));
+            ScalarExpr v(e, e.loc,
+                         e.load(e.at(x.pointer, offset, x.element), 1,
+                                x.element, Lanes()));
+            e.store(sum + v, place, Lanes());
+          });
+        });
+      });
+      return;
+    }
     e.loop(0, x.extents[1], 1, [&](Ix j) {
       Ix to = readIndex(k, index, b, j, y.extents[1]);
       Value row = e.at(y.pointer, offsetOf(e, y, b, to), y.element);
@@ -200,10 +243,7 @@ static LogicalResult emitScatterAdd(Kernel &k, ScatterAddOp op) {
             e, inner, [&] { addVector(0, Lanes()); },
             [&] { e.vectorLoop(i0, i1, lanes, true, addVector); });
       };
-      if (y.extents[1].isKnown() && y.extents[1].known != 0)
-        add();
-      else
-        e.when(e.compare(arith::CmpIPredicate::ne, y.extents[1], 0), add);
+      unlessEmpty(e, y.extents[1], add);
     });
   });
   k.work = [=](Emit &e, ArrayRef<Extents> shapes) {
@@ -224,9 +264,6 @@ LogicalResult etch::cpu::emitIndexed(Kernel &k) {
   bool plain = op && op->getNumOperands() >= 2 &&
                isa<BlockArgument>(op->getOperand(0)) &&
                isa<BlockArgument>(op->getOperand(1));
-  if (plain &&
-      cast<RankedTensorType>(op->getOperand(1).getType()).getRank() != 2)
-    return k.source.emitError("indices here are (B, J)");
   if (auto gather = dyn_cast_or_null<GatherOp>(op); gather && plain)
     return emitGather(k, gather);
   if (auto scatter = dyn_cast_or_null<ScatterAddOp>(op); scatter && plain)

@@ -93,14 +93,21 @@ def cumsum(x, axis, reverse):
     return np.cumsum(x, axis)
 
 
+def where_indexed(x, index):
+    """index is (B, J), or (B, J, I)"""
+    if index.ndim == 2:
+        return np.arange(x.shape[0])[:, None], index
+    return (np.arange(x.shape[0])[:, None, None], index,
+            np.arange(x.shape[2])[None, None, :])
+
+
 def gather(x, index):
-    batch = np.arange(x.shape[0])[:, None]
-    return x[batch, index]
+    return x[where_indexed(x, index)]
 
 
 def scatter_add(x, index, shape):
     y = np.zeros(shape, wide(x).dtype)
-    np.add.at(y, (np.arange(x.shape[0])[:, None], index), x)
+    np.add.at(y, where_indexed(x, index), x)
     return y
 
 
