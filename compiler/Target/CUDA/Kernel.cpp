@@ -187,6 +187,15 @@ LogicalResult Kernel::emit() {
     function.walk([&](LLVM::AllocaOp alloca) {
       hasTiles |= alloca->hasAttr(kSharedAttr);
     });
+    // Loops in loops over places that are few and known would all be written
+    // out.
+    if (!hasTiles && emitKind == emitConvolution)
+      function.walk([&](scf::ForOp loop) {
+        bool hasLoops = false;
+        loop.getBody()->walk([&](scf::ForOp) { hasLoops = true; });
+        if (hasLoops && !loop->hasAttr("etch.unroll"))
+          loop->setAttr("etch.unroll", e.getI64IntegerAttr(1));
+      });
     int64_t blocks =
         emitKind == emitPointwise ? (isLong() ? 1 : 4)
         : !hasTiles && (emitKind == emitConvolution || emitKind == emitWindow)

@@ -70,9 +70,6 @@ static bool empty(func::FuncOp kernel) {
     if (isa<Conv2dOp, Conv2dInputGradOp, Conv2dWeightGradOp, MaxPoolIndexOp>(
             op))
       isLast |= bool(op.getOperand(0).getDefiningOp<TransposeOp>());
-    else if (isa<GatherOp, ScatterAddOp>(op))
-      isLast |=
-          cast<RankedTensorType>(op.getOperand(1).getType()).getRank() > 2;
   if (!isLast)
     return true;
   OpBuilder b(body.getTerminator());
