@@ -321,7 +321,7 @@ void Writer::rewrite(Operation *op) {
   b.setInsertionPoint(op);
   loc = op->getLoc();
   current = op;
-  if (llvm::isa<Conv2dOp, Conv2dInputGradOp, Conv2dWeightGradOp>(op))
+  if (isConvolution(op))
     return convolution(op);
   if (llvm::isa<MaxPoolIndexOp>(op))
     return sandwich(op, 1);
@@ -332,7 +332,7 @@ void Writer::rewrite(Operation *op) {
     return broadcast(broadcastTo);
   if (auto sum = llvm::dyn_cast<SumToOp>(op))
     return sumTo(sum);
-  if (llvm::isa<SumOp, MeanOp, MaxOp, MinOp>(op))
+  if (isAxesReduction(op))
     return reduction(op);
   if (llvm::isa<SliceOp, PlaceOp, SliceAtOp, PlaceAtOp>(op))
     return part(op);

@@ -162,8 +162,17 @@ void etch::seeImages(func::FuncOp program) {
 // Groups
 //===----------------------------------------------------------------------===//
 
-static bool isConvolution(Operation *op) {
-  return llvm::isa<Conv2dOp, Conv2dInputGradOp, Conv2dWeightGradOp>(op);
+static bool isOfKind(Operation *op, OpKind kind) {
+  auto rule = llvm::dyn_cast<DifferentiableOpInterface>(op);
+  return rule && rule.getInfo().kind == kind;
+}
+
+bool etch::isConvolution(Operation *op) {
+  return isOfKind(op, OpKind::convolution);
+}
+
+bool etch::isAxesReduction(Operation *op) {
+  return isOfKind(op, OpKind::reduction) && op->hasAttr("axes");
 }
 
 /// The images that an op can take and give in either order; none of other ops.
@@ -196,7 +205,7 @@ static SmallVector<Value, 4> imagesOf(Operation *op) {
     if (isImage(y))
       add(op->getOperand(0));
     add(y);
-  } else if (llvm::isa<SumOp, MeanOp, MaxOp, MinOp, SumToOp>(op)) {
+  } else if (isAxesReduction(op) || llvm::isa<SumToOp>(op)) {
     if (isImage(op->getOperand(0))) {
       add(op->getOperand(0));
       add(y);

@@ -37,6 +37,10 @@ mlir::Value reordered(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x,
 /// Whether no element moves.
 bool keepsOrder(mlir::RankedTensorType type,
                 llvm::ArrayRef<int64_t> permutation);
+/// Of images and filters, one of which it may be the gradient in.
+bool isConvolution(mlir::Operation *op);
+/// Over axes that it names: not the index of an element, not to a shape.
+bool isAxesReduction(mlir::Operation *op);
 /// Whether v has four axes whose elements move when channels come last.
 bool isImage(mlir::Value v);
 

@@ -32,3 +32,19 @@ func.func @constant(%n: index) -> tensor<?xf32> {
   %y = etch.broadcast_to %one, %n {shape = array<i64: -9223372036854775808>} : (tensor<1xf32>, index) -> tensor<?xf32>
   return %y : tensor<?xf32>
 }
+
+// What is prepared has all its extents, in programs that have not.
+// CHECK-LABEL: func @prepare
+// CHECK: "etch.prepare"(%{{.*}})
+// CHECK: etch.yield %{{.*}} : tensor<1xf32>
+// CHECK: etch.pack %{{.*}} for @k 0 : (tensor<?xf32>) -> tensor<64xf32>
+func.func @prepare(%w: tensor<1xf32>, %x: tensor<?xf32>, %n: index) -> (tensor<?xf32>, tensor<64xf32>) {
+  %once = "etch.prepare"(%w) ({
+  ^bb0(%a: tensor<1xf32>):
+    %e = etch.exp %a : (tensor<1xf32>) -> tensor<1xf32>
+    etch.yield %e : tensor<1xf32>
+  }) : (tensor<1xf32>) -> tensor<1xf32>
+  %y = etch.broadcast_to %once, %n {shape = array<i64: -9223372036854775808>} : (tensor<1xf32>, index) -> tensor<?xf32>
+  %p = etch.pack %x for @k 0 : (tensor<?xf32>) -> tensor<64xf32>
+  return %y, %p : tensor<?xf32>, tensor<64xf32>
+}
