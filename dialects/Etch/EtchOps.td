@@ -340,7 +340,7 @@ def GatherOp : Etch_Structured<"gather", "indexed"> {
   let description = [{
     x is (B, A, I), index (B, J) int64, y (B, J, I). A negative index counts
     from the end; one that is out of range is an error of the run. An index
-    (B, J, I) says it for each i: devices know that form.
+    (B, J, I) says it for each i.
   }];
   let arguments = (ins Etch_Tensor:$x, Etch_Tensor:$index);
 }

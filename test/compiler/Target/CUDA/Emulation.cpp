@@ -279,13 +279,22 @@ static void printProgram(llvm::raw_ostream &os, const Program &program,
 
 namespace {
 
-/// A file that goes when it is no longer needed.
+/// A file that goes when it is no longer needed. A library in it is closed
+/// first: the loader knows libraries by name, and takes the next file of that
+/// name for the one it has.
 struct Scratch {
   SmallString<128> path;
+  void *library = nullptr;
   explicit Scratch(StringRef suffix) {
     (void)llvm::sys::fs::createTemporaryFile("etch-cuda", suffix, path);
   }
-  ~Scratch() { llvm::sys::fs::remove(path); }
+  ~Scratch() {
+    if (library)
+      dlclose(library);
+    llvm::sys::fs::remove(path);
+  }
+  Scratch(const Scratch &) = delete;
+  Scratch &operator=(const Scratch &) = delete;
   void write(StringRef bytes) {
     std::error_code error;
     llvm::raw_fd_ostream(path, error) << bytes;
@@ -592,12 +601,12 @@ static std::string compareRuns(const Run &cpu, const Run &cuda,
 static const etch_module_t *load(const SmallVectorImpl<char> &bytes,
                                  Scratch &file, std::string &problem) {
   file.write(StringRef(bytes.data(), bytes.size()));
-  void *library = dlopen(file.path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!library) {
+  file.library = dlopen(file.path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!file.library) {
     problem = dlerror();
     return nullptr;
   }
-  auto query = etch_query_fn(dlsym(library, "etch_query"));
+  auto query = etch_query_fn(dlsym(file.library, "etch_query"));
   return query ? query(ETCH_ABI_VERSION) : nullptr;
 }
 
