@@ -16,6 +16,7 @@
 #include "compiler/Transforms/Images.h"
 #include "compiler/Transforms/Outline.h"
 #include "compiler/Transforms/Passes.h"
+#include "compiler/Transforms/PoolValues.h"
 #include "compiler/Transforms/Spread.h"
 
 using namespace mlir;
@@ -381,6 +382,8 @@ struct Fuse : etch::impl::FuseBase<Fuse> {
     for (func::FuncOp function : functions)
       if (isProgram(function))
         fuse(function, kernels, alone, updates);
+    if (updates && !alone)
+      joinPools(getOperation());
   }
 };
 } // namespace

@@ -160,7 +160,8 @@ LogicalResult Kernel::emit() {
       emitKind = emitWindow;
       break;
     case OpKind::indexed:
-      emitKind = emitIndexed;
+      if (emitKind != emitWindow) // else a pool gathers what it finds
+        emitKind = emitIndexed;
       break;
     case OpKind::scan:
       emitKind = emitScan;
