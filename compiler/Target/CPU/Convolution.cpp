@@ -118,12 +118,8 @@ LogicalResult Correlation::bind() {
   SmallVector<Ix> space = {x.batch, e.mul(x.rows, job.groups), x.result[0],
                            x.result[1]};
   after.emplace(k, space, ArrayRef<int>{0, 1, 2, 3});
-  after->declare(op->getResult(0));
-  for (auto [n, result] : llvm::enumerate(k.results())) {
-    if (failed(after->read(result)))
-      return failure();
-    after->write(k.resultBuffer(unsigned(n)));
-  }
+  if (failed(after->writeResults(op->getResult(0))))
+    return failure();
   rowStride = filter->strides[job.transposed ? 1 : 0];
   depthStrides[0] = filter->strides[job.transposed ? 0 : 1];
   depthStrides[1] = filter->strides[2];
@@ -453,11 +449,7 @@ void Correlation::finish(Ix image, Ix images, Ix channel, Ix rows, Ix firstRow,
                                           ? interleave(from, j, covered)
                                           : e.load(e.at(from, j, element), 1,
                                                    element, Lanes{lanes, {}}));
-        SmallVector<Value> stored;
-        for (Value result : k.results())
-          stored.push_back(after->get(result));
-        for (auto [number, value] : llvm::enumerate(stored))
-          after->put(unsigned(number), value);
+        after->store();
       });
     };
     e.loop(0, images, 1, [&](Ix number) {

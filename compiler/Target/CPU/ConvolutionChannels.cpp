@@ -458,11 +458,7 @@ void ChannelLanes::finish(ValueRange values, int64_t places, Ix row, Ix place) {
       after->give(op.getY(),
                   e.load(e.at(turned, e.mul(channel, length), element), 1,
                          element, Lanes{length, {}}));
-      SmallVector<Value> stored;
-      for (Value result : k.results())
-        stored.push_back(after->get(result));
-      for (auto [number, value] : llvm::enumerate(stored))
-        after->put(unsigned(number), value);
+      after->store();
     });
   }
 }
@@ -623,12 +619,8 @@ LogicalResult ChannelLanes::emit() {
   groups = c.groups(e, batch);
   after.emplace(k, SmallVector<Ix>{batch, c.filters, c.result[0], c.result[1]},
                 ArrayRef<int>{0, 1, 2, 3});
-  after->declare(op.getY());
-  for (auto [n, result] : llvm::enumerate(k.results())) {
-    if (failed(after->read(result)))
-      return failure();
-    after->write(k.resultBuffer(unsigned(n)));
-  }
+  if (failed(after->writeResults(op.getY())))
+    return failure();
   table = k.scratch();
   turned = e.atByte(table, c.tableBytes());
   staged = e.atByte(turned, c.turnedBytes());

@@ -151,12 +151,8 @@ LogicalResult Gemm::bind() {
   if (failed(isa<MatmulOp>(op) ? bindMatmul() : bindConvolution()))
     return failure();
   after.emplace(k, space, levels);
-  after->declare(y);
-  for (auto [n, result] : llvm::enumerate(k.results())) {
-    if (failed(after->read(result)))
-      return failure();
-    after->write(k.resultBuffer(unsigned(n)));
-  }
+  if (failed(after->writeResults(y)))
+    return failure();
   extents = refs.in(e, ArrayRef<Buffer>(k.buffers));
   return success();
 }

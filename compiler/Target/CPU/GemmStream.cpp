@@ -99,13 +99,7 @@ LogicalResult StreamedProduct::bind() {
                std::max<int64_t>(llvm::divideCeil(n, 4), 1024 / bytes));
   unitColumns = llvm::alignTo(unitColumns, 4 * lanes);
   after.emplace(k, SmallVector<Ix>{1, m, n}, ArrayRef<int>{1, 2});
-  after->declare(op.getResult());
-  for (auto [number, result] : llvm::enumerate(k.results())) {
-    if (failed(after->read(result)))
-      return failure();
-    after->write(k.resultBuffer(unsigned(number)));
-  }
-  return success();
+  return after->writeResults(op.getResult());
 }
 
 /// `steps` rows of the matrix from `row` on, for some columns. `none`: whether
@@ -186,11 +180,7 @@ void StreamedProduct::finish() {
       after->point(e.add(firstColumn, c), covered);
       after->give(op.getResult(),
                   e.load(sumAt(total, r, c), 1, element, Lanes{lanes, {}}));
-      SmallVector<Value> stored;
-      for (Value result : k.results())
-        stored.push_back(after->get(result));
-      for (auto [number, value] : llvm::enumerate(stored))
-        after->put(unsigned(number), value);
+      after->store();
     });
   });
 }

@@ -354,11 +354,7 @@ void Gemm::finish(Value sums, Ix pitch, Ix batch, Ix m, Ix n, Ix rows,
       after->point(e.add(n, c), covered);
       after->give(op->getResult(0), e.load(e.at(row, c, element), 1, element,
                                            Lanes{tiling.lanes, {}}));
-      SmallVector<Value> stored;
-      for (Value result : k.results())
-        stored.push_back(after->get(result));
-      for (auto [number, value] : llvm::enumerate(stored))
-        after->put(unsigned(number), value);
+      after->store();
     });
   });
 }
@@ -378,11 +374,7 @@ void Gemm::finishRegisters(ValueRange values, Ix batch, Ix m, Ix n,
     for (int64_t v = 0; v < vectors; ++v) {
       after->point(e.add(n, v * lanes), covered[size_t(v)]);
       after->give(op->getResult(0), values[size_t(r * vectors + v)]);
-      SmallVector<Value> stored;
-      for (Value result : k.results())
-        stored.push_back(after->get(result));
-      for (auto [number, value] : llvm::enumerate(stored))
-        after->put(unsigned(number), value);
+      after->store();
     }
   }
 }
@@ -449,12 +441,5 @@ void Gemm::emitDot(Ix batch) {
         return SmallVector<Value>{sum.combine(e, sums[0], block(from, to)[0])};
       });
   Value result = sum.orEmpty(e, extents.k, sum.fold(e, total[0]));
-  after->enter({batch, Ix(0), Ix(0)}, -1);
-  after->point(0, Lanes());
-  after->give(op->getResult(0), result);
-  SmallVector<Value> stored;
-  for (Value v : k.results())
-    stored.push_back(after->get(v));
-  for (auto [number, value] : llvm::enumerate(stored))
-    after->put(unsigned(number), value);
+  after->storeAt({batch, Ix(0), Ix(0)}, op->getResult(0), result);
 }

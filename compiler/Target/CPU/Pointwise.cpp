@@ -245,11 +245,8 @@ LogicalResult etch::cpu::emitPointwise(Kernel &k) {
   for (size_t axis = 0; axis < out.extents.size(); ++axis)
     level.push_back(int(axis));
   Evaluator values(k, out.extents, level);
-  for (auto [n, result] : llvm::enumerate(k.results())) {
-    if (failed(values.read(result)))
-      return failure();
-    values.write(k.resultBuffer(unsigned(n)));
-  }
+  if (failed(values.writeResults()))
+    return failure();
   values.collapse();
 
   auto numbers = llvm::to_vector(llvm::seq(0u, unsigned(k.results().size())));
@@ -267,13 +264,7 @@ LogicalResult etch::cpu::emitPointwise(Kernel &k) {
     values.point(i, covered);
     for (auto [read, value] : given)
       values.give(read, value);
-    // All reads of a point come before its writes: a result may stand in the
-    // place of an argument.
-    SmallVector<Value> emitted;
-    for (Value result : k.results())
-      emitted.push_back(values.get(result));
-    for (auto [n, value] : llvm::enumerate(emitted))
-      values.put(unsigned(n), value);
+    values.store();
   };
 
   // A unit is one vector of a flat loop, otherwise a step of the outermost.

@@ -56,7 +56,6 @@ private:
   Ix outer, extent, inner;
   Evaluator along, after;
   SmallVector<Operation *> reductions;
-  SmallVector<Value> alongResults, afterResults;
   int64_t lanes = 1;
 };
 
@@ -72,24 +71,19 @@ LogicalResult Reduction::collect() {
     }
   for (auto [n, result] : llvm::enumerate(k.results())) {
     bool full = cast<RankedTensorType>(result.getType()).getRank() == 3;
-    (full ? alongResults : afterResults).push_back(result);
-    Evaluator &values = full ? along : after;
-    if (failed(values.read(result)))
+    if (failed(
+            (full ? along : after).write(result, k.resultBuffer(unsigned(n)))))
       return failure();
-    values.write(k.resultBuffer(unsigned(n)));
   }
   return success();
 }
 
 SmallVector<Value> Reduction::elements(Ix i, Lanes covered) {
   along.point(i, covered);
-  SmallVector<Value> found, stored;
+  SmallVector<Value> found;
   for (Operation *op : reductions)
     found.push_back(along.get(op->getOperand(0)));
-  for (Value result : alongResults)
-    stored.push_back(along.get(result));
-  for (auto [n, value] : llvm::enumerate(stored))
-    along.put(unsigned(n), value);
+  along.store();
   return found;
 }
 
@@ -97,11 +91,7 @@ void Reduction::finish(Ix i, Lanes covered, ArrayRef<Value> reduced) {
   after.point(i, covered);
   for (auto [op, value] : llvm::zip(reductions, reduced))
     after.give(op->getResult(0), Combiner::of(op).orEmpty(e, extent, value));
-  SmallVector<Value> stored;
-  for (Value result : afterResults)
-    stored.push_back(after.get(result));
-  for (auto [n, value] : llvm::enumerate(stored))
-    after.put(unsigned(n), value);
+  after.store();
 }
 
 //===----------------------------------------------------------------------===//
@@ -360,7 +350,8 @@ LogicalResult etch::cpu::emitArgmax(Kernel &k) {
   Evaluator values(k, extents, {0, 1, 2}), out(k, extents, {0, 2});
   if (failed(values.read(op.getX())))
     return failure();
-  out.write(k.resultBuffer(0));
+  if (failed(out.writeResults(result)))
+    return failure();
 
   Ix inner = extents[2];
   int64_t lanes = inner.is(1) ? 1 : k.lanesOf(e.getI64Type());
@@ -401,7 +392,8 @@ LogicalResult etch::cpu::emitArgmax(Kernel &k) {
         });
     out.enter({o, Ix(0), Ix(0)}, 2);
     out.point(i0, covered);
-    out.put(0, best[1]);
+    out.give(result, best[1]);
+    out.store();
   });
   ExtentRef outerRef = refs[0], extentRef = refs[1], innerRef = refs[2];
   k.work = [=](Emit &e, ArrayRef<Extents> shapes) {

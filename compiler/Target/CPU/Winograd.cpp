@@ -407,13 +407,7 @@ LogicalResult Winograd::bind() {
   SmallVector<Ix> space = {job.batch.in(ArrayRef<Buffer>(k.buffers)),
                            job.filters, job.count[0], job.count[1]};
   after.emplace(k, space, ArrayRef<int>{0, 1, 2, 3});
-  after->declare(op->getResult(0));
-  for (auto [n, result] : llvm::enumerate(k.results())) {
-    if (failed(after->read(result)))
-      return failure();
-    after->write(k.resultBuffer(unsigned(n)));
-  }
-  return success();
+  return after->writeResults(op->getResult(0));
 }
 
 /// Panels of nr filters side by side, channel after channel.
@@ -625,11 +619,7 @@ void Winograd::finish(Ix image, Ix firstFilter, Ix filters, Ix firstPlace,
         after->point(j, covered);
         after->give(op->getResult(0), e.load(e.at(from, j, element), 1, element,
                                              Lanes{covered.count, {}}));
-        SmallVector<Value> stored;
-        for (Value result : k.results())
-          stored.push_back(after->get(result));
-        for (auto [n, value] : llvm::enumerate(stored))
-          after->put(unsigned(n), value);
+        after->store();
       });
     });
   });

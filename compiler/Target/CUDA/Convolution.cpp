@@ -168,12 +168,8 @@ Value Convolution::weightGrad() {
 
 LogicalResult Convolution::emit(ArrayRef<Ix> shape) {
   Evaluator after(k, shape, {0, 1, 2, 3});
-  after.declare(form.y);
-  for (auto [n, result] : llvm::enumerate(k.results())) {
-    if (failed(after.read(result)))
-      return failure();
-    after.write(k.resultBuffer(unsigned(n)));
-  }
+  if (failed(after.writeResults(form.y)))
+    return failure();
   Buffer place;
   place.extents.assign(shape.begin(), shape.end());
   auto stored = placeOf(e, unit, place);
@@ -181,14 +177,7 @@ LogicalResult Convolution::emit(ArrayRef<Ix> shape) {
   Value result = isa<Conv2dOp>(op)            ? forward()
                  : isa<Conv2dInputGradOp>(op) ? inputGrad()
                                               : weightGrad();
-  after.enter(stored, -1);
-  after.point(0, Lanes());
-  after.give(form.y, result);
-  SmallVector<Value> values;
-  for (Value v : k.results())
-    values.push_back(after.get(v));
-  for (auto [n, value] : llvm::enumerate(values))
-    after.put(unsigned(n), value);
+  after.storeAt(stored, form.y, result);
   return success();
 }
 

@@ -74,7 +74,6 @@ private:
   void chooseTaps();
   Ix taps() { return e.max(e.mul(w.extents[2], w.extents[3]), 1); }
   void locate(int64_t tileRows = kSide, int64_t tileColumns = kSide);
-  LogicalResult collect(Evaluator &after);
   void finish(Evaluator &after, Ix row, Ix column, Value sum);
   Value filter(Ix row, Ix step);
   Value image(Ix step);
@@ -135,13 +134,11 @@ void Tile::locate(int64_t tileRows, int64_t tileColumns) {
   // Of the filter (oc, c, kh, kw), one of the first two runs along K.
   Ix perGroup = forward ? w.extents[1] : e.div(w.extents[0], groups);
   depth = e.mul(perGroup, e.mul(w.extents[2], w.extents[3]));
-  Ix rowTiles = e.ceilDiv(rows, tileRows);
-  Ix columnTiles = e.ceilDiv(columns, tileColumns);
-  Ix unit = k.block();
-  column0 = e.mul(e.rem(unit, columnTiles), tileColumns);
-  unit = e.div(unit, columnTiles);
-  row0 = e.mul(e.rem(unit, rowTiles), tileRows);
-  group = e.div(unit, rowTiles);
+  TilePlace at(k, tileRows, e.ceilDiv(rows, tileRows), tileColumns,
+               e.ceilDiv(columns, tileColumns));
+  row0 = at.row;
+  column0 = at.column;
+  group = at.rest;
   column = e.add(column0, e.rem(thread, tileColumns));
   Ix image = e.mul(extents[2], extents[3]);
   n = e.div(column, image);
@@ -254,16 +251,6 @@ SmallVector<Value> Tile::block(Ix from, Ix to) {
   });
 }
 
-LogicalResult Tile::collect(Evaluator &after) {
-  after.declare(form.y);
-  for (auto [number, result] : llvm::enumerate(k.results())) {
-    if (failed(after.read(result)))
-      return failure();
-    after.write(k.resultBuffer(unsigned(number)));
-  }
-  return success();
-}
-
 /// An element of the result, if it is one.
 void Tile::finish(Evaluator &after, Ix row, Ix column, Value sum) {
   Ix image = e.mul(extents[2], extents[3]), rest = e.rem(column, image);
@@ -276,20 +263,13 @@ void Tile::finish(Evaluator &after, Ix row, Ix column, Value sum) {
     at[1] = e.add(e.mul(group, rows), row);
     for (size_t i = 0; i < 2; ++i)
       at[2 + i] = e.add(e.mul(at[2 + i], places.stride[i]), places.first[i]);
-    after.enter(form.fromOp(at), -1);
-    after.point(0, Lanes());
-    after.give(form.y, sum);
-    SmallVector<Value> stored;
-    for (Value v : k.results())
-      stored.push_back(after.get(v));
-    for (auto [number, value] : llvm::enumerate(stored))
-      after.put(unsigned(number), value);
+    after.storeAt(form.fromOp(at), form.y, sum);
   });
 }
 
 LogicalResult Tile::emit() {
   Evaluator after(k, form.fromOp(whole), {0, 1, 2, 3});
-  if (failed(collect(after)))
+  if (failed(after.writeResults(form.y)))
     return failure();
   locate();
   sliceW = k.shared(element, kPitch * kDepth);
@@ -319,7 +299,7 @@ LogicalResult Tile::emit() {
 
 LogicalResult Tile::emit(const TensorTile &tile) {
   Evaluator after(k, form.fromOp(whole), {0, 1, 2, 3});
-  if (failed(collect(after)))
+  if (failed(after.writeResults(form.y)))
     return failure();
   locate(tile.m, tile.n);
   Ix perGroup = e.div(x.extents[1], groups);

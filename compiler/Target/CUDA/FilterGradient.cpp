@@ -41,14 +41,12 @@ private:
   int64_t tiles() const { return groups * rowTiles * columnTiles; }
   int64_t elements() const { return groups * rows * columns; }
   void emitShare(function_ref<void(Ix share, Ix row, Ix column, Value)> use);
-  LogicalResult collect(Evaluator &after);
   /// The place, with the result's axes, of a row and a column.
   SmallVector<Ix, 4> placeOf(Ix row, Ix column);
   SmallVector<Value> operands(const Buffer &x, const Buffer &gy, Ix row0,
                               Ix column0);
   SmallVector<Value> operandsLast(const Buffer &x, const Buffer &gy, Ix row0,
                                   Ix column0);
-  void put(Evaluator &after, ArrayRef<Ix> at, Value sum);
   Value partial(Ix share, Ix element);
 
   Kernel &k;
@@ -80,12 +78,8 @@ static Ix sharesOf(Emit &e, const Extents &gradient, int64_t tiles) {
 
 /// Whether tensor cores make it, of tiles that are not empty for the most part.
 bool FilterGradient::fits() {
-  auto stored = [&](unsigned operand) -> Type {
-    auto attr = k.source.getArgAttrOfType<TypeAttr>(form.arguments[operand],
-                                                    kStoredAttr);
-    return attr ? attr.getValue() : type.getElementType();
-  };
-  if (!mayUseTensorCores(k, type.getElementType(), {stored(0), stored(1)}) ||
+  if (!mayUseTensorCores(k, type.getElementType(),
+                         {form.stored(k, 0), form.stored(k, 1)}) ||
       !type.hasStaticShape())
     return false;
   rows = type.getDimSize(0) / groups;
@@ -182,13 +176,10 @@ SmallVector<Ix, 4> FilterGradient::placeOf(Ix row, Ix column) {
 void FilterGradient::emitShare(
     function_ref<void(Ix share, Ix row, Ix column, Value)> use) {
   Buffer x = form.operand(k, 0), gy = form.operand(k, 1);
-  Ix unit = k.block();
-  Ix column0 = e.mul(e.rem(unit, columnTiles), tile.n);
-  unit = e.div(unit, columnTiles);
-  Ix row0 = e.mul(e.rem(unit, rowTiles), tile.m);
-  unit = e.div(unit, rowTiles);
-  group = e.rem(unit, groups);
-  Ix share = e.div(unit, groups);
+  TilePlace at(k, tile.m, rowTiles, tile.n, columnTiles);
+  Ix row0 = at.row, column0 = at.column;
+  group = e.rem(at.rest, groups);
+  Ix share = e.div(at.rest, groups);
 
   Ix depth = depthOf(e, gy.extents), shares = sharesOf(e, gy.extents, tiles());
   Ix each = e.roundUp(e.div(e.add(depth, e.sub(shares, 1)), shares), kSlice);
@@ -209,27 +200,6 @@ void FilterGradient::emitShare(
   else
     emitTensorTile(k, tile, "etch_correlate", {}, {false, false},
                    {gy.element, x.element}, all, element, tile.n * 16);
-}
-
-LogicalResult FilterGradient::collect(Evaluator &after) {
-  after.declare(form.y);
-  for (auto [number, result] : llvm::enumerate(k.results())) {
-    if (failed(after.read(result)))
-      return failure();
-    after.write(k.resultBuffer(unsigned(number)));
-  }
-  return success();
-}
-
-void FilterGradient::put(Evaluator &after, ArrayRef<Ix> at, Value sum) {
-  after.enter(at, -1);
-  after.point(0, Lanes());
-  after.give(form.y, sum);
-  SmallVector<Value> stored;
-  for (Value v : k.results())
-    stored.push_back(after.get(v));
-  for (auto [number, value] : llvm::enumerate(stored))
-    after.put(unsigned(number), value);
 }
 
 /// Where the sum of a share waits for the second stage.
@@ -253,11 +223,11 @@ LogicalResult FilterGradient::emit() {
     alone = sharesOf(e, form.operand(k, 1).extents, tiles()).is(1);
     Extents result(k.buffers[k.resultBuffer(0)].extents);
     Evaluator after(k, result, {0, 1, 2, 3});
-    if (alone && failed(collect(after)))
+    if (alone && failed(after.writeResults(form.y)))
       return k.fail();
     emitShare([&](Ix share, Ix row, Ix column, Value sum) {
       if (alone)
-        return put(after, placeOf(row, column), sum);
+        return after.storeAt(placeOf(row, column), form.y, sum);
       Ix channel = e.add(e.mul(group, rows), row);
       e.storeRaw(sum, partial(share, e.add(e.mul(channel, columns), column)));
     });
@@ -267,7 +237,7 @@ LogicalResult FilterGradient::emit() {
   k.forEach(Kernel::product({ExtentRef{elements()}}), [&](Ix unit) {
     const Buffer &y = k.buffers[k.resultBuffer(0)];
     Evaluator after(k, y.extents, {0, 1, 2, 3});
-    if (failed(collect(after)))
+    if (failed(after.writeResults(form.y)))
       return k.fail();
     Type element = type.getElementType();
     Value sum = e.loop(
@@ -278,7 +248,7 @@ LogicalResult FilterGradient::emit() {
           ScalarExpr right(e, e.loc, e.loadRaw(element, partial(share, unit)));
           return SmallVector<Value>{left + right};
         })[0];
-    put(after, etch::cuda::placeOf(e, unit, y), sum);
+    after.storeAt(etch::cuda::placeOf(e, unit, y), form.y, sum);
   });
   k.scratchBytes = [shares, bytes = elements() * 4](Emit &e, Shapes shapes) {
     return e.mul(shares(e, shapes), bytes);

@@ -127,13 +127,7 @@ LogicalResult Gemm::bind() {
     return failure();
   after.emplace(k, ArrayRef<Ix>{batches, m, n},
                 rank == 3 ? ArrayRef<int>{0, 1, 2} : ArrayRef<int>{1, 2});
-  after->declare(op.getY());
-  for (auto [number, result] : llvm::enumerate(k.results())) {
-    if (failed(after->read(result)))
-      return failure();
-    after->write(k.resultBuffer(unsigned(number)));
-  }
-  return success();
+  return after->writeResults(op.getY());
 }
 
 int Gemm::isDot() {
@@ -150,14 +144,7 @@ Value Gemm::multiplyAdd(Value x, Value y, Value z) {
 }
 
 void Gemm::finish(Ix batch, Ix m, Ix n, Value result) {
-  after->enter({batch, m, n}, -1);
-  after->point(0, Lanes());
-  after->give(op.getY(), result);
-  SmallVector<Value> stored;
-  for (Value v : k.results())
-    stored.push_back(after->get(v));
-  for (auto [number, value] : llvm::enumerate(stored))
-    after->put(unsigned(number), value);
+  after->storeAt({batch, m, n}, op.getY(), result);
 }
 
 //===----------------------------------------------------------------------===//

@@ -27,7 +27,7 @@ namespace {
 class ImageTile {
 public:
   ImageTile(Kernel &k, Operation *op, const ImageForm &form, int64_t groups)
-      : k(k), e(k.e), op(op), form(form), axes(axesOf(op)),
+      : k(k), e(k.e), form(form), axes(axesOf(op)),
         x(form.operand(k, 0)), w(form.operand(k, 1)),
         extents(form.toOp(k.buffers[k.resultBuffer(0)].extents)),
         groups(groups), forward(isa<Conv2dOp>(op)) {}
@@ -42,7 +42,6 @@ private:
 
   Kernel &k;
   Emit &e;
-  Operation *op;
   const ImageForm &form;
   std::array<WindowAxis, 2> axes;
   Buffer x, w;
@@ -62,36 +61,23 @@ void ImageTile::finish(Evaluator &after, Ix row, Ix column, Value sum) {
       e.compare(arith::CmpIPredicate::ult, column, columns));
   e.when(inside, [&] {
     Ix channel = e.add(e.mul(group, columns), column);
-    after.enter(form.fromOp({e.div(row, image), channel,
-                             e.div(rest, extents[3]), e.rem(rest, extents[3])}),
-                -1);
-    after.point(0, Lanes());
-    after.give(form.y, sum);
-    SmallVector<Value> stored;
-    for (Value v : k.results())
-      stored.push_back(after.get(v));
-    for (auto [number, value] : llvm::enumerate(stored))
-      after.put(unsigned(number), value);
+    after.storeAt(
+        form.fromOp({e.div(row, image), channel, e.div(rest, extents[3]),
+                     e.rem(rest, extents[3])}),
+        form.y, sum);
   });
 }
 
 LogicalResult ImageTile::emit(const TensorTile &tile) {
   Evaluator after(k, form.fromOp(extents), {0, 1, 2, 3});
-  after.declare(form.y);
-  for (auto [number, result] : llvm::enumerate(k.results())) {
-    if (failed(after.read(result)))
-      return failure();
-    after.write(k.resultBuffer(unsigned(number)));
-  }
+  if (failed(after.writeResults(form.y)))
+    return failure();
   rows = rowsOf(e, extents);
   columns = e.div(extents[1], groups);
-  Ix rowTiles = e.ceilDiv(rows, tile.m),
-     columnTiles = e.ceilDiv(columns, tile.n);
-  Ix unit = k.block();
-  Ix column0 = e.mul(e.rem(unit, columnTiles), tile.n);
-  unit = e.div(unit, columnTiles);
-  Ix row0 = e.mul(e.rem(unit, rowTiles), tile.m);
-  group = e.div(unit, rowTiles);
+  TilePlace at(k, tile.m, e.ceilDiv(rows, tile.m), tile.n,
+               e.ceilDiv(columns, tile.n));
+  Ix row0 = at.row, column0 = at.column;
+  group = at.rest;
 
   Ix taps = e.mul(w.extents[2], w.extents[3]);
   Ix channels = e.div(x.extents[1], groups), depth = e.mul(taps, channels);
@@ -140,12 +126,7 @@ LogicalResult etch::cuda::emitImageTile(Kernel &k, Operation *op,
   auto type = cast<RankedTensorType>(op->getResult(0).getType());
   // Of an image of the operand, numbers of 32 bits say where places are.
   auto from = cast<RankedTensorType>(op->getOperand(0).getType());
-  auto stored = [&](unsigned i) -> Type {
-    auto attr = k.source.getArgAttrOfType<TypeAttr>(form.arguments[i],
-                                                    kernel::kStoredAttr);
-    return attr ? attr.getValue() : type.getElementType();
-  };
-  std::array<Type, 2> types = {stored(0), stored(1)};
+  std::array<Type, 2> types = {form.stored(k, 0), form.stored(k, 1)};
   if (type.isDynamicDim(1) || type.getDimSize(1) / groups < kFewestColumns ||
       from.isDynamicDim(2) || from.isDynamicDim(3) ||
       from.getDimSize(2) > INT32_MAX / 2 ||

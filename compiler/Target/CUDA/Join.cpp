@@ -367,18 +367,11 @@ LogicalResult etch::cuda::emitJoined(Kernel &k) {
         e.mul(e.add(e.mul(e.sub(block, start), kThreads), k.thread()), lanes);
     inner.writeWithin(k);
     Evaluator values(inner, {count}, {0});
-    for (auto [n, result] : llvm::enumerate(inner.results())) {
-      ok &= succeeded(values.read(result));
-      values.write(inner.resultBuffer(unsigned(n)));
-    }
+    ok &= succeeded(values.writeResults());
     e.when(e.compare(arith::CmpIPredicate::ult, i, count), [&] {
       emitVector(inner, values, lanes, {Ix(0)}, i, [&](Ix at, Lanes covered) {
         values.point(at, covered);
-        SmallVector<Value> emitted;
-        for (Value result : inner.results())
-          emitted.push_back(values.get(result));
-        for (auto [n, value] : llvm::enumerate(emitted))
-          values.put(unsigned(n), value);
+        values.store();
       });
     });
     k.e.restoreInsertionPoint(e.saveInsertionPoint());

@@ -33,14 +33,9 @@ private:
 
 } // namespace
 
-/// All reads come before the writes: a result may stand in an argument's place.
 void Pointwise::point(Evaluator &values, Ix i, Lanes covered) {
   values.point(i, covered);
-  SmallVector<Value> emitted;
-  for (Value result : k.results())
-    emitted.push_back(values.get(result));
-  for (auto [n, value] : llvm::enumerate(emitted))
-    values.put(unsigned(n), value);
+  values.store();
 }
 
 int64_t etch::cuda::chooseLanes(Kernel &k, Ix inner) {
@@ -119,11 +114,8 @@ LogicalResult Pointwise::emit() {
     for (size_t axis = 0; axis < out.extents.size(); ++axis)
       level.push_back(int(axis));
     Evaluator values(k, out.extents, level);
-    for (auto [n, v] : llvm::enumerate(k.results())) {
-      if (failed(values.read(v)))
-        return k.fail();
-      values.write(k.resultBuffer(unsigned(n)));
-    }
+    if (failed(values.writeResults()))
+      return k.fail();
     values.collapse();
     int dim = values.transposedDim();
     SmallVector<Value> reads;
@@ -227,11 +219,7 @@ void Pointwise::tiled(Evaluator &values, int dim, ArrayRef<Value> reads) {
     for (auto [tile, read] : llvm::zip_equal(tiles, reads))
       values.give(read,
                   k.load(tile, place, getElementTypeOrSelf(read.getType())));
-    SmallVector<Value> emitted;
-    for (Value result : k.results())
-      emitted.push_back(values.get(result));
-    for (auto [n, value] : llvm::enumerate(emitted))
-      values.put(unsigned(n), value);
+    values.store();
   });
   unsigned result = k.resultBuffer(0);
   size_t rank = k.buffers[result].extents.size();

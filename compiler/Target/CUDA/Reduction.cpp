@@ -131,7 +131,6 @@ private:
   Evaluator along, after;
   SmallVector<Combiner> combiners;
   SmallVector<Operation *> reductions;
-  SmallVector<Value> alongResults, afterResults;
   SmallVector<Value> memory; ///< shared, one for each reduction
   // Where this thread is.
   Ix thread, column, lane, group, unit, o, i;
@@ -153,11 +152,9 @@ LogicalResult Sums::collect(bool first, bool last) {
     bool full = cast<RankedTensorType>(result.getType()).getRank() == 3;
     if (full ? !first : !last)
       continue;
-    (full ? alongResults : afterResults).push_back(result);
-    Evaluator &values = full ? along : after;
-    if (failed(values.read(result)))
+    if (failed(
+            (full ? along : after).write(result, k.resultBuffer(unsigned(n)))))
       return failure();
-    values.write(k.resultBuffer(unsigned(n)));
   }
   for (const Combiner &combiner : combiners)
     memory.push_back(k.shared(combiner.element, layout.threads()));
@@ -191,13 +188,10 @@ SmallVector<Value> Sums::chains(Ix from) {
   return e.loop(e.add(from, lane), end, kLanes, identities(),
                 [&](Ix r, ValueRange carried) {
                   along.point(r, Lanes());
-                  SmallVector<Value> next, stored;
+                  SmallVector<Value> next;
                   for (Operation *op : reductions)
                     next.push_back(along.get(op->getOperand(0)));
-                  for (Value result : alongResults)
-                    stored.push_back(along.get(result));
-                  for (auto [n, value] : llvm::enumerate(stored))
-                    along.put(unsigned(n), value);
+                  along.store();
                   for (auto [n, c] : llvm::enumerate(combiners))
                     next[n] = c.combine(e, carried[n], next[n]);
                   return next;
@@ -229,11 +223,7 @@ void Sums::finish(SmallVector<Value> totals, Value writes) {
               c.combine(e, lanes[size_t(l)], lanes[size_t(l + half)]);
       after.give(op->getResult(0), c.orEmpty(e, extent, lanes[0]));
     }
-    SmallVector<Value> stored;
-    for (Value result : afterResults)
-      stored.push_back(after.get(result));
-    for (auto [n, value] : llvm::enumerate(stored))
-      after.put(unsigned(n), value);
+    after.store();
   });
 }
 
@@ -453,7 +443,8 @@ LogicalResult etch::cuda::emitArgmax(Kernel &k) {
     Evaluator values(k, extents, {0, 1, 2}), out(k, extents, {0, 2});
     if (failed(values.read(op.getX())))
       return k.fail();
-    out.write(k.resultBuffer(0));
+    if (failed(out.writeResults(op.getResult())))
+      return k.fail();
     Ix o = e.div(unit, extents[2]), i = e.rem(unit, extents[2]);
     bool isFloat = isa<FloatType>(getElementTypeOrSelf(op.getX().getType()));
     values.enter({o, Ix(0), i}, 1);
@@ -479,9 +470,7 @@ LogicalResult etch::cuda::emitArgmax(Kernel &k) {
               e.make<arith::SelectOp>(larger, v, carried[0]),
               e.make<arith::SelectOp>(larger, e.value(r), carried[1])};
         });
-    out.enter({o, Ix(0), i}, -1);
-    out.point(0, Lanes());
-    out.put(0, best[1]);
+    out.storeAt({o, Ix(0), i}, op.getResult(), best[1]);
   });
   return success();
 }

@@ -235,19 +235,13 @@ LogicalResult Rows::emitElements(Part &p, ArrayRef<Value> made,
   for (size_t axis = 0; axis < extents.size(); ++axis)
     level.push_back(int(axis));
   Evaluator values(inner, extents, level);
-  for (Value v : made)
-    if (failed(values.read(v)))
+  for (auto [v, buffer] : llvm::zip_equal(made, buffers))
+    if (failed(values.write(v, buffer)))
       return failure();
-  for (unsigned buffer : buffers)
-    values.write(buffer);
   values.collapse(1);
   auto point = [&](Ix i, Lanes covered) {
     values.point(i, covered);
-    SmallVector<Value> emitted;
-    for (Value v : made)
-      emitted.push_back(values.get(v));
-    for (auto [n, value] : llvm::enumerate(emitted))
-      values.put(unsigned(n), value);
+    values.store();
   };
   ArrayRef<Ix> loops = values.loopExtents();
   int last = values.rank() - 1;
@@ -306,8 +300,8 @@ LogicalResult Rows::emitSums(Part &p) {
     return p.reductions[0]->emitError(
         "a reduction in a kernel is over axis 1 of 3");
   int64_t extent = type.getDimSize(1), width = type.getDimSize(2);
-  // What has all elements; what has a sum of them.
-  SmallVector<Value> made, after;
+  // What has all elements.
+  SmallVector<Value> made;
   SmallVector<unsigned> madeIn;
   Evaluator sums(inner, {whole.rows.in(k.buffers), Ix(extent), Ix(width)},
                  {0, 2});
@@ -320,10 +314,8 @@ LogicalResult Rows::emitSums(Part &p) {
       madeIn.push_back(buffer);
       continue;
     }
-    if (failed(sums.read(result)))
+    if (failed(sums.write(result, buffer)))
       return failure();
-    sums.write(buffer);
-    after.push_back(result);
   }
   unsigned keptIn = inner.resultBuffer(unsigned(inner.results().size()));
   for (Value x : p.kept) {
@@ -380,11 +372,7 @@ LogicalResult Rows::emitSums(Part &p) {
       sums.point(0, Lanes());
       for (auto [n, op] : llvm::enumerate(p.reductions))
         sums.give(op->getResult(0), combiners[n].orEmpty(e, extent, totals[n]));
-      SmallVector<Value> emitted;
-      for (Value v : after)
-        emitted.push_back(sums.get(v));
-      for (auto [n, value] : llvm::enumerate(emitted))
-        sums.put(unsigned(n), value);
+      sums.store();
     });
   });
   return success();

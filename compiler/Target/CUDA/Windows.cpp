@@ -86,6 +86,13 @@ SmallVector<Ix, 4> ImageForm::fromOp(ArrayRef<Ix> list) const {
   return last ? reordered(list, kFromOp) : SmallVector<Ix, 4>(list);
 }
 
+Type ImageForm::stored(Kernel &k, unsigned i) const {
+  auto attr = k.source.getArgAttrOfType<TypeAttr>(arguments[i], kStoredAttr);
+  return attr ? attr.getValue()
+              : getElementTypeOrSelf(
+                    k.source.getFunctionType().getInput(arguments[i]));
+}
+
 Buffer ImageForm::operand(const Kernel &k, unsigned i) const {
   Buffer buffer = k.buffers[arguments[i]];
   buffer.extents = toOp(buffer.extents);
@@ -123,6 +130,16 @@ Value etch::cuda::loadInside(Kernel &k, const Buffer &buffer,
   Value nothing = e.stack(memory, 1);
   return e.widened(
       e.loadRaw(memory, e.make<LLVM::SelectOp>(inside, address, nothing), 0));
+}
+
+TilePlace::TilePlace(Kernel &k, Ix tileRows, Ix rowTiles, Ix tileColumns,
+                     Ix columnTiles) {
+  Emit &e = k.e;
+  Ix unit = k.block();
+  column = e.mul(e.rem(unit, columnTiles), tileColumns);
+  unit = e.div(unit, columnTiles);
+  row = e.mul(e.rem(unit, rowTiles), tileRows);
+  rest = e.div(unit, rowTiles);
 }
 
 OfShapes etch::cuda::elementsOf(unsigned operand) {

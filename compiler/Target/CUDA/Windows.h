@@ -31,6 +31,8 @@ struct ImageForm {
   mlir::Value y; ///< the result as it is stored or further used
   bool last = false;
 
+  /// The element type of operand i in memory.
+  mlir::Type stored(Kernel &k, unsigned i) const;
   /// Operand i with the op's axes; not dense where they are others.
   Buffer operand(const Kernel &k, unsigned i) const;
   /// A list by the axes of y, by those of the op, and the reverse.
@@ -56,6 +58,14 @@ llvm::LogicalResult emitFilterGradient(Kernel &k, mlir::Operation *op,
 /// The same with channels last, by tensor cores.
 llvm::LogicalResult emitImageTile(Kernel &k, mlir::Operation *op,
                                   const ImageForm &form);
+/// Where the tile of a block of threads begins. Blocks go along columns first,
+/// then along rows; `rest` numbers what is further out.
+struct TilePlace {
+  Ix row, column, rest;
+
+  TilePlace(Kernel &k, Ix tileRows, Ix rowTiles, Ix tileColumns,
+            Ix columnTiles);
+};
 /// The number of elements of an operand.
 OfShapes elementsOf(unsigned operand);
 

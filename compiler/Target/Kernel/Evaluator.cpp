@@ -168,11 +168,24 @@ LogicalResult Evaluator::readView(Value v) {
       makeAccess(k.buffers[k.bufferOf(cast<BlockArgument>(source))], axes));
 }
 
-void Evaluator::write(unsigned buffer) {
+LogicalResult Evaluator::write(Value v, unsigned buffer) {
+  if (failed(read(v)))
+    return failure();
   SmallVector<Along, 4> axes;
   for (int dim : level)
     axes.push_back({dim, 1, 0});
   writes.push_back(makeAccess(k.buffers[buffer], axes));
+  written.push_back(v);
+  return success();
+}
+
+LogicalResult Evaluator::writeResults(Value made) {
+  if (made)
+    declare(made);
+  for (auto [n, result] : llvm::enumerate(k.results()))
+    if (failed(write(result, k.resultBuffer(unsigned(n)))))
+      return failure();
+  return success();
 }
 
 //===----------------------------------------------------------------------===//
@@ -520,8 +533,22 @@ Value Evaluator::get(Value v) {
   return memo[v] = result;
 }
 
-void Evaluator::put(unsigned n, Value emitted) {
-  Access &a = writes[n];
+void Evaluator::store() {
+  SmallVector<Value> emitted;
+  for (Value v : written)
+    emitted.push_back(get(v));
+  for (auto [a, value] : llvm::zip_equal(writes, emitted))
+    store(a, value);
+}
+
+void Evaluator::storeAt(ArrayRef<Ix> indices, Value v, Value emitted) {
+  enter(indices, -1);
+  point(0, Lanes());
+  give(v, emitted);
+  store();
+}
+
+void Evaluator::store(Access &a, Value emitted) {
   Ix offset = vectorDim < 0 ? Ix(0) : k.e.mul(index, a.strides[vectorDim]);
   Lanes covered = lanes;
   covered.aligned = a.aligned;

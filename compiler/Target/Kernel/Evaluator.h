@@ -30,7 +30,10 @@ public:
   llvm::LogicalResult read(mlir::Value v);
   /// A value that is given rather than computed: it needs no reads.
   void declare(mlir::Value v) { given.insert(v); }
-  void write(unsigned buffer);
+  /// Notes what v needs, and that store() puts v into that buffer.
+  llvm::LogicalResult write(mlir::Value v, unsigned buffer);
+  /// The same of all results of the kernel; `made` is given, if there is one.
+  llvm::LogicalResult writeResults(mlir::Value made = {});
 
   // 2. Merge dimensions that all accesses walk as one; drop those of extent 1.
   // The first `keep` stay.
@@ -69,8 +72,11 @@ public:
   void point(Ix index, Lanes lanes);
   void give(mlir::Value v, mlir::Value emitted) { memo[v] = emitted; }
   mlir::Value get(mlir::Value v);
-  /// Stores to the n-th buffer given to write().
-  void put(unsigned n, mlir::Value emitted);
+  /// What write() was told. All reads of a point come before its writes: a
+  /// result may stand in the place of an argument.
+  void store();
+  /// All of that at a point without vectors, where v is given.
+  void storeAt(llvm::ArrayRef<Ix> indices, mlir::Value v, mlir::Value emitted);
 
 private:
   /// The index along one axis of a value: start + step * (index of a loop).
@@ -115,6 +121,7 @@ private:
   mlir::Value framed(Access &a, mlir::Value inner,
                      llvm::ArrayRef<mlir::Value> inside);
   mlir::Value load(Access &a);
+  void store(Access &a, mlir::Value emitted);
   mlir::Value constantOf(mlir::TypedAttr attr);
   mlir::Value contract(mlir::Operation *op, MulOp product);
 
@@ -123,6 +130,7 @@ private:
   llvm::SmallVector<int, 4> level;
   llvm::SmallVector<int, 4> firstAxis; ///< per loop dim: where it began
   std::vector<Access> accesses, writes;
+  llvm::SmallVector<mlir::Value> written;        ///< one for each of `writes`
   std::vector<std::unique_ptr<Buffer>> counters; ///< of iota
   llvm::DenseMap<mlir::Value, unsigned> readOf;
   llvm::DenseSet<mlir::Value> given;
