@@ -11,6 +11,7 @@
 #include "compiler/Transforms/Images.h"
 #include "compiler/Transforms/Passes.h"
 #include "compiler/Transforms/Simplifier.h"
+#include "compiler/Transforms/Transposes.h"
 
 #include "dialects/Etch/EtchDialect.h"
 
@@ -144,6 +145,7 @@ struct Expand : etch::impl::ExpandBase<Expand> {
     for (auto program : getOperation().getOps<func::FuncOp>()) {
       if (!isProgram(program))
         continue;
+      turnProducts(program);
       for (Operation *op = &program.getBody().front().front(); op;) {
         FailureOr<Operation *> next = expand(op);
         if (failed(next))

@@ -18,6 +18,7 @@
 #include "compiler/Transforms/Passes.h"
 #include "compiler/Transforms/PoolValues.h"
 #include "compiler/Transforms/Spread.h"
+#include "compiler/Transforms/Transposes.h"
 
 using namespace mlir;
 using namespace etch;
@@ -336,6 +337,8 @@ static void fuse(func::FuncOp main, KernelTable &kernels, bool alone,
   if (!alone)
     moveSmallAhead(main);
   absorbTransposes(main);
+  if (!alone)
+    placeTransposes(main);
   SpaceMap spaces(main);
   for (Operation &op : body)
     if (llvm::isa<PointwiseOpInterface>(op))

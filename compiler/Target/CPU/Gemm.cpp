@@ -529,7 +529,7 @@ void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
   used = tiling.vectors;
   auto block = [&](Ix from, Ix depth, RowPanel i, Ix j, Ix columns) {
     Ix rows = rowsFrom(i.row);
-    Value sums = placeTile(batch, m0, i, n0, j, rows);
+    Value sums = placeTile(batch, m0, i, n0, j, rows, from);
     SmallVector<Value> registers = registerTile(i, j, depth, from);
     endTile(sums, registers, from, batch, e.add(m0, i.row), e.add(n0, j), rows,
             columns);

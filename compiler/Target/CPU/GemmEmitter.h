@@ -67,9 +67,11 @@ private:
   using Fetch = std::function<void(Ix step)>;
   Fetch fetchNext(RowPanel i, Ix j, Ix from);
   Fetch fetchUpdated(RowPanel i, Ix j, Ix from);
+  Fetch fetchBatch(RowPanel i, Ix j);
   bool mayKeepSums();
   bool mayReadRows();
-  mlir::Value placeTile(Ix batch, Ix m0, RowPanel i, Ix n0, Ix j, Ix rows);
+  mlir::Value placeTile(Ix batch, Ix m0, RowPanel i, Ix n0, Ix j, Ix rows,
+                        Ix from);
   Ix strideAlong(int axis);
   llvm::SmallVector<mlir::Value>
   withSums(mlir::Value sums, mlir::ValueRange registers, Ix from, Ix columns);

@@ -143,6 +143,44 @@ Gemm::Fetch Gemm::fetchUpdated(RowPanel i, Ix j, Ix from) {
   };
 }
 
+/// What fetches the next pair of matrices of a batch, which come from afar and
+/// are multiplied too quickly to wait for them: each step has its share of
+/// both. Null where a pair is no tile of its own.
+Gemm::Fetch Gemm::fetchBatch(RowPanel i, Ix j) {
+  constexpr int64_t most = 256 << 10;
+  Ix m = extents.m, n = extents.n, depth = extents.k;
+  if (extents.batch.is(1) || !m.isKnown() || !n.isKnown() || !depth.isKnown() ||
+      k.options.quick || k.options.vectorBits < 512 || tiling.inParts ||
+      depth.known > kGemmBlock || m.known > tiling.mTile ||
+      n.known > tiling.nTile)
+    return nullptr;
+  int64_t bytes = e.bytesOf(element),
+          across = int64_t(llvm::divideCeil(n.known, tiling.nr())),
+          panels = tiling.panels
+                       ? tiling.panels
+                       : int64_t(llvm::divideCeil(m.known, tiling.mr));
+  SmallVector<std::pair<Value, int64_t>, 2> shares; // and bytes at a step
+  auto add = [&](const Matrix &matrix, Value from, Ix rows) {
+    int64_t all = rows.known * depth.known * bytes;
+    if (!matrix.batchStride.is(rows.known * depth.known) || all > most)
+      return;
+    auto each = int64_t(llvm::divideCeil(all, across * panels * depth.known));
+    Ix first = e.add(e.mul(i.number, across), e.div(j, tiling.nr()));
+    Value next = e.at(from, matrix.batchStride, element);
+    shares.push_back({e.atByte(next, e.mul(first, each * depth.known)), each});
+  };
+  add(a, tileA.pointer, m);
+  add(b, tileB.pointer, n);
+  if (shares.empty())
+    return nullptr;
+  return [=, this](Ix step) {
+    for (auto [start, each] : shares)
+      for (int64_t at = 0; at < each; at += 64)
+        e.prefetch(e.atByte(start, e.add(e.mul(step, each), at)),
+                   /*write=*/false, /*nearest=*/false);
+  };
+}
+
 /// The products of rows i.. and columns j.. of the tile over one block of K.
 SmallVector<Value> Gemm::registerTile(RowPanel i, Ix j, Ix depth, Ix from) {
   int64_t mr = tiling.mr, vectors = used, lanes = tiling.lanes;
@@ -175,6 +213,8 @@ SmallVector<Value> Gemm::registerTile(RowPanel i, Ix j, Ix depth, Ix from) {
   SmallVector<Value> zeros(mr * vectors, e.constant(element, 0, lanes));
   Fetch fetch = op->hasAttr(kUpdatesAttr) ? fetchUpdated(i, j, from)
                                           : fetchNext(i, j, from);
+  if (!fetch)
+    fetch = fetchBatch(i, j);
   return e.loop(0, depth, 1, zeros, [&](Ix step, ValueRange sums) {
     SmallVector<Value> next, right;
     Ix stepB =
@@ -277,7 +317,8 @@ static void fetchMet(Kernel &k, Value result, Ix offset, Ix resultRow,
 
 /// Where the sums of a register tile wait, in rows that lie `sumsRow` apart;
 /// the result's lines are fetched to be written at the tile's end.
-Value Gemm::placeTile(Ix batch, Ix m0, RowPanel i, Ix n0, Ix j, Ix rows) {
+Value Gemm::placeTile(Ix batch, Ix m0, RowPanel i, Ix n0, Ix j, Ix rows,
+                      Ix from) {
   int64_t mr = tiling.mr, nr = tiling.nr();
   sumsRow = nr;
   if (!tiling.sumsInResult) {
@@ -302,8 +343,16 @@ Value Gemm::placeTile(Ix batch, Ix m0, RowPanel i, Ix n0, Ix j, Ix rows) {
     for (int64_t b = 0; b < used * tiling.lanes * e.bytesOf(element); b += 64)
       e.prefetch(e.atByte(e.at(place, e.mul(r, sumsRow), element), b),
                  /*write=*/true);
-  fetchMet(k, op->getResult(0), offset, resultRow, mr,
-           used * tiling.lanes * e.bytesOf(element));
+  auto fetch = [&] {
+    fetchMet(k, op->getResult(0), offset, resultRow, mr,
+             used * tiling.lanes * e.bytesOf(element));
+  };
+  if (from.isKnown())
+    fetch();
+  else
+    e.when(e.compare(arith::CmpIPredicate::sge, e.add(from, kGemmBlock),
+                     extents.k),
+           fetch);
   return place;
 }
 

@@ -120,6 +120,13 @@ public:
               llvm::function_ref<void(mlir::Value error)> more);
 };
 
+/// A long body is a chain of operations each of which waits for the one before:
+/// vectors of two registers are two chains side by side, those of four four
+/// (fewer where values on the way are wider than what is read and written: they
+/// take that many registers each). As many as leave no large part of the last
+/// vector empty.
+int64_t chainsOf(Kernel &k, Ix inner, int64_t lanes);
+
 /// Emits loops over n elements, twice if these results may be stored past the
 /// caches: with them, and where that is decided against at run time. A result
 /// in the place of an argument is in the cache already.

@@ -217,12 +217,7 @@ void cpu::emitStreamed(Kernel &k, ArrayRef<unsigned> results, Ix n,
       });
 }
 
-/// A long body is a chain of operations each of which waits for the one before:
-/// vectors of two registers are two chains side by side, those of four four
-/// (fewer where values on the way are wider than what is read and written: they
-/// take that many registers each). As many as leave no large part of the last
-/// vector empty.
-static int64_t chainsOf(Kernel &k, Ix inner, int64_t lanes) {
+int64_t cpu::chainsOf(Kernel &k, Ix inner, int64_t lanes) {
   constexpr int64_t longer = 40; // operations in one op, for four
   bool isLonger = llvm::any_of(
       k.source.getBody().front().getOps<PointwiseOpInterface>(),

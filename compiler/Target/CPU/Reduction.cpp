@@ -46,7 +46,7 @@ private:
   SmallVector<Value> elements(Ix i, Lanes lanes);
   /// Emits one point behind the reductions.
   void finish(Ix i, Lanes lanes, ArrayRef<Value> reduced);
-  void rowAccumulators(Ix o, Ix from, Ix to, Ix i0, Ix i1, int64_t strip,
+  void rowAccumulators(Ix o, Ix from, Ix to, Ix i0, Ix columns, int64_t strip,
                        int64_t rows, ArrayRef<Value> memory);
   bool oneBlock() { return extent.isKnown() && extent.known <= kBlock; }
 
@@ -190,7 +190,7 @@ void Reduction::emitRows() {
 // Otherwise: vectors along inner
 //===----------------------------------------------------------------------===//
 
-void Reduction::rowAccumulators(Ix o, Ix from, Ix to, Ix i0, Ix i1,
+void Reduction::rowAccumulators(Ix o, Ix from, Ix to, Ix i0, Ix columns,
                                 int64_t strip, int64_t rows,
                                 ArrayRef<Value> memory) {
   auto elementOf = [&](Operation *op) {
@@ -204,9 +204,9 @@ void Reduction::rowAccumulators(Ix o, Ix from, Ix to, Ix i0, Ix i1,
   e.loop(from, to, 1, [&](Ix r) {
     along.enter({o, r, Ix(0)}, 2);
     Ix row = e.mul(e.rem(r, kLanes), strip);
-    e.vectorLoop(i0, i1, lanes, k.peels(), [&](Ix i, Lanes covered) {
-      SmallVector<Value> found = elements(i, covered);
-      Ix at = e.add(row, e.sub(i, i0));
+    e.vectorLoop(0, columns, lanes, k.peels(), [&](Ix c, Lanes covered) {
+      SmallVector<Value> found = elements(e.add(i0, c), covered);
+      Ix at = e.add(row, c);
       for (auto [n, op] : llvm::enumerate(reductions)) {
         // Memory of our own, whole vectors: lanes behind the end are unused.
         Value address = e.at(memory[n], at, elementOf(op));
@@ -221,11 +221,15 @@ void Reduction::rowAccumulators(Ix o, Ix from, Ix to, Ix i0, Ix i1,
 void Reduction::emitColumns() {
   lanes = k.commonLanes();
   int64_t strip = 8 * lanes, rows = kLanes;
-  if (inner.isKnown()) {
-    int64_t columns = std::max<int64_t>(inner.known, 1);
-    lanes = std::min<int64_t>(lanes, llvm::PowerOf2Ceil(columns));
-    strip = std::min<int64_t>(strip, llvm::alignTo(columns, lanes));
-  }
+  if (inner.isKnown())
+    lanes = std::min<int64_t>(
+        lanes, llvm::PowerOf2Ceil(std::max<int64_t>(inner.known, 1)));
+  int64_t single = lanes;
+  if (!k.options.quick)
+    lanes *= chainsOf(k, inner.isKnown() ? e.min(inner, strip) : inner, lanes);
+  if (inner.isKnown())
+    strip = std::min<int64_t>(
+        strip, llvm::alignTo(std::max<int64_t>(inner.known, 1), lanes));
   if (extent.isKnown())
     rows = std::min<int64_t>(
         rows, llvm::PowerOf2Ceil(std::max<int64_t>(extent.known, 1)));
@@ -250,9 +254,10 @@ void Reduction::emitColumns() {
   e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix unit) {
     Ix o = e.div(unit, strips);
     Ix i0 = e.mul(e.rem(unit, strips), strip);
-    Ix i1 = e.min(e.add(i0, strip), inner);
+    bool whole = inner.isKnown() && inner.known % strip == 0;
+    Ix columns = whole ? Ix(strip) : e.min(strip, e.sub(inner, i0));
     if (oneBlock()) {
-      rowAccumulators(o, 0, extent, i0, i1, strip, rows, sums);
+      rowAccumulators(o, 0, extent, i0, columns, strip, rows, sums);
     } else {
       e.loop(0, extent, kBlock, [&](Ix from) {
         // The first block is the total so far.
@@ -260,8 +265,8 @@ void Reduction::emitColumns() {
         SmallVector<Value> memory;
         for (auto [total, sum] : llvm::zip_equal(totals, sums))
           memory.push_back(e.make<arith::SelectOp>(isLater, sum, total));
-        rowAccumulators(o, from, e.min(e.add(from, kBlock), extent), i0, i1,
-                        strip, rows, memory);
+        rowAccumulators(o, from, e.min(e.add(from, kBlock), extent), i0,
+                        columns, strip, rows, memory);
         e.when(isLater, [&] {
           e.loop(0, rows * strip, lanes, [&](Ix at) {
             for (auto [n, op] : llvm::enumerate(reductions)) {
@@ -277,21 +282,21 @@ void Reduction::emitColumns() {
       });
     }
     after.enter({o, Ix(0), Ix(0)}, 2);
-    e.vectorLoop(i0, i1, lanes, k.peels(), [&](Ix i, Lanes covered) {
+    e.vectorLoop(0, columns, single, k.peels(), [&](Ix c, Lanes covered) {
       SmallVector<Value> reduced;
       for (auto [n, op] : llvm::enumerate(reductions)) {
         SmallVector<Value> tree;
         for (int64_t row = 0; row < rows; ++row)
-          tree.push_back(e.load(
-              e.at(totals[n], e.add(row * strip, e.sub(i, i0)), types[n]), 1,
-              types[n], Lanes{lanes, {}}));
+          tree.push_back(
+              e.load(e.at(totals[n], e.add(row * strip, c), types[n]), 1,
+                     types[n], Lanes{single, {}}));
         for (int64_t half = rows / 2; half >= 1; half /= 2)
           for (int64_t row = 0; row < half; ++row)
             tree[row] =
                 Combiner::of(op).combine(e, tree[row], tree[row + half]);
         reduced.push_back(tree[0]);
       }
-      finish(i, covered, reduced);
+      finish(e.add(i0, c), covered, reduced);
     });
   });
   int64_t ops = k.numPointwise() + 1;

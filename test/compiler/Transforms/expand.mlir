@@ -85,3 +85,17 @@ func.func @main(%x: tensor<2x3x8x8xf32>, %w: tensor<4x3x1x1xf32>) -> tensor<2x4x
   %0 = etch.conv2d %x, %w {stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 2, 4, 10, 10>} : (tensor<2x3x8x8xf32>, tensor<4x3x1x1xf32>) -> tensor<2x4x10x10xf32>
   func.return %0 : tensor<2x4x10x10xf32>
 }
+
+// -----
+
+// The transpose of a product is a product.
+// CHECK-LABEL: func @main
+// CHECK-SAME: (%[[X:.*]]: tensor<3x2xf32>, %[[W:.*]]: tensor<2x4xf32>)
+// CHECK: %[[T:.*]] = etch.transpose %[[W]]
+// CHECK: %[[Y:.*]] = etch.matmul %[[T]], %{{.*}} : (tensor<4x2xf32>, tensor<2x3xf32>) -> tensor<4x3xf32>
+// CHECK-NEXT: return %[[Y]]
+func.func @main(%x: tensor<3x2xf32>, %w: tensor<2x4xf32>) -> tensor<4x3xf32> {
+  %0 = etch.matmul %x, %w : (tensor<3x2xf32>, tensor<2x4xf32>) -> tensor<3x4xf32>
+  %1 = etch.transpose %0 {permutation = array<i64: 1, 0>} : (tensor<3x4xf32>) -> tensor<4x3xf32>
+  func.return %1 : tensor<4x3xf32>
+}
