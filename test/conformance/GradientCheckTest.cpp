@@ -10,6 +10,7 @@
 #include "etch/compile.h"
 #include "etch/etch.h"
 #include "frontend/engine/Engine.h"
+#include "test/support/GradientChecks.h"
 #include "test/support/TestedDevice.h"
 
 #include <cmath>
@@ -20,26 +21,6 @@
 using namespace etch;
 
 namespace {
-
-/// An application that the operator's record gives.
-struct Given {
-  std::vector<Shape> operands;
-  Attrs attrs;
-};
-using List = std::vector<int64_t>;
-
-struct Listed {
-  OpId id;
-  const char *name;
-  OpKind kind;
-  std::vector<Given> given;
-};
-const Listed operators[] = {
-#define ETCH_GRADIENT_CHECK(Id, mnemonic, kind, ...)                           \
-  {OpId::Id, mnemonic, OpKind::kind, {__VA_ARGS__}},
-#include "dialects/Etch/GradientChecks.inc"
-#undef ETCH_GRADIENT_CHECK
-};
 
 /// How an operand lies in memory.
 enum class Layout { dense, transposed, sliced };
@@ -147,10 +128,7 @@ product(const std::vector<std::vector<T>> &choices) {
 /// its record gives if that is anything.
 std::vector<Application> applications(const OpInfo &op) {
   std::vector<Application> all;
-  const Listed *listed =
-      std::find_if(std::begin(operators), std::end(operators),
-                   [&](const Listed &row) { return row.id == op.id; });
-  for (const Given &given : listed->given) {
+  for (const test::Given &given : test::given_of(op.id)) {
     Application a{&op, {}, given.attrs, {}};
     for (const Shape &shape : given.operands)
       a.operands.push_back({f64, shape});
@@ -443,7 +421,7 @@ void check_ties(const Application &a, Domain domain) {
 
 class GradientCheck : public testing::TestWithParam<size_t> {
 protected:
-  const OpInfo &op = opInfo(operators[GetParam()].id);
+  const OpInfo &op = opInfo(test::gradient_checks[GetParam()].id);
 };
 
 TEST_P(GradientCheck, FirstAndSecondOrder) {
@@ -517,9 +495,10 @@ TEST_P(GradientCheck, CompiledHasTheSameBits) {
 }
 
 INSTANTIATE_TEST_SUITE_P(C047_C067, GradientCheck,
-                         testing::Range(size_t(0), std::size(operators)),
+                         testing::Range(size_t(0),
+                                        std::size(test::gradient_checks)),
                          [](const testing::TestParamInfo<size_t> &info) {
-                           return operators[info.param].name;
+                           return test::gradient_checks[info.param].name;
                          });
 
 // A wrong rule must be noticed: here one that forgets a factor.

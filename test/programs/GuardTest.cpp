@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "frontend/compile/Variant.h"
 #include "test/programs/Programs.h"
+#include "test/support/OtherCompiler.h"
 
 #include <cstring>
 #include <gtest/gtest.h>
@@ -34,47 +34,24 @@ TEST(GuardPages, C142_ProgramsStayInTheirBuffers) {
       EXPECT_EQ(losses(p, true), losses(p, false)) << p.name;
 }
 
-int64_t shift = 0;
-etch_status_t (*real_run)(etch_call_t *) = nullptr;
-
-/// A module whose buffers all lie `shift` bytes too far.
-etch_status_t run_shifted(etch_call_t *call) {
-  call->arena = static_cast<char *>(call->arena) + shift;
-  return real_run(call);
-}
-
-detail::CompiledModule plant(const std::string &text,
-                             const driver::CompileOptions &options) {
-  static etch_module_t changed;
-  driver::CompileResult r = driver::compile(text, options);
-  changed = r.module->module();
-  real_run = changed.run;
-  changed.run = run_shifted;
-  return {r.module, &changed, r.origin, r.milliseconds, {}, {}};
-}
-
 /// A matrix product of a value that lies in the arena.
-double run_planted(int64_t bytes) {
-  shift = bytes;
-  detail::ModuleCompiler before = detail::module_compiler;
-  detail::module_compiler = plant;
+double run_shifted(int64_t bytes) {
+  test::ShiftedArena fault(bytes);
   auto f = compile(
       [](const Variable &x) {
         return sum(tanh(matmul(tanh(matmul(x, x)), x)));
       },
       {.guard_pages = true});
-  double y = f(ones({33, 33}, {.dtype = f32})).item();
-  detail::module_compiler = before;
-  return y;
+  return f(ones({33, 33}, {.dtype = f32})).item();
 }
 
 TEST(GuardPages, C142_OneElementTooFarIsFound) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_GT(run_planted(0), 0);
+  EXPECT_GT(run_shifted(0), 0);
 #if __has_feature(address_sanitizer) // takes the signal and says what it was
-  EXPECT_DEATH(run_planted(4), "SEGV on unknown address");
+  EXPECT_DEATH(run_shifted(4), "SEGV on unknown address");
 #else
-  EXPECT_EXIT(run_planted(4), testing::KilledBySignal(SIGSEGV), "");
+  EXPECT_EXIT(run_shifted(4), testing::KilledBySignal(SIGSEGV), "");
 #endif
 }
 } // namespace

@@ -5,30 +5,13 @@
 #include "test/e2e/fuzz/Program.h"
 
 #include "frontend/engine/Engine.h"
+#include "test/support/GradientChecks.h"
 
 #include <algorithm>
 #include <cmath>
 
 using namespace etch;
 using namespace etch::fuzz;
-
-namespace {
-/// An application that the operator's record gives for its gradient check.
-struct Given {
-  std::vector<Shape> operands;
-  Attrs attrs;
-};
-using List = std::vector<int64_t>; // as the records have it
-struct Listed {
-  OpId id;
-  std::vector<Given> given;
-};
-const Listed listed[] = {
-#define ETCH_GRADIENT_CHECK(Id, mnemonic, kind, ...) {OpId::Id, {__VA_ARGS__}},
-#include "dialects/Etch/GradientChecks.inc"
-#undef ETCH_GRADIENT_CHECK
-};
-} // namespace
 
 /// Whether users come to it by the door that promotes and broadcasts. What
 /// names its element type does not.
@@ -275,8 +258,7 @@ bool Program::draw_known(OpId id) {
 /// With new inputs: as the record has it, or of whatever types the rule admits.
 bool Program::draw_fresh(OpId id) {
   const OpInfo &op = opInfo(id);
-  const Listed *own = std::find_if(std::begin(listed), std::end(listed),
-                                   [&](const Listed &l) { return l.id == id; });
+  const std::vector<test::Given> own = test::given_of(id);
   for (int attempt = 0; attempt < 20000; ++attempt) {
     Step s = {id, {}, 0, {}};
     std::vector<TensorType> types;
@@ -293,8 +275,8 @@ bool Program::draw_fresh(OpId id) {
     for (AttrKind kind : op.attrKinds)
       s.attrs.push_back(attribute(
           kind, types.empty() || below(3) == 0 ? shape() : types[0].shape));
-    if (own != std::end(listed) && !own->given.empty() && below(4)) {
-      const Given &given = choose(own->given);
+    if (!own.empty() && below(4)) {
+      const test::Given &given = choose(own);
       s.attrs = given.attrs;
       for (size_t i = 0; i < types.size(); ++i)
         types[i].shape = given.operands[i];
@@ -305,7 +287,7 @@ bool Program::draw_fresh(OpId id) {
           if (t.shape.rank() && t.shape[0] == first && below(4))
             t.shape[0] = drawn;
         if (op.shaped && below(4))
-          if (auto &list = std::get<List>(s.attrs.back()); !list.empty())
+          if (auto &list = std::get<test::List>(s.attrs.back()); !list.empty())
             list[0] = drawn;
       }
     }

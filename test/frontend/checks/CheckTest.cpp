@@ -5,7 +5,7 @@
 // The compiler is replaced by one that miscompiles: it reads another program.
 //===----------------------------------------------------------------------===//
 
-#include "frontend/compile/Variant.h"
+#include "test/support/OtherCompiler.h"
 
 #include <etch/etch.h>
 
@@ -18,7 +18,7 @@ using testing::HasSubstr;
 
 namespace {
 
-detail::ModuleCompiler correct;
+detail::ModuleCompiler correct = nullptr;
 /// Text that is read as another one, and passes without which it is not.
 std::string read_from, read_to, guilty;
 
@@ -42,13 +42,10 @@ protected:
     read_to = to;
     guilty = pass;
     correct = detail::module_compiler;
-    detail::module_compiler = miscompile;
+    wrong.emplace(miscompile);
   }
-  void TearDown() override {
-    if (correct)
-      detail::module_compiler = correct;
-    correct = nullptr;
-  }
+
+  std::optional<test::OtherCompiler> wrong;
 };
 
 } // namespace
@@ -115,15 +112,13 @@ TEST_F(Checks, ThePassThatChangesAResultIsNamed) {
 }
 
 TEST_F(Checks, AFaultOfTheCompilerIsAnInternalErrorAtTheLine) {
-  correct = detail::module_compiler;
-  detail::module_compiler = [](const std::string &,
-                               const driver::CompileOptions &) {
+  wrong.emplace([](const std::string &, const driver::CompileOptions &) {
     detail::CompiledModule m;
     m.diagnostics.push_back({driver::Severity::error, 1,
                              "internal error: the phase fuse failed; the "
                              "program is kept in 'x.mlir'"});
     return m;
-  };
+  });
   uint32_t line = 0;
   auto f = compile([&](const Variable &x) {
     Variable y = exp(x);

@@ -4,7 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "etch/etch.h"
-#include "frontend/compile/Variant.h"
+#include "test/support/OtherCompiler.h"
 
 #include <cstdio>
 #include <filesystem>
@@ -246,15 +246,14 @@ TEST(Compile, C135_ErrorsNameTheLine) {
 }
 
 TEST(Compile, C134_CompileErrorsNameTheLine) {
-  auto original = detail::module_compiler;
-  detail::module_compiler = [](const std::string &,
-                               const driver::CompileOptions &) {
-    detail::CompiledModule none;
-    none.diagnostics = {{driver::Severity::note, 0, "a remark"},
-                        {driver::Severity::error, 1, "exp: cannot be done"},
-                        {driver::Severity::error, 0, "mul: neither"}};
-    return none;
-  };
+  std::optional<test::OtherCompiler> broken(
+      [](const std::string &, const driver::CompileOptions &) {
+        detail::CompiledModule none;
+        none.diagnostics = {{driver::Severity::note, 0, "a remark"},
+                            {driver::Severity::error, 1, "exp: cannot be done"},
+                            {driver::Severity::error, 0, "mul: neither"}};
+        return none;
+      });
   auto f = compile([](const Variable &x) {
     Variable y = x * x;
     return exp(y);
@@ -265,7 +264,7 @@ TEST(Compile, C134_CompileErrorsNameTheLine) {
   } catch (const CompileError &error) {
     message = error.what();
   }
-  detail::module_compiler = original;
+  broken.reset();
   EXPECT_THAT(message, HasSubstr("exp: cannot be done"));
   EXPECT_THAT(message, HasSubstr("mul: neither"));
   EXPECT_THAT(message, HasSubstr("[CompileTest.cpp:"));

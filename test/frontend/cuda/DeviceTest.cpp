@@ -38,15 +38,7 @@ Training train(Device device, O optimizer, int steps, bool moved = true) {
   if (moved)
     model.to(device);
   optimizer.setup(model);
-  auto step = compile(
-      [&](const Variable &x, const Variable &t) {
-        Variable loss = mean_squared_error(model(x), t);
-        model.clear_grads();
-        loss.backward();
-        optimizer.update();
-        return loss;
-      },
-      {.device = device});
+  auto step = test::compiled_step(model, optimizer, {.device = device});
   Training result;
   for (int i = 0; i < steps; ++i)
     result.losses.push_back(step(x, t).item());
@@ -330,15 +322,7 @@ TEST_F(OnDevice, C149_CopiesOfAStepAreBatchAndLoss) {
   model.to(cuda(0));
   MomentumSGD optimizer({.lr = 0.1});
   optimizer.setup(model);
-  auto step = compile(
-      [&](const Variable &x, const Variable &t) {
-        Variable loss = mean_squared_error(model(x), t);
-        model.clear_grads();
-        loss.backward();
-        optimizer.update();
-        return loss;
-      },
-      {.device = cuda(0)});
+  auto step = test::compiled_step(model, optimizer, {.device = cuda(0)});
   for (int i = 0; i < 8; ++i)
     step(x, t).item();
   DeviceStatistics before = cuda::statistics();

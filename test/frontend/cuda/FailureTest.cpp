@@ -2,12 +2,10 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The fake driver fails where it is asked to (see runtime/cuda/FakeDriver.h).
 //===----------------------------------------------------------------------===//
 
 #include "test/frontend/cuda/Device.h"
 
-#include <dlfcn.h>
 #include <functional>
 
 using namespace etch;
@@ -15,17 +13,10 @@ using testing::HasSubstr;
 
 namespace {
 
-/// With a driver that fails when it is told.
-struct FailingDevice : test::DeviceTest {
-  void (*fail)(const char *function, int code, int after) = nullptr;
-
+struct FailingDevice : test::FaultyDevice {
   void SetUp() override {
-    test::DeviceTest::SetUp();
-    if (IsSkipped())
-      return;
-    void *driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
-    fail = reinterpret_cast<decltype(fail)>(dlsym(driver, "etch_fake_fail"));
-    if (!fail)
+    FaultyDevice::SetUp();
+    if (!IsSkipped() && !fail)
       GTEST_SKIP() << "a real driver does not fail when it is asked to";
   }
 };

@@ -58,17 +58,15 @@ Variable noise(const Shape &shape, double scale = 1) {
 /// largest: gradients have other elements there.
 double error(Variables (*network)(const Variables &), const Variables &xs,
              Precision precision, bool libraries) {
-  Variables expected = network(xs), there;
-  for (const Variable &x : xs)
-    there.push_back(x.to(cuda(0)));
-  auto compiled = compile(network, {.device = cuda(0),
-                                    .mode = Mode::fast,
-                                    .precision = precision,
-                                    .libraries = libraries});
-  Variables ys = compiled(there);
+  test::OnBoth ys(network, xs,
+                  {.device = cuda(0),
+                   .mode = Mode::fast,
+                   .precision = precision,
+                   .libraries = libraries});
   double most = 0;
-  for (size_t i = 0; i < ys.size(); ++i) {
-    auto a = expected[i].to_vector<double>(), b = ys[i].to_vector<double>();
+  for (size_t i = 0; i < ys.host.size(); ++i) {
+    auto a = ys.host[i].to_vector<double>(),
+         b = ys.device[i].to_vector<double>();
     double length = 0, off = 0;
     for (size_t k = 0; k < a.size(); ++k) {
       length += a[k] * a[k];

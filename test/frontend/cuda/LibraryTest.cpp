@@ -93,15 +93,7 @@ std::vector<double> train(Variable (*activation)(Operand),
   model(x);
   SGD optimizer({.lr = 0.1});
   optimizer.setup(model);
-  auto step = compile(
-      [&](const Variable &x, const Variable &t) {
-        Variable loss = mean_squared_error(model(x), t);
-        model.clear_grads();
-        loss.backward();
-        optimizer.update();
-        return loss;
-      },
-      options);
+  auto step = test::compiled_step(model, optimizer, options);
   std::vector<double> result;
   for (int i = 0; i < 4; ++i) {
     uint64_t before = calls ? library_calls() : 0;

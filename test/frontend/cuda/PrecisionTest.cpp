@@ -27,18 +27,16 @@ Variable noise(Shape shape) { return random::randn(shape).astype(f32); }
 
 /// How far results are off, of the largest element.
 double error(const Variables &xs, Precision precision) {
-  Variables expected = steps(xs), there;
-  for (const Variable &x : xs)
-    there.push_back(x.to(cuda(0)));
-  auto compiled = compile(steps, {.device = cuda(0),
-                                  .mode = Mode::fast,
-                                  .dynamic = false,
-                                  .precision = precision,
-                                  .libraries = false});
-  Variables ys = compiled(there);
+  test::OnBoth ys(steps, xs,
+                  {.device = cuda(0),
+                   .mode = Mode::fast,
+                   .dynamic = false,
+                   .precision = precision,
+                   .libraries = false});
   double most = 0;
-  for (size_t i = 0; i < ys.size(); ++i) {
-    auto a = expected[i].to_vector<double>(), b = ys[i].to_vector<double>();
+  for (size_t i = 0; i < ys.host.size(); ++i) {
+    auto a = ys.host[i].to_vector<double>(),
+         b = ys.device[i].to_vector<double>();
     double largest = 0, off = 0;
     for (size_t k = 0; k < a.size(); ++k) {
       largest = std::max(largest, std::fabs(a[k]));

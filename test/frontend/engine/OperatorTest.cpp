@@ -9,39 +9,18 @@
 
 #include "etch/etch.h"
 #include "frontend/engine/Engine.h"
+#include "test/support/GradientChecks.h"
 
 #include <cmath>
 #include <functional>
 #include <gtest/gtest.h>
 
 using namespace etch;
+using test::CheckedOp;
+using test::Given;
+using test::List;
 
 namespace {
-
-/// An application that the operator's record gives.
-struct Given {
-  std::vector<Shape> operands;
-  Attrs attrs;
-};
-using List = std::vector<int64_t>;
-
-struct Checked {
-  OpId id;
-  const char *name;
-  OpKind kind;
-  std::vector<Given> given;
-};
-
-[[maybe_unused]] void PrintTo(const Checked &op, std::ostream *os) {
-  *os << op.name;
-}
-
-const Checked operators[] = {
-#define ETCH_GRADIENT_CHECK(Id, mnemonic, kind, ...)                           \
-  {OpId::Id, mnemonic, OpKind::kind, {__VA_ARGS__}},
-#include "dialects/Etch/GradientChecks.inc"
-#undef ETCH_GRADIENT_CHECK
-};
 
 /// Numbers in (0.3, 1.7), all different, none near a tie or a kink.
 Variable sample(const Shape &shape, int seed) {
@@ -59,7 +38,7 @@ struct Use {
   Attrs attrs;
 };
 
-std::vector<Use> uses_of(const Checked &op) {
+std::vector<Use> uses_of(const CheckedOp &op) {
   const OpInfo &info = opInfo(op.id);
   std::vector<Use> uses;
   for (const Given &given : op.given) {
@@ -152,12 +131,12 @@ std::vector<Use> uses_of(const Checked &op) {
 /// d sum(f(x) * weights)/dx, for a weighting that tells all elements apart.
 Variable weighted(const Variable &y) { return sum(y * sample(y.shape(), 3)); }
 
-class Operator : public testing::TestWithParam<Checked> {};
+class Operator : public testing::TestWithParam<CheckedOp> {};
 
 } // namespace
 
 TEST_P(Operator, C036_C047_GradientsOfFirstAndSecondOrder) {
-  const Checked &op = GetParam();
+  const CheckedOp &op = GetParam();
   std::vector<Use> uses = uses_of(op);
   ASSERT_FALSE(uses.empty());
   for (const Use &use : uses)
@@ -183,7 +162,8 @@ TEST_P(Operator, C036_C047_GradientsOfFirstAndSecondOrder) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Table, Operator, testing::ValuesIn(operators),
-                         [](const testing::TestParamInfo<Checked> &p) {
+INSTANTIATE_TEST_SUITE_P(Table, Operator,
+                         testing::ValuesIn(test::gradient_checks),
+                         [](const testing::TestParamInfo<CheckedOp> &p) {
                            return std::string(p.param.name);
                          });

@@ -9,7 +9,7 @@
 
 #include "test/compiler/Target/CUDA/Records.h"
 
-#include "dialects/Etch/OpTable.h"
+#include "test/support/GradientChecks.h"
 
 #include <algorithm>
 #include <functional>
@@ -19,21 +19,6 @@ using namespace etch;
 using namespace etch::test;
 
 namespace {
-
-struct Given {
-  std::vector<Shape> operands;
-  Attrs attrs;
-};
-using List = std::vector<int64_t>;
-struct Listed {
-  OpId id;
-  std::vector<Given> given;
-};
-const Listed listed[] = {
-#define ETCH_GRADIENT_CHECK(Id, mnemonic, kind, ...) {OpId::Id, {__VA_ARGS__}},
-#include "dialects/Etch/GradientChecks.inc"
-#undef ETCH_GRADIENT_CHECK
-};
 
 constexpr DType kTypes[] = {f32, f64, i64, i32, boolean};
 /// Programs of one operator on operands of the same element types.
@@ -173,14 +158,12 @@ etch::test::operatorPrograms(std::vector<std::string> &without) {
         size_t(op.numOperands), {std::begin(kTypes), std::end(kTypes)});
     bool enough = false;
     std::vector<DType> chosenTypes;
-    const Listed *given =
-        std::find_if(std::begin(listed), std::end(listed),
-                     [&](const Listed &row) { return row.id == op.id; });
-    if (given != std::end(listed) && !given->given.empty()) {
+    const std::vector<Given> given = given_of(op.id);
+    if (!given.empty()) {
       forAll<DType>(
           dtypes, chosenTypes,
           [&](const std::vector<DType> &types) {
-            for (const Given &one : given->given)
+            for (const Given &one : given)
               offer(one.operands, types, one.attrs, 6);
             return false;
           },
