@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "test/compiler/Target/CUDA/Emulation.h"
+#include "test/compiler/Target/CUDA/Model.h"
 
 #include "compiler/Driver/Artifact.h"
 #include "compiler/Driver/Link.h"
@@ -111,20 +112,22 @@ std::unique_ptr<Program> Program::compile(StringRef text, std::string name,
   auto program = std::make_unique<Program>();
   program->name = std::move(name);
   program->prefix = "etch_p" + std::to_string(number) + "_";
-  auto bufferized = [&](bool own) {
-    OwningOpRef<ModuleOp> module =
-        parseSourceString<ModuleOp>(text, ParserConfig(&context));
+  auto parsed = [&] {
+    return parseSourceString<ModuleOp>(text, ParserConfig(&context));
+  };
+  auto bufferized = [&](OwningOpRef<ModuleOp> module, bool own,
+                        Phase phase = Phase::bufferize) {
     PassManager passes(&context, ModuleOp::getOperationName());
     PipelineOptions pipeline;
     pipeline.rows = true;
     pipeline.narrow = own && precision == ETCH_PRECISION_BF16;
     pipeline.channelsLast = own && precision;
-    buildPipeline(passes, pipeline, Phase::bufferize);
+    buildPipeline(passes, pipeline, phase);
     if (!module || mlir::failed(passes.run(*module)))
       module = nullptr;
     return module;
   };
-  OwningOpRef<ModuleOp> module = bufferized(true);
+  OwningOpRef<ModuleOp> module = bufferized(parsed(), true);
   if (!module)
     return failed("cannot be parsed, or not be bufferized");
   module->walk([&](Operation *op) {
@@ -173,7 +176,15 @@ std::unique_ptr<Program> Program::compile(StringRef text, std::string name,
   std::unique_ptr<llvm::Module> open = translated(*module), cpu;
   OwningOpRef<ModuleOp> plain;
   if (precision) {
-    plain = bufferized(false);
+    if (precision == ETCH_PRECISION_TF32) {
+      plain = bufferized(parsed(), false, Phase::simplify);
+      program->hasBounds =
+          plain &&
+          succeeded(modelTf32(plain->lookupSymbol<func::FuncOp>("main")));
+    }
+    plain = bufferized(program->hasBounds ? std::move(plain) : parsed(), false);
+    if (!plain)
+      return failed("the CPU's program cannot be bufferized");
     cpu = translated(*plain);
   } else if (open) {
     cpu = llvm::CloneModule(*open);
@@ -384,6 +395,28 @@ static double errorOf(int32_t precision) {
                                             : 0;
 }
 
+/// Whether elements are no further apart than `bounds` says of each.
+static bool withinBounds(const Array &a, const Array &b, const Array &bounds,
+                         std::string &where) {
+  auto element = [](const Array &array, size_t i) {
+    float v;
+    std::memcpy(&v, &array.bytes[array.start + 4 * i], 4);
+    return double(v);
+  };
+  for (size_t i = 0; 4 * (i + 1) <= a.bytes.size(); ++i) {
+    double x = element(a, i), y = element(b, i), bound = element(bounds, i);
+    // Bounds are rounded, too.
+    if (std::fabs(x - y) <= bound * (1 + 0x1p-10))
+      continue;
+    char text[128];
+    snprintf(text, sizeof text, "element %zu: %a (model) and %a, bound %a", i,
+             x, y, bound);
+    where = text;
+    return false;
+  }
+  return true;
+}
+
 /// The same bits, NaN payloads aside, or near enough.
 static bool sameValues(const Array &a, const Array &b, int32_t precision,
                        std::string &where) {
@@ -583,14 +616,19 @@ private:
 } // namespace
 
 static std::string compareRuns(const Run &cpu, const Run &cuda,
-                               int32_t precision) {
+                               const Program &program) {
+  int32_t precision = program.precision;
   if (cpu.error.code != cuda.error.code ||
       (cpu.error.code && cpu.error.site != cuda.error.site))
     return "errors differ: " + std::to_string(cpu.error.code) + " and " +
            std::to_string(cuda.error.code);
   std::string where;
-  for (size_t i = 0; i < cpu.results.size(); ++i)
-    if (!sameValues(cpu.results[i], cuda.results[i], precision, where))
+  size_t count = cuda.results.size();
+  for (size_t i = 0; i < count; ++i)
+    if (program.hasBounds
+            ? !withinBounds(cpu.results[i], cuda.results[i],
+                            cpu.results[count + i], where)
+            : !sameValues(cpu.results[i], cuda.results[i], precision, where))
       return "result " + std::to_string(i) + ", " + where;
   for (size_t i = 0; i < cpu.args.size(); ++i)
     if (!sameValues(cpu.args[i], cuda.args[i], precision, where))
@@ -647,7 +685,7 @@ static std::string runAll(const Program &program, const etch_module_t &cpu,
       if (difference.empty() && device)
         difference = device->problem;
       if (difference.empty())
-        difference = compareRuns(expected, run, program.precision);
+        difference = compareRuns(expected, run, program);
       if (!difference.empty())
         return "schedule " + std::to_string(s) + ", extents " +
                std::to_string(extent) + ": " + difference;

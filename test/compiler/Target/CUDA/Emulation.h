@@ -29,7 +29,8 @@ struct Program {
   bool readsOnHost = false;
   bool usesScratch = false;           ///< some kernel does
   std::vector<std::string> operators; ///< in kernels
-  int32_t precision = 0; ///< etch_precision_t: how near results must be
+  int32_t precision = 0;  ///< etch_precision_t: how near results must be
+  bool hasBounds = false; ///< the CPU's is a model with bounds (Model.h)
 
   /// Null with the reason in `problem`. `joins`: launches that can are one
   /// (see Join.h); such a program has its source alone.
