@@ -3,20 +3,21 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //   etch-fuzz [--first SEED] [--count N] [--size OPS] [--aot EVERY]
-//             [--quota N] [--coverage FILE] [--values DIR] [--print]
-//             [--large] [--guard] [--first-failure]
+//             [--freeze EVERY] [--quota N] [--coverage FILE] [--values DIR]
+//             [--print] [--large] [--guard] [--first-failure]
 //
 // Runs each program eagerly, compiled (at least twice, on one and on two
 // threads; half of them with batches of several extents) and exported, and
-// compares the results bit for bit; NaNs are equal. With --values, leaves every
-// value of every program in DIR for oracle.py, which computes them again with
-// NumPy; with --coverage, how many programs each operator was in, and in how
-// many ("? op") with open extents. With --large, arrays are so large that
-// threads share them; with --guard, programs also run with buffers that lie
-// between pages that may not be touched. Fails where bits differ, where
-// something is refused in one mode only, or an operator (with numbers as
-// extents, with open extents), a form of control flow or an order of gradients
-// was in less than `quota` of the programs that were compiled.
+// compares the results bit for bit; NaNs are equal. Every so many also with
+// some inputs as states of a frozen program, whose contents change. With
+// --values, leaves every value of every program in DIR for oracle.py, which
+// computes them again with NumPy; with --coverage, how many programs each
+// operator was in, and in how many ("? op") with open extents. With --large,
+// arrays are so large that threads share them; with --guard, programs also run
+// with buffers that lie between pages that may not be touched. Fails where bits
+// differ, where something is refused in one mode only, or an operator (with
+// numbers as extents, with open extents), a form of control flow or an order of
+// gradients was in less than `quota` of the programs that were compiled.
 //===----------------------------------------------------------------------===//
 
 #include "test/e2e/fuzz/Program.h"
@@ -32,6 +33,7 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <random>
 #include <set>
 
 using namespace etch;
@@ -82,7 +84,7 @@ std::string difference(const Variables &a, const Variables &b) {
 
 struct Options {
   uint64_t first = 1;
-  int count = 100, size = 14, aot = 1, quota = 0;
+  int count = 100, size = 14, aot = 1, freeze = 4, quota = 0;
   std::string values, coverage;
   bool print = false, first_failure = false, guard = false, large = false;
 };
@@ -120,6 +122,8 @@ int refusals = 0;
 /// Programs that took several batches, those that one program served, and the
 /// libraries that did.
 int batched = 0, open_programs = 0, open_libraries = 0;
+/// Programs that kept something between calls.
+int frozen_programs = 0;
 
 /// What a call gives, or why it is refused.
 struct Outcome {
@@ -181,6 +185,75 @@ std::string check_library(const Program &program, const fs::path &folder,
   return "";
 }
 
+/// A program with one does not see that no gradient leads around a loop.
+bool has_form(const Program &program) {
+  return std::any_of(program.steps.begin(), program.steps.end(),
+                     [](const Step &s) { return s.form; });
+}
+
+/// An array like x whose elements are x's, `by` places further.
+Variable rotated(const Variable &x, size_t by) {
+  std::vector<double> values = x.to_vector();
+  if (!values.empty())
+    std::rotate(values.begin(),
+                values.begin() + std::ptrdiff_t(by % values.size()),
+                values.end());
+  return from_data(std::span<const double>(values), x.shape())
+      .astype(x.dtype())
+      .detach()
+      .set_requires_grad(x.requires_grad());
+}
+
+/// With some inputs as states: what follows from those alone is kept between
+/// calls, as long as their contents stay.
+std::string check_frozen(const Program &program,
+                         const std::vector<const Variables *> &calls) {
+  std::mt19937_64 source(program.seed);
+  Variables states;
+  for (size_t i = 0; i < program.inputs.size(); ++i)
+    states.push_back(program.is_open(int(i)) || source() % 3 == 0
+                         ? Variable()
+                         : rotated(program.inputs[i], 0));
+  auto passed = [&](const Variables &inputs) {
+    Variables xs;
+    for (size_t i = 0; i < inputs.size(); ++i)
+      if (!states[i].defined())
+        xs.push_back(inputs[i]);
+    return xs;
+  };
+  auto run = [&](const Variables &xs) {
+    Variables inputs = states;
+    size_t next = 0;
+    for (Variable &x : inputs)
+      x = x.defined() ? x : xs[next++];
+    return program.run(inputs);
+  };
+  auto frozen = compile(run, {.freeze = true});
+  for (size_t round = 0; round < 3; ++round) {
+    for (size_t i = 0; i < states.size(); ++i)
+      // One after another, then all as they were.
+      if (states[i].defined() && round && (round > 1 || source() % 2))
+        states[i].assign(rotated(program.inputs[i], round % 2));
+    for (size_t call = 0; call < 2 * calls.size(); ++call) {
+      Variables xs = passed(*calls[call / 2]);
+      Outcome expected = outcome(run, xs), got = outcome(frozen, xs);
+      std::string mode = "frozen, round " + std::to_string(round) + ", call " +
+                         std::to_string(call) + ": ";
+      if (!expected.refused.empty() || !got.refused.empty()) {
+        if (expected.refused.empty())
+          return mode + got.refused;
+        if (got.refused.empty() && !has_form(program))
+          return mode + "runs, eager says: " + expected.refused;
+        continue;
+      }
+      if (std::string d = difference(expected.results, got.results); !d.empty())
+        return mode + d;
+    }
+  }
+  frozen_programs += frozen.memory().prepared > 0;
+  return "";
+}
+
 /// "" when all modes agree.
 std::string check(const Program &program, const Options &o,
                   const fs::path &folder, Coverage &coverage) {
@@ -205,9 +278,6 @@ std::string check(const Program &program, const Options &o,
   }
   calls.push_back(calls[0]);
   expected.push_back(expected[0]);
-  // A program does not see that no gradient leads around a loop.
-  bool has_form = std::any_of(program.steps.begin(), program.steps.end(),
-                              [](const Step &s) { return s.form; });
   auto f = compile(run);
   for (size_t i = 0; i < calls.size(); ++i) {
     int threads = i == 0 ? 1 : 2;
@@ -216,7 +286,7 @@ std::string check(const Program &program, const Options &o,
                        std::to_string(threads) + " threads: ";
     Outcome got = outcome(f, *calls[i]);
     if (!expected[i].refused.empty()) {
-      if (got.refused.empty() && !has_form)
+      if (got.refused.empty() && !has_form(program))
         return mode + "runs, eager says: " + expected[i].refused;
       return ++refusals, "";
     }
@@ -244,10 +314,12 @@ std::string check(const Program &program, const Options &o,
     if (f.compile_count() == 1)
       ++open_programs, ++coverage["open extents"];
   }
-  if (o.aot && program.seed % uint64_t(o.aot) == 0) {
-    calls.pop_back();
+  calls.pop_back();
+  if (o.freeze && program.seed % uint64_t(o.freeze) == 0)
+    if (std::string d = check_frozen(program, calls); !d.empty())
+      return d;
+  if (o.aot && program.seed % uint64_t(o.aot) == 0)
     return check_library(program, folder, calls, expected);
-  }
   return "";
 }
 
@@ -300,6 +372,8 @@ int main(int argc, char **argv) {
       o.size = std::atoi(value());
     else if (flag == "--aot")
       o.aot = std::atoi(value());
+    else if (flag == "--freeze")
+      o.freeze = std::atoi(value());
     else if (flag == "--quota")
       o.quota = std::atoi(value());
     else if (flag == "--values")
@@ -358,9 +432,10 @@ int main(int argc, char **argv) {
       "%d programs, %zu operations; gradients of order 0/1/2: %d/%d/%d; "
       "%d refused, %d failed\n"
       "%d took batches of several extents: %d as one program, %d as one "
-      "library\n",
+      "library\n"
+      "%d kept something between calls\n",
       o.count, operations, orders[0], orders[1], orders[2], refusals, failures,
-      batched, open_programs, open_libraries);
+      batched, open_programs, open_libraries, frozen_programs);
   for (const std::string &name : all_operations())
     coverage[name] += 0, coverage["? " + name] += 0;
   if (!o.coverage.empty()) {
@@ -384,5 +459,9 @@ int main(int argc, char **argv) {
     expect("form " + std::string(form.name));
   for (const char *name : {"order 0", "order 1", "order 2", "open extents"})
     expect(name);
+  if (o.freeze && frozen_programs * o.freeze < o.quota) {
+    ++failures;
+    std::printf("frozen: too few programs\n");
+  }
   return failures != 0;
 }

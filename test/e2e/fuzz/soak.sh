@@ -7,7 +7,7 @@ set -uo pipefail
 fuzz=$1 count=$2 log=$3
 shift 3
 touch "$log" "$log.coverage"
-figures='^[0-9]* programs, \|^[0-9]* took '
+figures='^[0-9]* programs, \|^[0-9]* took \|^[0-9]* kept '
 while
   first=$(awk '/^programs from/ { n = $3 + $4 } END { print n ? n : 1 }' "$log")
   ((first <= count))
