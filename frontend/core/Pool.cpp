@@ -68,9 +68,13 @@ size_t rounded(size_t bytes) {
   return (bytes + huge_page - 1) / huge_page * huge_page;
 }
 
+/// Of an array, this part may be the rest of a huge page that it does not fill.
+constexpr size_t unused_share = 64;
+
 /// What is large has pages of its own, huge ones where there are any: they go
-/// back to the system when they are given back, wherever they lie.
-void *fresh(size_t bytes) {
+/// back to the system when they are given back, wherever they lie. The first
+/// `used` bytes will be touched.
+void *fresh(size_t bytes, size_t used) {
   if (bytes < mapped_limit) {
     void *block = std::aligned_alloc(64, bytes);
     if (!block)
@@ -89,6 +93,10 @@ void *fresh(size_t bytes) {
     munmap(reinterpret_cast<void *>(place + whole), behind);
   auto *block = reinterpret_cast<void *>(place);
   madvise(block, bytes, MADV_HUGEPAGE);
+  size_t full = used / huge_page * huge_page, page = 4096;
+  if (full < used && rounded(used) - used > used / unused_share)
+    madvise(reinterpret_cast<void *>(place + full),
+            (bytes + page - 1) / page * page - full, MADV_NOHUGEPAGE);
   return block;
 }
 
@@ -153,9 +161,11 @@ LargeCache &large_cache() {
 }
 
 /// Large sizes in steps of an eighth, so that nearly equal arrays share blocks.
+/// Arrays have powers of two as sizes, but for what stands in front of them.
 size_t large_size(size_t bytes) {
+  constexpr size_t front = 64;
   size_t step = std::max<size_t>(4096, std::bit_floor(bytes) / 8);
-  return (bytes + step - 1) / step * step;
+  return (bytes - front + step - 1) / step * step + front;
 }
 
 } // namespace
@@ -166,7 +176,7 @@ void *detail::pool_allocate(size_t bytes) {
   if (bytes > small_limit) {
     size_t size = large_size(bytes);
     void *block = large_cache().take(size);
-    return block ? block : fresh(size);
+    return block ? block : fresh(size, bytes);
   }
   unsigned c = class_of(bytes);
   PoolCache &cache = pool_cache;
@@ -176,7 +186,7 @@ void *detail::pool_allocate(size_t bytes) {
     cache.cached -= int64_t(bytes_of(c));
     return block;
   }
-  return fresh(bytes_of(c));
+  return fresh(bytes_of(c), bytes);
 }
 
 void detail::pool_free(void *block, size_t bytes) noexcept {

@@ -6,6 +6,8 @@
 
 #include "test/bench/Rivals.h"
 
+#include <etch/memory.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -150,8 +152,11 @@ static double memory(const std::string &key) {
   return 0;
 }
 
-/// As peers/peer.py does it.
-static void serveCosts(const Workload &w, double before) {
+/// As peers/peer.py does it: what the first operations load is no step's cost.
+static void serveCosts(const Workload &w) {
+  etch::release_cached_memory();
+  malloc_trim(0);
+  double before = memory("VmRSS");
   double start = processorNow();
   Runner runner = w.systems.front().make();
   runner.check();
@@ -166,7 +171,6 @@ static void serveCosts(const Workload &w, double before) {
 
 int etch::bench::serveOurselves(
     const std::function<std::vector<Workload>()> &make) {
-  double before = memory("VmRSS");
   std::vector<Workload> workloads = make();
   Runner runner;
   for (std::string line; std::getline(std::cin, line);) {
@@ -178,7 +182,7 @@ int etch::bench::serveOurselves(
     } else if (line.starts_with("costs ")) {
       for (const Workload &w : workloads)
         if (question(w, "costs ") == line)
-          serveCosts(w, before);
+          serveCosts(w);
     } else {
       runner = {};
       for (const Workload &w : workloads)
