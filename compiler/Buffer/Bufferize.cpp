@@ -39,12 +39,12 @@ namespace etch {
 namespace {
 class Writer {
 public:
-  Writer(func::FuncOp old, llvm::StringMap<ProgramSizes> &programs,
+  Writer(func::FuncOp old, llvm::StringMap<ProgramSizes> &programs, Reuse reuse,
          bool guarded, bool describes)
       : peak(old.getLoc(), ""), guarded(guarded), describes(describes),
         old(old), name(old.getSymName().str()), isMain(name == "main"),
-        storage(old, !guarded), programs(programs), b(old.getContext()),
-        loc(old.getLoc()) {}
+        storage(old, guarded ? Reuse::none : reuse), programs(programs),
+        b(old.getContext()), loc(old.getLoc()) {}
   LogicalResult run();
   /// Where most of the arena is alive: the place, and what computes there.
   std::pair<Location, std::string> peak;
@@ -367,7 +367,8 @@ struct Bufferize : etch::impl::BufferizeBase<Bufferize> {
     for (func::FuncOp function : functions)
       if (isProgram(function)) {
         bool isMain = function.getSymName() == "main";
-        Writer writer(function, programs, guard, describe);
+        Writer writer(function, programs, sums ? Reuse::sums : Reuse::elements,
+                      guard, describe);
         if (failed(writer.run()))
           return signalPassFailure();
         if (isMain)

@@ -41,7 +41,7 @@ namespace {
 class Steps {
 public:
   /// `together`: updates wait for all that updates need.
-  Steps(func::FuncOp main, bool together);
+  Steps(func::FuncOp main, bool together, Reuse reuse);
 
   size_t size() const { return ops.size(); }
   /// From the start; `backward`: from the end to the start. Steps that take
@@ -68,6 +68,7 @@ private:
   void require(size_t first, size_t then);
 
   func::FuncOp main;
+  const Reuse reuse;
   ExtentGuess guess;
   SmallVector<Operation *> ops;
   std::vector<Value_> values;
@@ -89,7 +90,8 @@ void Steps::require(size_t first, size_t then) {
     before[then].insert(first);
 }
 
-Steps::Steps(func::FuncOp main, bool together) : main(main) {
+Steps::Steps(func::FuncOp main, bool together, Reuse reuse)
+    : main(main), reuse(reuse) {
   Block &body = main.getBody().front();
   for (Operation &op : body)
     if (isStep(op))
@@ -243,7 +245,7 @@ void Steps::apply(ArrayRef<size_t> order) {
 }
 
 int64_t Steps::peak() {
-  Storage storage(main);
+  Storage storage(main, reuse);
   SmallVector<Lifetime> lifetimes;
   for (const Storage::Slot &slot : storage.slots)
     if (!slot.control)
@@ -260,7 +262,7 @@ struct Order : etch::impl::OrderBase<Order> {
     for (auto program : getOperation().getOps<func::FuncOp>()) {
       if (!isProgram(program))
         continue;
-      Steps steps(program, together);
+      Steps steps(program, together, sums ? Reuse::sums : Reuse::elements);
       if (steps.size() < 3)
         continue;
       SmallVector<size_t> first(steps.size());

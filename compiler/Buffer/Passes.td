@@ -21,6 +21,7 @@ def Order : Pass<"etch-order", "::mlir::ModuleOp"> {
   let options = [
     Option<"together", "together", "bool", /*default=*/"false",
            "Updates stay behind one another: the target runs them as one.">,
+    Option<"sums", "sums", "bool", "false", "As that of etch-bufferize">,
   ];
 }
 
@@ -45,6 +46,9 @@ def Bufferize : Pass<"etch-bufferize", "::mlir::ModuleOp"> {
                  Option<"guard", "guard", "bool", "false",
                         "Every buffer of known size ends where a page does, and "
                         "the next page is nobody's">,
+                 Option<"sums", "sums", "bool", "false",
+                        "What is computed beside sums may take the place of an "
+                        "operand; the target's kernels must go along">,
                  Option<"describe", "describe", "bool", "false",
                         "Programs get `etch.plan`: what lives where and when">];
 }

@@ -10,7 +10,8 @@
 //    content later. Otherwise a final copy brings it there. What final copies
 //    read is saved first if another one overwrites it (states that swap).
 // 3. What is left goes to the arena; a result of a pointwise kernel takes the
-//    place of an operand that dies there.
+//    place of an operand that dies there, and so does one that is computed
+//    beside sums, element by element.
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Buffer/Storage.h"
@@ -31,7 +32,7 @@ std::optional<unsigned> etch::updatedArgument(func::FuncOp main, unsigned i) {
   return attr ? std::optional<unsigned>(unsigned(attr.getInt())) : std::nullopt;
 }
 
-Storage::Storage(func::FuncOp main, bool reuse) : main(main), reuse(reuse) {
+Storage::Storage(func::FuncOp main, Reuse reuse) : main(main), reuse(reuse) {
   findLifetimes();
   placeResults();
   placeOthers();
@@ -91,11 +92,12 @@ bool Storage::isPointwiseArgument(func::FuncOp kernel, unsigned argument) {
   auto result = llvm::dyn_cast<RankedTensorType>(kernel.getResultTypes()[0]);
   if (llvm::cast<RankedTensorType>(x.getType()).getShape() != result.getShape())
     return false;
+  bool maySum = reuse == Reuse::sums && !kernel->hasAttr(kRowsAttr);
   for (Operation &op : body.without_terminator())
     if (auto rule = llvm::dyn_cast<DifferentiableOpInterface>(op))
-      if (!op.hasAttr(kUpdatesAttr) &&
-          rule.getInfo().kind != OpKind::pointwise &&
-          rule.getInfo().kind != OpKind::view)
+      if (OpKind kind = rule.getInfo().kind;
+          !op.hasAttr(kUpdatesAttr) && kind != OpKind::pointwise &&
+          kind != OpKind::view && !(maySum && kind == OpKind::reduction))
         return false;
   // Stored in less, it is widened first.
   if (x.hasOneUse() && llvm::isa<arith::ExtFOp>(*x.user_begin()))
@@ -123,7 +125,7 @@ bool Storage::readInPlace(Operation *step, unsigned buffer, Value value) {
   auto call = llvm::dyn_cast<func::CallOp>(step);
   if (!call)
     return isInitOf(step, buffer, value);
-  if (!reuse)
+  if (reuse == Reuse::none)
     return false;
   Type result = value.getType();
   auto kernel =

@@ -37,15 +37,18 @@ struct FinalCopy {
   std::optional<unsigned> savedIn = std::nullopt;
 };
 
+/// What may take the place of another value in the arena, or be computed where
+/// one that it is computed from lies: nothing; elements of those of pointwise
+/// kernels; also where such kernels sum what they compute.
+enum class Reuse { none, elements, sums };
+
 /// Decides, for what `etch-fuse` left, which value lives in which memory.
 class Storage {
 public:
-  /// Without `reuse` no value takes the place of another in the arena, and none
-  /// is computed where one that it is computed from lies.
-  explicit Storage(mlir::func::FuncOp main, bool reuse = true);
+  explicit Storage(mlir::func::FuncOp main, Reuse reuse);
 
   mlir::func::FuncOp main;
-  const bool reuse;
+  const Reuse reuse;
   llvm::SmallVector<Buffer> buffers;
   llvm::DenseMap<mlir::Value, unsigned> bufferOf;
   llvm::SmallVector<FinalCopy> copies;

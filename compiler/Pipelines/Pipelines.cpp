@@ -108,11 +108,11 @@ void etch::buildFusePipeline(OpPassManager &pm,
 // --etch-bufferize-pipeline
 void etch::buildBufferizePipeline(OpPassManager &pm,
                                   const PipelineOptions &options) {
-  addUnlessLeftOut(pm, options, createOrder({options.joins}));
+  addUnlessLeftOut(pm, options, createOrder({options.joins, !options.joins}));
   pm.addPass(createBufferize(
       {options.memoryBudget,
        options.guardPages || isLeftOut(options, "etch-bufferize"),
-       options.describe}));
+       !options.joins, options.describe}));
   if (behindOptionalPass)
     behindOptionalPass(pm, "etch-bufferize");
   pm.addPass(createVerifyBufferize());

@@ -18,6 +18,7 @@
 #include "compiler/Transforms/Passes.h"
 #include "compiler/Transforms/Price.h"
 #include "compiler/Transforms/RecomputeLate.h"
+#include "compiler/Transforms/RecomputeProducts.h"
 
 #include "dialects/Etch/EtchDialect.h"
 #include "dialects/Etch/Extents.h"
@@ -237,6 +238,7 @@ struct Recompute : etch::impl::RecomputeBase<Recompute> {
       recomputer.findSources(program);
       for (Operation &op : program.getBody().front())
         recomputer.visit(&op);
+      recomputeProducts(program);
       recomputeLate(program);
     }
   }
