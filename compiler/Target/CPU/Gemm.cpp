@@ -32,9 +32,6 @@ static constexpr int64_t kUnrolledEnd = 160;
 /// and their sums fill these.
 static constexpr int64_t kRowsAlong = 8;
 
-/// Panels of columns that are so few that packing rows for them shows.
-static constexpr int64_t kFewPanels = 4;
-
 /// An operand is an argument, possibly transposed.
 LogicalResult Gemm::bindMatrix(Value operand, bool left, Matrix &matrix) {
   int64_t rank = cast<RankedTensorType>(operand.getType()).getRank();
@@ -261,6 +258,18 @@ int64_t Gemm::narrowTail() {
   return k.options.vectorBits >= 512 && tail && unused && worth ? tail : 0;
 }
 
+/// Whether all tiles, and halves of them, begin with a whole panel of columns.
+bool Gemm::startsWithPanel() {
+  auto lastTile = [&](int64_t most) {
+    int64_t n = extents.n.known, count = llvm::divideCeil(n, most);
+    return (n - 1) %
+               int64_t(llvm::alignTo(llvm::divideCeil(n, count), tiling.nr())) +
+           1;
+  };
+  return !narrowTail() || std::min(lastTile(tiling.nTile),
+                                   lastTile(tiling.nTile / 2)) >= tiling.nr();
+}
+
 /// Whether a block of K of this matrix lies in one piece that the nearest cache
 /// holds, beside another.
 bool Gemm::isSmall(const Matrix &matrix, Ix rows) {
@@ -312,27 +321,28 @@ void Gemm::chooseTiling() {
   tiling.directB = (known && m.known <= tiling.mr && b.rowStride.is(1) &&
                     (masks || n.known % tiling.lanes == 0)) ||
                    (known && n.known % tiling.nr() == 0 && isSmall(b, n));
-  // Rows along K are packed just before they are used, in the nearest cache, or
-  // not at all: many of them may use the same packed columns. Others are packed
-  // all at once, in the second cache.
+  // Rows are packed just before they are used, or while, in the nearest cache,
+  // or not at all: many of them may use the same packed columns. Those of tails
+  // that do not lie along K are packed all at once, in the second cache.
   tiling.panelA = !tiling.directA && !tiling.inParts && a.depthStride.is(1) &&
                   !a.rowStride.is(1);
-  if (!tiling.inParts)
-    tiling.mTile *= tiling.panelA || tiling.directA ? 4 : 2;
-  // The first register tiles have room to pack what they use. One tile has all
-  // rows then: its first panel uses all of its columns.
+  // The first register tiles have room to pack what they use.
   bool mayPass = known && masks && tiling.wholeRows;
+  tiling.passingA = mayPass && !tiling.directA && !tiling.panelA &&
+                    a.rowStride.is(1) && a.depthStride.isKnown() &&
+                    tiling.mrPadded() <= tiling.lanes &&
+                    n.known > tiling.nr() && startsWithPanel();
+  if (!tiling.inParts)
+    tiling.mTile *= tiling.panelA || tiling.passingA || tiling.directA ? 4 : 2;
+  // One tile has all rows then: its first panel uses all of its columns.
   tiling.passingB =
       mayPass && !tiling.directB && b.rowStride.is(1) &&
       b.depthStride.isKnown() && m.known > tiling.mr &&
       std::max(m.known, tiling.panels * tiling.mr) <= tiling.mTile / 2;
-  tiling.passingA =
-      mayPass && !tiling.directA && !tiling.panelA && a.rowStride.is(1) &&
-      a.depthStride.isKnown() && tiling.mrPadded() <= tiling.lanes &&
-      n.known > tiling.nr() && n.known <= kFewPanels * tiling.nr();
   // Few rows use each element of columns that lie along K.
-  if (masks && known && m.known <= kRowsAlong && n.known > tiling.lanes &&
-      b.depthStride.is(1) && b.rowStride.isKnown() && !b.rowStride.is(1)) {
+  if (masks && known && extents.k.isKnown() && e.bytesOf(element) >= 4 &&
+      m.known <= kRowsAlong && n.known > tiling.lanes && b.depthStride.is(1) &&
+      b.rowStride.isKnown() && !b.rowStride.is(1)) {
     tiling.alongB = tiling.directA = tiling.directB = true;
     tiling.vectors = 1;
   }
@@ -530,19 +540,23 @@ void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
   auto block = [&](Ix from, Ix depth, RowPanel i, Ix j, Ix columns) {
     Ix rows = rowsFrom(i.row);
     Value sums = placeTile(batch, m0, i, n0, j, rows, from);
-    SmallVector<Value> registers = registerTile(i, j, depth, from);
+    SmallVector<Value> registers = registerTile(i, j, depth, from, columns);
     endTile(sums, registers, from, batch, e.add(m0, i.row), e.add(n0, j), rows,
             columns);
   };
   Ix end = e.max(extents.k, 1);
   // Nothing to pack for all columns: each is read from its start to its end.
   if (tiling.alongB) {
-    e.loop(0, nLength, nr, [&](Ix j) {
+    auto blocks = [&](Ix j, Ix columns) {
       e.loop(0, end, kGemmBlock, [&](Ix from) {
         block(from, e.min(kGemmBlock, e.sub(extents.k, from)), {0, 0}, j,
-              columnsFrom(j));
+              columns);
       });
-    });
+    };
+    Ix whole = e.mul(e.div(nLength, nr), nr);
+    e.loop(0, whole, nr, [&](Ix j) { blocks(j, nr); });
+    if (extents.n.known % nr)
+      e.loop(whole, nLength, nr, [&](Ix j) { blocks(j, e.sub(nLength, j)); });
     return;
   }
   e.loop(0, end, kGemmBlock, [&](Ix from) {

@@ -32,6 +32,14 @@ mlir::Value roundToBf16(Emit &e, mlir::Value v);
 void transposeVectors(Emit &e, llvm::SmallVector<mlir::Value> &vectors,
                       int64_t lanes);
 
+/// The same of rows that begin at `rows` (null: zeros), `step` elements behind:
+/// as many as lanes. Pieces of rows meet as they are loaded, which spares half
+/// of the shuffles.
+llvm::SmallVector<mlir::Value> loadTransposed(Emit &e,
+                                              llvm::ArrayRef<mlir::Value> rows,
+                                              Ix step, mlir::Type element,
+                                              int64_t lanes);
+
 /// Packs one panel; `lanes` elements fill a vector register, `masks` says that
 /// the target has masked loads.
 void emitPack(Emit &e, const Panel &panel, int64_t lanes, bool masks);

@@ -39,6 +39,7 @@ private:
   void chooseRegisters(int64_t registers);
   bool isSmall(const Matrix &matrix, Ix rows);
   int64_t narrowTail();
+  bool startsWithPanel();
   void emitUnits();
   void enterTile(Ix batch, Ix &m0, Ix n0);
   /// A panel of rows: its number in the tile, its first row there.
@@ -59,11 +60,11 @@ private:
   void packAmxTile(const Matrix &matrix, Ix row, Ix step, Ix valid, Ix depth,
                    bool left, mlir::Value target);
   llvm::SmallVector<mlir::Value> registerTile(RowPanel i, Ix j, Ix depth,
-                                              Ix from);
+                                              Ix from, Ix columns);
   using Left = std::function<mlir::Value(Ix step, int64_t r)>;
   Left leftOf(RowPanel i, Ix depth, Ix from);
   llvm::SmallVector<mlir::Value> tileAlong(const Left &left, Ix j, Ix depth,
-                                           Ix from);
+                                           Ix from, Ix columns);
   using Fetch = std::function<void(Ix step)>;
   Fetch fetchNext(RowPanel i, Ix j, Ix from);
   Fetch fetchUpdated(RowPanel i, Ix j, Ix from);

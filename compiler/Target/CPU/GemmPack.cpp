@@ -103,24 +103,75 @@ void etch::cpu::transposeVectors(Emit &e, SmallVector<Value> &vectors,
   }
 }
 
+SmallVector<Value> etch::cpu::loadTransposed(Emit &e, ArrayRef<Value> rows,
+                                             Ix step, Type element,
+                                             int64_t lanes) {
+  int64_t piece = 16 / e.bytesOf(element); // elements of 128 bits
+  SmallVector<Value> all;
+  for (int64_t at = 0; at < lanes; at += piece) {
+    // Vector i: the pieces of rows i, i + piece, …
+    SmallVector<Value> vectors;
+    for (int64_t i = 0; i < piece; ++i) {
+      SmallVector<Value> parts;
+      for (int64_t row = i; row < lanes; row += piece)
+        parts.push_back(
+            rows[size_t(row)]
+                ? e.load(e.at(rows[size_t(row)], e.add(step, at), element), 1,
+                         element, Lanes{piece, {}})
+                : e.constant(element, 0, piece));
+      for (int64_t size = piece; parts.size() > 1; size *= 2) {
+        SmallVector<Value> pairs;
+        auto both = llvm::to_vector(llvm::seq<int32_t>(0, int32_t(2 * size)));
+        for (size_t n = 0; n < parts.size(); n += 2)
+          pairs.push_back(e.shuffle(parts[n], parts[n + 1], both));
+        parts = std::move(pairs);
+      }
+      vectors.push_back(parts[0]);
+    }
+    // Within each 128 bits: chunks of two vectors by turns.
+    for (int64_t chunk = 1; chunk < piece; chunk *= 2) {
+      SmallVector<int32_t> low, high;
+      for (int64_t i = 0; i < lanes; ++i) {
+        int64_t in = i % piece, from = in / (2 * chunk) * chunk + in % chunk;
+        int64_t place = i - in + from + (in / chunk % 2) * lanes;
+        low.push_back(int32_t(place));
+        high.push_back(int32_t(place + piece / 2));
+      }
+      SmallVector<Value> next;
+      for (int64_t begin = 0; begin < piece; begin += 2 * chunk)
+        for (int64_t i = begin; i < begin + chunk; ++i) {
+          Value a = vectors[size_t(i)], b = vectors[size_t(i + chunk)];
+          next.push_back(e.shuffle(a, b, low));
+          next.push_back(e.shuffle(a, b, high));
+        }
+      vectors = std::move(next);
+    }
+    all.append(vectors);
+  }
+  return all;
+}
+
 /// Each row is contiguous along k: a vector from each row, then transposed in
 /// registers.
 static void packAlong(Emit &e, const Panel &p, int64_t lanes) {
   int64_t rows = std::min(lanes, p.paddedWidth);
   int64_t kPerVector = lanes / rows;
+  bool mayLoadPieces = rows == lanes && !p.rounds && e.bytesOf(p.element) >= 4;
   auto block = [&](int64_t row0, Ix k, Lanes covered) {
     SmallVector<Value> v;
+    bool byPieces = mayLoadPieces && !covered.mask;
     Value zero = e.constant(p.element, 0, lanes);
     bool full = p.valid.isKnown();
     for (int64_t i = 0; i < rows; ++i) {
       int64_t row = row0 + i;
       if (row >= p.width || (full && row >= p.valid.known)) {
-        v.push_back(zero);
+        v.push_back(byPieces ? Value() : zero);
         continue;
       }
       // Behind the last row: that one again. Nobody looks at the products.
       Ix from = full ? Ix(row) : e.min(row, e.sub(p.valid, 1));
-      v.push_back(e.load(sourceAt(e, p, from, k), 1, p.element, covered));
+      Value place = sourceAt(e, p, from, k);
+      v.push_back(byPieces ? place : e.load(place, 1, p.element, covered));
       if (p.rounds)
         v.back() = roundToBf16(e, v.back());
       // The next rows: runs of a block's length are too short for hardware to
@@ -129,7 +180,10 @@ static void packAlong(Emit &e, const Panel &p, int64_t lanes) {
         e.prefetch(sourceAt(e, p, row + std::min(rows, p.width), k),
                    /*write=*/false, /*nearest=*/false);
     }
-    transposeVectors(e, v, lanes);
+    if (byPieces)
+      v = loadTransposed(e, v, 0, p.element, lanes);
+    else
+      transposeVectors(e, v, lanes);
     // Vector i now holds k = i * kPerVector… with `rows` rows each. Lanes
     // behind the end of a partial block are zeros; the panel's memory has room
     // for them.
@@ -138,7 +192,7 @@ static void packAlong(Emit &e, const Panel &p, int64_t lanes) {
               Lanes{lanes, {}});
   };
   for (int64_t row0 = 0; row0 < p.paddedWidth; row0 += rows)
-    e.vectorLoop(0, p.depth, lanes, /*peel=*/false,
+    e.vectorLoop(0, p.depth, lanes, /*peel=*/mayLoadPieces,
                  [&](Ix k, Lanes covered) { block(row0, k, covered); });
 }
 

@@ -24,6 +24,9 @@ using namespace etch::cpu;
 static constexpr int64_t kStreams = 16, kSums = 64 << 10, kLarge = 3 << 20;
 /// Rows of x: more of them are worth panels.
 static constexpr int64_t kMostRows = 8;
+/// Rows of x whose numbers for so many rows of the matrix are kept in
+/// registers; sums of them, in bytes.
+static constexpr int64_t kRowsKept = 4, kRowsAtOnce = 4, kNearSums = 16 << 10;
 
 namespace {
 
@@ -35,14 +38,16 @@ public:
 private:
   LogicalResult bind();
   void emitUnits(int64_t rows);
-  void emitUnit(Ix unit);
+  void emitColumns(Ix begin, Ix end, int64_t most);
+  void addRows(Ix row, int64_t steps);
   void addGroup(Ix row, Ix steps, Value none);
   void addStrip(Ix row, Ix steps, Value none, Ix column, int64_t vectors,
                 Value mask);
   void addBlock(Ix from);
+  void clearSums();
   void finish();
   Value sumAt(Value base, Ix row, Ix column) {
-    return e.at(base, e.add(e.mul(row, unitColumns), column), element);
+    return e.at(base, e.add(e.mul(row, sumColumns), column), element);
   }
   Value sum(Value a, Value b) {
     return ScalarExpr(e, e.loc, a) + ScalarExpr(e, e.loc, b);
@@ -55,9 +60,10 @@ private:
   const Buffer *x, *w;
   Ix m;
   int64_t n, depth, lanes, unitColumns;
+  int64_t sumColumns; ///< that there is room for
   std::optional<Evaluator> after;
   int64_t rows, vectors; ///< of a register tile
-  // Of the unit at hand:
+  // Of the columns at hand:
   Ix firstColumn, columns;
   Value block, total; ///< sums of the block of K, and of those before
 };
@@ -158,6 +164,47 @@ void StreamedProduct::addGroup(Ix row, Ix steps, Value none) {
   });
 }
 
+void StreamedProduct::clearSums() {
+  Value zero = e.constant(element, 0, lanes);
+  for (int64_t r = 0; r < rows; ++r)
+    e.loop(0, columns, lanes, [&](Ix column) {
+      e.store(zero, sumAt(block, r, column), Lanes{lanes, {}});
+    });
+}
+
+/// A few rows of the matrix, from end to end: so many streams of addresses,
+/// which go on in the rows behind them.
+void StreamedProduct::addRows(Ix row, int64_t steps) {
+  SmallVector<Value> numbers, places;
+  for (int64_t s = 0; s < steps; ++s) {
+    Ix step = e.add(row, s);
+    places.push_back(
+        e.at(w->pointer, e.add(e.mul(step, n), firstColumn), element));
+    for (int64_t r = 0; r < rows; ++r) {
+      Ix place = e.add(e.mul(r, x->strides[0]), e.mul(step, x->strides[1]));
+      numbers.push_back(
+          e.load(e.at(x->pointer, place, element), 0, element, {lanes, {}}));
+    }
+  }
+  e.vectorLoop(0, columns, lanes, /*peel=*/true, [&](Ix column, Lanes covered) {
+    SmallVector<Value> matrix;
+    for (Value place : places) {
+      Value at = e.at(place, column, element);
+      matrix.push_back(e.load(at, 1, element, covered));
+      e.prefetch(e.at(at, steps * n, element));
+    }
+    for (int64_t r = 0; r < rows; ++r) {
+      Value place = sumAt(block, r, column);
+      Value value = e.load(place, 1, element, Lanes{lanes, {}});
+      for (int64_t s = 0; s < steps; ++s)
+        value = fma(ScalarExpr(e, e.loc, numbers[size_t(s * rows + r)]),
+                    ScalarExpr(e, e.loc, matrix[size_t(s)]),
+                    ScalarExpr(e, e.loc, value));
+      e.store(value, place, Lanes{lanes, {}});
+    }
+  });
+}
+
 /// A block of K is done: its sums behind those of the blocks before.
 void StreamedProduct::addBlock(Ix from) {
   Value first = e.compare(arith::CmpIPredicate::eq, from, 0);
@@ -185,28 +232,48 @@ void StreamedProduct::finish() {
   });
 }
 
-void StreamedProduct::emitUnit(Ix unit) {
-  firstColumn = e.mul(unit, unitColumns);
-  columns = e.min(unitColumns, e.sub(n, firstColumn));
-  e.loop(0, depth, kGemmBlock, [&](Ix from) {
-    Ix end = e.min(e.add(from, kGemmBlock), depth);
-    e.loop(from, end, kStreams, [&](Ix row) {
-      Ix steps =
-          depth % kStreams ? e.min(kStreams, e.sub(end, row)) : Ix(kStreams);
-      addGroup(row, steps, e.compare(arith::CmpIPredicate::eq, row, from));
+/// Columns from one to another, at most so many at a time.
+void StreamedProduct::emitColumns(Ix begin, Ix end, int64_t most) {
+  sumColumns = most;
+  total = e.at(block, rows * most, element);
+  e.loop(begin, end, most, [&](Ix first) {
+    firstColumn = first;
+    columns = e.min(most, e.sub(end, first));
+    e.loop(0, depth, kGemmBlock, [&](Ix from) {
+      Ix last = e.min(e.add(from, kGemmBlock), depth);
+      if (rows <= kRowsKept) {
+        clearSums();
+        Ix whole = last;
+        if (depth % kRowsAtOnce)
+          whole = e.mul(e.div(last, kRowsAtOnce), kRowsAtOnce);
+        e.loop(from, whole, kRowsAtOnce,
+               [&](Ix row) { addRows(row, kRowsAtOnce); });
+        e.loop(whole, last, 1, [&](Ix row) { addRows(row, 1); });
+      } else {
+        e.loop(from, last, kStreams, [&](Ix row) {
+          Ix steps = depth % kStreams ? e.min(kStreams, e.sub(last, row))
+                                      : Ix(kStreams);
+          addGroup(row, steps, e.compare(arith::CmpIPredicate::eq, row, from));
+        });
+      }
+      addBlock(from);
     });
-    addBlock(from);
+    finish();
   });
-  finish();
 }
 
 void StreamedProduct::emitUnits(int64_t rows) {
   this->rows = rows;
   // Chains enough to hide how long a multiply-add takes, few registers.
-  vectors = rows <= 4 ? 4 : 2;
+  vectors = 2;
   block = k.scratch();
-  total = e.at(block, rows * unitColumns, element);
-  e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix unit) { emitUnit(unit); });
+  // What one thread has is one run of columns, where its sums stay near.
+  int64_t most = unitColumns;
+  if (rows <= kRowsKept)
+    most =
+        std::max(most, kNearSums / (rows * e.bytesOf(element)) / lanes * lanes);
+  emitColumns(e.mul(Ix(k.begin), unitColumns),
+              e.min(e.mul(Ix(k.end), unitColumns), n), most);
 }
 
 LogicalResult StreamedProduct::emit() {
@@ -220,7 +287,9 @@ LogicalResult StreamedProduct::emit() {
         [&] { emitUnits(kMostRows); });
   ExtentRef of = k.extentOf(op->getOperand(0), 0);
   int64_t count = llvm::divideCeil(n, unitColumns), each = n * (depth + 4) / 4,
-          bytes = 2 * kMostRows * unitColumns * e.bytesOf(element) + 64;
+          bytes = std::max(2 * kMostRows * unitColumns * e.bytesOf(element),
+                           2 * kNearSums) +
+                  64;
   k.work = [=](Emit &e, ArrayRef<Extents> shapes) {
     Work work;
     work.count = count;

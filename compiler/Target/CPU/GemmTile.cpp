@@ -18,7 +18,11 @@ using namespace etch::cpu;
 /// Steps of K that columns are fetched ahead of their use.
 static constexpr int64_t kAhead = 16;
 /// The same where they are not packed: these may meet in the nearest cache.
-static constexpr int64_t kRowsAhead = 8;
+static constexpr int64_t kRowsAhead = 8, kLeftAhead = 16;
+/// The same where they lie along K.
+static constexpr int64_t kStepsAhead = 64;
+/// Steps of K that the inner loop takes at a time, unless it packs.
+static constexpr int64_t kStepsTogether = 2;
 
 Value Gemm::multiplyAdd(Value x, Value y, Value z) {
   ScalarExpr l(e, e.loc, x), r(e, e.loc, y), sum(e, e.loc, z);
@@ -31,7 +35,7 @@ Gemm::Left Gemm::leftOf(RowPanel i, Ix depth, Ix from) {
   int64_t mr = tiling.mr;
   Lanes lanes = {tiling.lanes, {}};
   if (!tiling.directA) {
-    Ix number = tiling.panelA ? Ix(0) : i.number;
+    Ix number = tiling.panelA || tiling.passingA ? Ix(0) : i.number;
     Ix offset = e.mul(e.mul(number, tiling.mrPadded()), tiling.pitch(e, depth));
     Value panel = e.at(packedA, offset, element);
     if (packsRows) {
@@ -42,10 +46,12 @@ Gemm::Left Gemm::leftOf(RowPanel i, Ix depth, Ix from) {
         own.mask = e.maskBelow(mr, own.count);
       return [=, this](Ix step, int64_t r) {
         Value at = e.at(source, e.mul(step, a.depthStride), element);
-        if (r == 0)
+        if (r == 0) {
           e.store(e.load(at, 1, element, own),
                   e.at(panel, e.mul(step, own.count), element),
                   Lanes{own.count, {}});
+          e.prefetch(e.at(at, e.mul(kLeftAhead, a.depthStride), element));
+        }
         return e.load(e.at(at, r, element), 0, element, lanes);
       };
     }
@@ -182,11 +188,12 @@ Gemm::Fetch Gemm::fetchBatch(RowPanel i, Ix j) {
 }
 
 /// The products of rows i.. and columns j.. of the tile over one block of K.
-SmallVector<Value> Gemm::registerTile(RowPanel i, Ix j, Ix depth, Ix from) {
+SmallVector<Value> Gemm::registerTile(RowPanel i, Ix j, Ix depth, Ix from,
+                                      Ix wanted) {
   int64_t mr = tiling.mr, vectors = used, lanes = tiling.lanes;
   Left left = leftOf(i, depth, from);
   if (tiling.alongB)
-    return tileAlong(left, j, depth, from);
+    return tileAlong(left, j, depth, from, wanted);
   Value panelB;
   SmallVector<Lanes> columns;
   if (tiling.directB) {
@@ -215,7 +222,7 @@ SmallVector<Value> Gemm::registerTile(RowPanel i, Ix j, Ix depth, Ix from) {
                                           : fetchNext(i, j, from);
   if (!fetch)
     fetch = fetchBatch(i, j);
-  return e.loop(0, depth, 1, zeros, [&](Ix step, ValueRange sums) {
+  auto add = [&](Ix step, ValueRange sums) {
     SmallVector<Value> next, right;
     Ix stepB =
         tiling.directB ? e.mul(step, b.depthStride) : e.mul(step, tiling.nr());
@@ -247,41 +254,69 @@ SmallVector<Value> Gemm::registerTile(RowPanel i, Ix j, Ix depth, Ix from) {
         next.push_back(multiplyAdd(x, right[v], sums[r * vectors + v]));
     }
     return next;
-  });
+  };
+  bool packs = packsColumns || packsRows;
+  int64_t together = k.options.quick || packs ? 1 : kStepsTogether;
+  Ix whole = together == 1 ? depth : e.mul(e.div(depth, together), together);
+  SmallVector<Value> sums =
+      e.loop(0, whole, together, zeros, [&](Ix step, ValueRange before) {
+        SmallVector<Value> sums = llvm::to_vector(before);
+        for (int64_t s = 0; s < together; ++s)
+          sums = add(e.add(step, s), sums);
+        return sums;
+      });
+  if (together == 1 || (extents.k.isKnown() && extents.k.known % together == 0))
+    return sums;
+  return e.loop(whole, depth, 1, sums, add);
 }
 
 /// The same of columns that lie along K: blocks of as many steps are transposed
 /// in registers.
-SmallVector<Value> Gemm::tileAlong(const Left &left, Ix j, Ix depth, Ix from) {
+SmallVector<Value> Gemm::tileAlong(const Left &left, Ix j, Ix depth, Ix from,
+                                   Ix columns) {
   int64_t lanes = tiling.lanes;
-  bool whole = extents.n.known % lanes == 0;
   Value base = e.at(tileB.pointer, from, element);
-  auto column = [&](Ix n, Ix step) {
-    return e.at(base, e.add(e.mul(e.add(j, n), b.rowStride), step), element);
-  };
-  Ix last = e.sub(e.sub(nLength, j), 1);
-  SmallVector<Value> sums(tiling.mr, e.constant(element, 0, lanes));
-  Ix full = e.mul(e.div(depth, lanes), lanes);
-  sums = e.loop(0, full, lanes, sums, [&](Ix step, ValueRange carried) {
-    SmallVector<Value> v, next = llvm::to_vector(carried);
-    for (int64_t n = 0; n < lanes; ++n) {
-      // Behind the last column: that one again. Nobody looks at it.
-      Value place = column(whole ? Ix(n) : e.min(n, last), step);
-      v.push_back(e.load(place, 1, element, Lanes{lanes, {}}));
-    }
-    transposeVectors(e, v, lanes);
-    for (int64_t s = 0; s < lanes; ++s)
+  SmallVector<Value> places;
+  for (int64_t n = 0; n < lanes; ++n) {
+    // Behind the last column: that one again. Nobody looks at it.
+    Ix column = e.min(e.add(j, n), e.sub(nLength, 1));
+    if (columns.is(lanes))
+      column = e.add(j, n);
+    places.push_back(e.at(base, e.mul(column, b.rowStride), element));
+  }
+  auto multiply = [&](Ix step, ArrayRef<Value> v, ValueRange carried) {
+    SmallVector<Value> next = llvm::to_vector(carried);
+    for (auto [s, column] : llvm::enumerate(v))
       for (int64_t r = 0; r < tiling.mr; ++r)
-        next[r] = multiplyAdd(left(e.add(step, s), r), v[s], next[r]);
+        next[r] =
+            multiplyAdd(left(e.add(step, int64_t(s)), r), column, next[r]);
     return next;
+  };
+  SmallVector<Value> sums(tiling.mr, e.constant(element, 0, lanes));
+  int64_t rest = extents.k.known % lanes;
+  Ix full = rest ? e.mul(e.div(depth, lanes), lanes) : depth;
+  sums = e.loop(0, full, lanes, sums, [&](Ix step, ValueRange carried) {
+    // As far ahead, behind the end of these columns in the next ones.
+    Ix ahead = e.add(step, kStepsAhead);
+    Value behind =
+        e.compare(arith::CmpIPredicate::sge, e.add(from, ahead), extents.k);
+    Ix skip = e.sub(e.mul(lanes, b.rowStride), extents.k);
+    ahead = e.add(ahead, e.select(behind, skip, 0));
+    for (Value place : places)
+      e.prefetch(e.at(place, ahead, element));
+    return multiply(step, loadTransposed(e, places, step, element, lanes),
+                    carried);
   });
-  Lanes inside = {lanes, whole ? Value() : e.maskBelow(e.add(last, 1), lanes)};
-  return e.loop(full, depth, 1, sums, [&](Ix step, ValueRange carried) {
-    SmallVector<Value> next;
-    Value v = e.load(column(0, step), b.rowStride, element, inside);
-    for (int64_t r = 0; r < tiling.mr; ++r)
-      next.push_back(multiplyAdd(left(step, r), v, carried[r]));
-    return next;
+  if (!rest)
+    return sums;
+  // The last steps, in the last block.
+  Lanes inside = {lanes, e.maskBelow(rest, lanes)};
+  return e.loop(full, depth, lanes, sums, [&](Ix step, ValueRange carried) {
+    SmallVector<Value> v;
+    for (Value place : places)
+      v.push_back(e.load(e.at(place, step, element), 1, element, inside));
+    transposeVectors(e, v, lanes);
+    return multiply(step, ArrayRef<Value>(v).take_front(rest), carried);
   });
 }
 
@@ -300,10 +335,14 @@ std::pair<Value, Lanes> Gemm::placeOf(Value sums, size_t vector, Ix columns) {
 static void fetchMet(Kernel &k, Value result, Ix offset, Ix resultRow,
                      int64_t rows, int64_t bytes) {
   Emit &e = k.e;
-  Operation *product = result.getDefiningOp();
+  // The product itself reads operands as they lie, or turned.
+  auto isMet = [&](Value v) {
+    return llvm::any_of(v.getUsers(), [&](Operation *user) {
+      return user != result.getDefiningOp() && !isa<TransposeOp>(user);
+    });
+  };
   for (BlockArgument argument : k.source.getBody().getArguments()) {
-    if (argument.getType() != result.getType() ||
-        llvm::is_contained(product->getOperands(), argument))
+    if (argument.getType() != result.getType() || !isMet(argument))
       continue;
     const Buffer *met = k.argumentBuffer(argument);
     if (!met || !met->dense)

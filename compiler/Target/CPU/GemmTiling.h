@@ -110,7 +110,7 @@ struct Tiling {
   }
   // Scratch memory: packed x, packed w, sums.
   Ix sizeA(Emit &e, const Tiles &t) const {
-    Ix panels = panelA ? Ix(1) : e.div(t.m, mr);
+    Ix panels = panelA || passingA ? Ix(1) : e.div(t.m, mr);
     return directA ? Ix(0) : e.mul(e.mul(panels, mrPadded()), t.depth);
   }
   Ix sizeB(Emit &e, const Tiles &t) const {

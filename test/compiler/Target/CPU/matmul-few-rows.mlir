@@ -1,6 +1,7 @@
 // Columns that lie along K and are used by a few rows only: sixteen of them by
-// sixteen steps are transposed in registers, the next sixteen fetched meanwhile.
-// Nothing is packed; steps behind the last sixteen gather a column each.
+// sixteen steps are transposed in registers, from pieces of four elements that
+// meet as they are loaded; those four lines on are fetched meanwhile. Nothing is
+// packed; the last eight steps are such a block, too, half of it used.
 //
 // RUN: etch-opt %s --etch-codegen-cpu="vector-bits=512 stop=loops" | FileCheck %s
 
@@ -8,13 +9,17 @@
 // CHECK: scf.for {{.*}} step %c16_i64 : i64 {
 // CHECK-NEXT: scf.for {{.*}} step %c256_i64 : i64 {
 // CHECK: scf.for {{.*}} step %c16_i64 iter_args
-// CHECK-NOT: llvm.intr.prefetch
-// CHECK-COUNT-64: llvm.shufflevector
+// CHECK: arith.select %{{.*}}, %c15000_i64, %c0_i64
+// CHECK-COUNT-16: llvm.intr.prefetch
+// CHECK-COUNT-4: llvm.load {{.*}} -> vector<4xf32>
+// CHECK-COUNT-80: llvm.shufflevector
 // CHECK-NOT: llvm.store
 // CHECK-COUNT-48: math.fma
-// CHECK: scf.for {{.*}} step %c1_i64 iter_args
-// CHECK: llvm.intr.masked.gather
-// CHECK-COUNT-3: math.fma
+// CHECK: scf.for {{.*}} step %c16_i64 iter_args
+// CHECK-COUNT-16: llvm.intr.masked.load
+// CHECK-COUNT-64: llvm.shufflevector
+// CHECK-COUNT-24: math.fma
+// CHECK-NEXT: scf.yield
 func.func private @k0(%x: tensor<3x1000xf32>, %w: tensor<1000x1000xf32>)
     -> tensor<3x1000xf32> attributes {etch.kernel} {
   %0 = etch.transpose %w {permutation = array<i64: 1, 0>} : (tensor<1000x1000xf32>) -> tensor<1000x1000xf32>
@@ -24,7 +29,7 @@ func.func private @k0(%x: tensor<3x1000xf32>, %w: tensor<1000x1000xf32>)
 
 // A matrix by a vector is such a product: the vector is the row.
 // CHECK-LABEL: llvm.func internal @k1(
-// CHECK-COUNT-64: llvm.shufflevector
+// CHECK-COUNT-80: llvm.shufflevector
 // CHECK-NOT: llvm.store
 // CHECK-COUNT-16: math.fma
 func.func private @k1(%x: tensor<1000x1000xf32>, %w: tensor<1000x1xf32>)
@@ -35,7 +40,7 @@ func.func private @k1(%x: tensor<1000x1000xf32>, %w: tensor<1000x1xf32>)
 
 // Nine rows are worth panels.
 // CHECK-LABEL: llvm.func internal @k2(
-// CHECK-COUNT-64: llvm.shufflevector
+// CHECK-COUNT-80: llvm.shufflevector
 // CHECK: llvm.store
 // CHECK: math.fma
 func.func private @k2(%x: tensor<9x1000xf32>, %w: tensor<1000x1000xf32>)

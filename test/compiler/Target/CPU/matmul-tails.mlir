@@ -12,7 +12,7 @@
 // CHECK-COUNT-16: llvm.store
 // CHECK: scf.for {{.*}} step %c32_i64
 // CHECK: scf.for {{.*}} -> ({{.*vector<16xf32>, vector<16xf32>}})
-// CHECK-COUNT-8: math.fma
+// CHECK-COUNT-16: math.fma
 // CHECK-NEXT: scf.yield
 // CHECK-COUNT-8: llvm.intr.masked.store
 // CHECK-LABEL: llvm.func internal @k1(
@@ -23,8 +23,9 @@ func.func private @k0(%x: tensor<256x256xf32>, %w: tensor<256x257xf32>)
 }
 
 // Of many columns a few too many are not worth more code: there is one tile for
-// the rows that pack the columns, one for the others.
-// CHECK-COUNT-40: math.fma
+// the rows that pack the columns, one for the others, which takes two steps at a
+// time.
+// CHECK-COUNT-60: math.fma
 // CHECK-NOT: math.fma
 // CHECK: llvm.return
 func.func private @k1(%x: tensor<100x256xf32>, %w: tensor<256x1000xf32>)
