@@ -7,6 +7,10 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
+#include <cstring>
+#include <limits>
+
 using namespace etch;
 using etch::test::near;
 using testing::ElementsAre;
@@ -444,6 +448,36 @@ TEST(C113_Pooling, EqualsTheLargestOfWindows) {
               grad(sum(y * weight), {x})[0].to_vector());
     EXPECT_TRUE(gradient_check(simple, x * 100.0));
   }
+}
+
+// Without a gradient nobody asks for the places, and compiled programs do not
+// look for them: not even NaN, infinities and the zeros' signs tell.
+TEST(C113_Pooling, ValuesWithoutPlaces) {
+  struct Case {
+    int64_t height, width, kernel, stride, pad;
+  };
+  const double infinity = std::numeric_limits<double>::infinity();
+  const double special[] = {-infinity, std::nan(""), -0.0, 0.0, infinity, -1};
+  for (Case c :
+       {Case{12, 48, 3, 2, 0}, Case{40, 37, 2, 2, 0}, Case{41, 70, 3, 2, 1},
+        Case{9, 65, 2, 1, 0}, Case{30, 100, 3, 3, 1}, Case{20, 90, 5, 2, 2}})
+    for (DType type : {f32, f64}) {
+      std::vector<double> values;
+      for (int64_t i = 0; i < 2 * 3 * c.height * c.width; ++i)
+        values.push_back(i * 2654435761 % 97 < 60 ? special[i * i % 31 % 6]
+                                                  : double(i % 5));
+      Variable x = from_data(std::span<const double>(values),
+                             Shape{2, 3, c.height, c.width});
+      x = astype(x, type);
+      NoGrad no_grad;
+      auto f = [&](const Variable &x) {
+        return pooling(x, c.kernel,
+                       {.stride = {c.stride, c.stride}, .pad = {c.pad, c.pad}});
+      };
+      std::vector<double> y = f(x).to_vector(), z = compile(f)(x).to_vector();
+      ASSERT_EQ(y.size(), z.size());
+      EXPECT_EQ(std::memcmp(y.data(), z.data(), y.size() * sizeof(double)), 0);
+    }
 }
 
 } // namespace
