@@ -3,9 +3,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // An attention's exponentials are functions of queries and keys, which backward
-// reads, too, and which are no larger than they are; for long sequences they
-// are much smaller. Such an array is not kept from the forward to the backward
-// part: product and function run again in front of backward's first reader.
+// reads, too; for long sequences they are much larger. Such an array is not
+// kept from the forward to the backward part: product and function run again in
+// front of backward's first reader. What another such product makes of the
+// array is made again behind it.
 //
 // Weights are no part of it: beside a layer's three products a fourth one would
 // count.
@@ -24,7 +25,7 @@ using namespace mlir;
 using namespace etch;
 
 /// Instructions for a vector of such an array, multiply-adds included.
-static constexpr int64_t maxPrice = 2 * maxPriceFar;
+static constexpr int64_t maxPrice = 5 * maxPriceFar / 2;
 
 /// What is so much smaller than the array is kept for it.
 static constexpr int64_t fewShare = 32;
@@ -33,51 +34,107 @@ static bool isView(Operation *op) {
   return op && (isCloned(op) || llvm::isa<ReshapeOp>(op));
 }
 
-/// Whether backward reads x or a view of it.
-static bool isRead(Value x) {
-  return llvm::any_of(x.getUsers(), [](Operation *user) {
-    return user->hasAttr(kBackwardAttr) ||
-           (isView(user) && isRead(user->getResult(0)));
+/// Whether backward reads x or a view of it, `but` for one.
+static bool isRead(Value x, Operation *but = nullptr) {
+  return llvm::any_of(x.getUsers(), [&](Operation *user) {
+    return user != but && (user->hasAttr(kBackwardAttr) ||
+                           (isView(user) && isRead(user->getResult(0), but)));
   });
 }
 
 namespace {
+/// Values that are made again, and what makes them, in order.
+struct Again {
+  ExtentGuess guess;
+  IRMapping copies;
+  llvm::DenseMap<Value, SmallVector<Operation *>> makers;
+  llvm::DenseSet<Operation *> all; ///< of these
+
+  /// Moves what makes x again in front of `first`.
+  void moveBefore(Value x, Operation *first);
+};
+
 /// The ops that make one array from what backward reads in any case.
 class Making {
 public:
-  Making(Operation *op, ExtentGuess &guess)
-      : op(op), guess(guess), bytes(guess.bytesOf(op->getResult(0))) {}
+  Making(Operation *op, Again &again)
+      : op(op), again(again), bytes(again.guess.bytesOf(op->getResult(0))) {}
 
   /// Whether there is a product among them, and they take little.
-  bool find() { return add(op) && product; }
+  bool find() { return isAlone() && add(op) && product; }
   void computeAgain();
 
 private:
+  bool isAlone();
   bool add(Operation *part);
   bool addProduct(MatmulOp matmul);
-  bool isThere(Value x) {
-    Operation *from = x.getDefiningOp();
-    return !from || guess.bytesOf(x) * fewShare <= bytes ||
-           (!isView(from) && from != op && isRead(x));
-  }
+  bool isThere(Value x);
 
   Operation *op;
-  ExtentGuess &guess;
+  Again &again;
   const int64_t bytes;
   int64_t price = 0;
   bool product = false;
   llvm::SetVector<Operation *> ops;
+  llvm::SetVector<Value> madeBefore;
 };
 } // namespace
+
+void Again::moveBefore(Value x, Operation *first) {
+  for (Operation *op : makers.lookup(x)) {
+    if (!first->isBeforeInBlock(op))
+      continue;
+    for (Value y : op->getOperands())
+      moveBefore(y, first);
+    op->moveBefore(first);
+  }
+}
+
+/// Whether backward reads the array here alone: neither what it is a view of,
+/// nor, directly or not, another view of that.
+bool Making::isAlone() {
+  if (llvm::any_of(op->getUsers(), [](Operation *user) {
+        return llvm::isa<func::ReturnOp>(user) ||
+               (!user->hasAttr(kBackwardAttr) && isView(user) &&
+                isRead(user->getResult(0)));
+      }))
+    return false;
+  for (Operation *view = op; isView(view) && view->getNumOperands();) {
+    Value x = view->getOperand(0);
+    if (!llvm::isa<RankedTensorType>(x.getType()))
+      break;
+    if (isRead(x, view))
+      return false;
+    view = x.getDefiningOp();
+  }
+  return true;
+}
+
+bool Making::isThere(Value x) {
+  Operation *from = x.getDefiningOp();
+  if (!from || isSpread(from, again.guess) ||
+      again.guess.bytesOf(x) * fewShare <= bytes)
+    return true;
+  if (again.copies.contains(x)) {
+    madeBefore.insert(x);
+    return true;
+  }
+  // Of views, those that backward reads as they are.
+  return isView(from) ? llvm::any_of(x.getUsers(),
+                                     [](Operation *user) {
+                                       return user->hasAttr(kBackwardAttr);
+                                     })
+                      : from != op && isRead(x, op);
+}
 
 bool Making::addProduct(MatmulOp matmul) {
   if (product)
     return false;
   product = true;
-  Value left = matmul->getOperand(0), right = matmul->getOperand(1);
+  Value left = matmul->getOperand(0);
   auto rank = llvm::cast<RankedTensorType>(left.getType()).getRank();
-  price += guess.of(left, rank - 1);
-  return rank > 2 && guess.bytesOf(left) + guess.bytesOf(right) <= bytes;
+  price += again.guess.of(left, rank - 1);
+  return rank > 2;
 }
 
 bool Making::add(Operation *part) {
@@ -99,6 +156,21 @@ bool Making::add(Operation *part) {
          });
 }
 
+/// What backward computes behind op, although op does, is op's.
+static void replaceTwins(Operation *op, const Again &again) {
+  for (Operation *twin :
+       llvm::make_early_inc_range(op->getOperand(0).getUsers()))
+    if (twin != op && !again.all.contains(twin) &&
+        twin->getBlock() == op->getBlock() &&
+        twin->getName() == op->getName() &&
+        twin->getAttrDictionary() == op->getAttrDictionary() &&
+        twin->getOperands() == op->getOperands() && op->isBeforeInBlock(twin)) {
+      twin->replaceAllUsesWith(op);
+      twin->erase();
+      return replaceTwins(op, again);
+    }
+}
+
 void Making::computeAgain() {
   Value y = op->getResult(0);
   SmallVector<Operation *> readers;
@@ -109,36 +181,46 @@ void Making::computeAgain() {
       *llvm::min_element(readers, [](Operation *a, Operation *b) {
         return a->isBeforeInBlock(b);
       });
+  IRMapping map;
+  for (Value x : madeBefore) {
+    Value copy = again.copies.lookup(x);
+    again.moveBefore(copy, first);
+    map.map(x, copy);
+  }
   SmallVector<Operation *> order = ops.takeVector();
   llvm::sort(order,
              [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
   OpBuilder b(first);
-  IRMapping map;
-  for (Operation *part : order)
-    b.clone(*part, map)->setAttr(kBackwardAttr, b.getUnitAttr());
+  SmallVector<Operation *> clones;
+  for (Operation *part : order) {
+    clones.push_back(b.clone(*part, map));
+    clones.back()->setAttr(kBackwardAttr, b.getUnitAttr());
+  }
   for (Operation *reader : readers)
     reader->replaceUsesOfWith(y, map.lookup(y));
+  again.all.insert(clones.begin(), clones.end());
+  for (Operation *clone : clones)
+    if (llvm::isa<PointwiseOpInterface>(clone))
+      replaceTwins(clone, again);
+  again.copies.map(y, map.lookup(y));
+  again.makers[map.lookup(y)] = std::move(clones);
 }
 
 void etch::recomputeProducts(func::FuncOp program) {
-  ExtentGuess guess;
+  Again again;
   SmallVector<Operation *> ops;
   for (Operation &op : program.getBody().front())
-    if (llvm::isa<PointwiseOpInterface>(op) && !op.hasAttr(kBackwardAttr) &&
-        op.getNumResults() == 1)
+    if (!op.hasAttr(kBackwardAttr) && op.getNumResults() == 1 &&
+        (llvm::isa<PointwiseOpInterface, MatmulOp>(op) || isView(&op)))
       ops.push_back(&op);
   for (Operation *op : ops) {
     Value y = op->getResult(0);
-    // Nobody wants it anyway, nor a view of it.
-    bool isWanted = false, isViewed = false;
-    for (Operation *user : y.getUsers()) {
-      isWanted |= user->hasAttr(kBackwardAttr);
-      isViewed |= llvm::isa<func::ReturnOp>(user) ||
-                  (isView(user) && isRead(user->getResult(0)));
-    }
-    if (!isWanted || isViewed || guess.bytesOf(y) < minBytesFar)
+    if (llvm::none_of(
+            y.getUsers(),
+            [](Operation *user) { return user->hasAttr(kBackwardAttr); }) ||
+        again.guess.bytesOf(y) < minBytesFar)
       continue;
-    Making making(op, guess);
+    Making making(op, again);
     if (making.find())
       making.computeAgain();
   }

@@ -90,6 +90,34 @@ TEST(ProgramMemory, C141_AWindowKeepsWhatItsRulesRead) {
   }
 }
 
+/// Queries, keys, values and the result; neither scores nor shares nor what
+/// these make of the values: two products run again.
+TEST(ProgramMemory, AnAttentionKeepsWhatItIsMadeOf) {
+  constexpr int64_t heads = 32, steps = 128, size = 64;
+  constexpr int64_t array = heads * steps * size * int64_t(sizeof(float));
+  Variable x = random::rand({heads * steps, size}).astype(f32);
+  Variables w;
+  for (int i = 0; i < 4; ++i)
+    w.push_back(random::rand({size, size}).astype(f32) - 0.5);
+  auto gradient = [&](const Variable &x) {
+    Variables parts;
+    for (int i = 0; i < 3; ++i)
+      parts.push_back(matmul(x, w[size_t(i)]).reshape({heads, steps, size}));
+    Variable scores = matmul(parts[0], parts[1].transpose({0, 2, 1}));
+    Variable mixed = matmul(softmax(scores * 0.125, {.axis = 2}), parts[2]);
+    Variable y = matmul(mixed.reshape({heads * steps, size}), w[3]);
+    Variable loss = sum(y * y);
+    Variables all = grad(loss, {w[0], w[1], w[2], w[3]});
+    all.push_back(loss);
+    return all;
+  };
+  auto f = compile(gradient);
+  EXPECT_LT(f.plan(x).saved, 4 * array + array / 4);
+  Variables expected = gradient(x), results = f(x);
+  for (size_t i = 0; i < results.size(); ++i)
+    EXPECT_EQ(results[i].to_vector<float>(), expected[i].to_vector<float>());
+}
+
 TEST(ProgramMemory, C142_PlansAreNearTheLargestLiveSet) {
   for (const Program &p : programs()) {
     if (!p.small)
