@@ -5,7 +5,8 @@
 //
 // Every op is asked for its expansion, and so are the ops that it is made of.
 // Convolutions whose windows see one place each get images of one row: they are
-// matrix products, of which no strip has an end.
+// matrix products, of which no strip has an end. The transpose of a product is
+// a product, too (Transposes.cpp).
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Transforms/Images.h"

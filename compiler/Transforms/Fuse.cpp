@@ -3,7 +3,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// 1. What must lie in memory but is a view gets a copy: results of the program,
+// 1. Transposes find their places (Transposes.cpp).
+//    What must lie in memory but is a view gets a copy: results of the program,
 //    operands of ops that read dense memory, numbers of rows that reductions
 //    cannot see otherwise (Spread.cpp).
 // 2. Ops are assigned to clusters (Clusters.cpp).
