@@ -183,8 +183,9 @@ def Recompute : EtchPass<"recompute"> {
     op that reads it, if only pointwise ones do: it need not be kept from the
     forward to the backward part. An array that is gone from the near caches by
     then may take more of them; if few will do, or few beside what they do with
-    it, it is made again, once, for products, too. Comes after all merging of
-    equal ops and right before `etch-fuse`.
+    it, it is made again, once, for products, too. So is what a short product of
+    batches makes of much smaller arrays, as an attention's scores are. Comes
+    after all merging of equal ops and right before `etch-fuse`.
   }];
   // Bodies are written, and thrown away, to see how long they are.
   let dependentDialects = ["::mlir::arith::ArithDialect",
