@@ -255,8 +255,9 @@ SmallVector<Value> Gemm::registerTile(RowPanel i, Ix j, Ix depth, Ix from,
     }
     return next;
   };
-  bool packs = packsColumns || packsRows;
-  int64_t together = k.options.quick || packs ? 1 : kStepsTogether;
+  // Steps that fetch what is updated have branches of their own.
+  bool alone = packsColumns || packsRows || op->hasAttr(kUpdatesAttr);
+  int64_t together = k.options.quick || alone ? 1 : kStepsTogether;
   Ix whole = together == 1 ? depth : e.mul(e.div(depth, together), together);
   SmallVector<Value> sums =
       e.loop(0, whole, together, zeros, [&](Ix step, ValueRange before) {
