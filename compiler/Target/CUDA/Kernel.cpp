@@ -198,6 +198,7 @@ LogicalResult Kernel::emit() {
       });
     int64_t blocks =
         emitKind == emitPointwise ? (isLong() ? 1 : 4)
+        : emitKind == emitRows    ? 1
         : !hasTiles && (emitKind == emitConvolution || emitKind == emitWindow)
             ? 3
             : 0;

@@ -12,7 +12,7 @@
 // RUN: etch-cuda-check --show %t/long.mlir | FileCheck %s --check-prefix=LONG
 // RUN: etch-cuda-check --show %t/far.mlir | FileCheck %s --check-prefix=FAR
 
-// SHORT-LABEL: ETCH_KERNEL(128) r0(
+// SHORT-LABEL: ETCH_KERNEL(128, 1) r0(
 // SHORT: __shared__ u8
 // SHORT-NOT: etch_barrier();
 // SHORT: etch_sync16();
@@ -25,7 +25,7 @@
 // SHORT-LABEL: static u64 r0_blocks0(
 // SHORT: return 64ull;
 
-// LONG-LABEL: ETCH_KERNEL(256) r0(
+// LONG-LABEL: ETCH_KERNEL(256, 1) r0(
 // LONG-NOT: etch_sync16();
 // LONG: etch_barrier();
 // LONG-COUNT-4: etch_down16(
@@ -35,7 +35,7 @@
 // LONG: return 512ull;
 
 // Two arrays of 32 KB: one of them is shared by the block.
-// FAR-LABEL: ETCH_KERNEL(256) r0(
+// FAR-LABEL: ETCH_KERNEL(256, 1) r0(
 // FAR: __shared__ u8 {{m[0-9]+}}[32800];
 // A block has scratch memory for a row, and does several.
 // FAR: for (i32 {{.*}} += 1024) {
