@@ -408,6 +408,8 @@ void Gemm::packPart(const Matrix &matrix, Value target, Ix length, Ix total,
     panel.paddedWidth = paddedWidth;
     panel.valid = whole ? Ix(width) : e.min(width, e.sub(length, row));
     panel.depth = depth;
+    panel.wholeVectors = !tiling.inParts && extents.k.isKnown() &&
+                         extents.k.known % k.lanesOf(element) == 0;
     panel.rounds = rounds;
     panel.target = e.at(
         target, e.mul(e.mul(e.div(row, width), paddedWidth), pitch), element);
@@ -471,41 +473,50 @@ void Gemm::enterTile(Ix batch, Ix &m0, Ix n0) {
   nextB = corner(b, e.select(lastRows, e.add(n0, tiles.n), n0)).pointer;
 }
 
-/// All panels of rows of a tile. The first one packs the columns, if that is
-/// how they are packed.
+/// All panels of rows of a tile.
 void Gemm::forRows(function_ref<void(RowPanel)> body) {
-  if (!tiling.passingB)
-    return rowsBetween(0, mLength, body);
-  packsColumns = true;
-  rowsBetween(0, tiling.mr, body);
-  packsColumns = false;
-  rowsBetween(tiling.mr, mLength, body);
-}
-
-/// The panels from one row of the tile to another.
-void Gemm::rowsBetween(Ix from, Ix to, function_ref<void(RowPanel)> body) {
   int64_t mr = tiling.mr;
   if (!tiling.panels)
-    return e.loop(from, to, mr, [&](Ix i) { body({e.div(i, mr), i}); });
-  Ix firstPanel = this->firstPanel, endPanel = this->endPanel;
-  if (tiling.passingB) {
-    firstPanel = e.div(from, mr);
-    if (to.is(mr))
-      endPanel = 1;
-  }
-  Ix start = tiling.rowOf(e, this->firstPanel);
+    return e.loop(0, mLength, mr, [&](Ix i) { body({e.div(i, mr), i}); });
+  Ix start = tiling.rowOf(e, firstPanel);
   auto panel = [&](Ix p) {
-    body({e.sub(p, this->firstPanel), e.sub(tiling.rowOf(e, p), start)});
+    body({e.sub(p, firstPanel), e.sub(tiling.rowOf(e, p), start)});
   };
   Ix tall = tiling.tall;
   e.loop(firstPanel, e.min(endPanel, tall), 1, panel);
   // Where a panel begins does not depend on which kind it is of.
   e.loop(e.max(firstPanel, tall), endPanel, 1, [&](Ix p) {
-    Ix number = e.sub(p, this->firstPanel),
-       row = e.sub(tiling.rowOf(e, p), start);
+    Ix number = e.sub(p, firstPanel), row = e.sub(tiling.rowOf(e, p), start);
     --tiling.mr;
-    body({number, row});
+    body({number, row, /*mayBeFirst=*/tiling.tall == 0});
     ++tiling.mr;
+  });
+}
+
+/// The products of a register tile. The tile's first panel of rows packs the
+/// columns, each panel's first columns pack its rows, if that is how they are
+/// packed: what follows is the same code for all.
+SmallVector<Value> Gemm::packingTile(RowPanel i, Ix j, Ix depth, Ix from,
+                                     Ix columns, bool mayPackRows) {
+  using Tile = function_ref<SmallVector<Value>()>;
+  auto either = [&](bool mayPack, Ix at, bool &packs, Tile tile) {
+    if (!mayPack)
+      return tile();
+    Type sums = e.vectorOf(element, tiling.lanes);
+    auto branch = e.make<scf::IfOp>(
+        SmallVector<Type>(size_t(tiling.mr * used), sums),
+        e.compare(arith::CmpIPredicate::eq, at, 0), /*withElse=*/true);
+    OpBuilder::InsertionGuard guard(e);
+    for (Block *block : {branch.thenBlock(), branch.elseBlock()}) {
+      e.setInsertionPointToStart(block);
+      packs = block == branch.thenBlock();
+      e.make<scf::YieldOp>(tile());
+    }
+    return SmallVector<Value>(branch.getResults());
+  };
+  return either(tiling.passingB && i.mayBeFirst, i.number, packsColumns, [&] {
+    return either(mayPackRows && tiling.passingA, j, packsRows,
+                  [&] { return registerTile(i, j, depth, from, columns); });
   });
 }
 
@@ -537,10 +548,12 @@ void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
     return tiling.wholeRows ? Ix(tiling.mr) : e.min(mr, e.sub(mLength, i));
   };
   used = tiling.vectors;
-  auto block = [&](Ix from, Ix depth, RowPanel i, Ix j, Ix columns) {
+  auto block = [&](Ix from, Ix depth, RowPanel i, Ix j, Ix columns,
+                   bool mayBeFirst = true) {
     Ix rows = rowsFrom(i.row);
     Value sums = placeTile(batch, m0, i, n0, j, rows, from);
-    SmallVector<Value> registers = registerTile(i, j, depth, from, columns);
+    SmallVector<Value> registers =
+        packingTile(i, j, depth, from, columns, mayBeFirst);
     endTile(sums, registers, from, batch, e.add(m0, i.row), e.add(n0, j), rows,
             columns);
   };
@@ -577,17 +590,14 @@ void Gemm::emitTile(Ix batch, Ix m0, Ix n0) {
              tiling.mrPadded(), from, depth);
       }
       Ix whole = tail ? e.mul(e.div(nLength, nr), nr) : nLength;
-      Ix first = tiling.passingA ? nr : 0;
-      packsRows = tiling.passingA;
-      e.loop(0, first, nr,
-             [&](Ix j) { block(from, depth, i, j, columnsFrom(j)); });
-      packsRows = false;
-      e.loop(first, whole, nr,
+      e.loop(0, whole, nr,
              [&](Ix j) { block(from, depth, i, j, columnsFrom(j)); });
       if (!tail)
         return;
       used = llvm::divideCeil(tail, tiling.lanes);
-      e.loop(whole, nLength, nr, [&](Ix j) { block(from, depth, i, j, tail); });
+      e.loop(whole, nLength, nr, [&](Ix j) {
+        block(from, depth, i, j, tail, /*mayBeFirst=*/false);
+      });
       used = tiling.vectors;
     });
   });

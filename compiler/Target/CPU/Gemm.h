@@ -19,6 +19,7 @@ struct Panel {
   mlir::Type element;
   int64_t width = 0, paddedWidth = 0;
   Ix valid, depth;
+  bool wholeVectors = false; ///< `depth` is a multiple of a vector's lanes
   mlir::Value target;
   bool rounds = false; ///< to bfloat16
 };

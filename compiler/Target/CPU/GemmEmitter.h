@@ -45,9 +45,12 @@ private:
   /// A panel of rows: its number in the tile, its first row there.
   struct RowPanel {
     Ix number, row;
+    bool mayBeFirst = true;
   };
   void forRows(llvm::function_ref<void(RowPanel)> body);
-  void rowsBetween(Ix from, Ix to, llvm::function_ref<void(RowPanel)> body);
+  llvm::SmallVector<mlir::Value> packingTile(RowPanel i, Ix j, Ix depth,
+                                             Ix from, Ix columns,
+                                             bool mayPackRows);
   void packRows(Ix from, Ix depth);
   void emitTile(Ix batch, Ix m0, Ix n0);
   void emitWithTiles(llvm::function_ref<void()> units,
@@ -76,8 +79,7 @@ private:
   Ix strideAlong(int axis);
   llvm::SmallVector<mlir::Value>
   withSums(mlir::Value sums, mlir::ValueRange registers, Ix from, Ix columns);
-  void addSums(mlir::Value sums, mlir::ValueRange registers, Ix from,
-               Ix columns);
+  void storeSums(mlir::Value sums, mlir::ValueRange values, Ix columns);
   std::pair<mlir::Value, Lanes> placeOf(mlir::Value sums, size_t vector,
                                         Ix columns);
   void finish(mlir::Value sums, Ix pitch, Ix batch, Ix m, Ix n, Ix rows,

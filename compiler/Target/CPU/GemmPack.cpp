@@ -152,9 +152,20 @@ SmallVector<Value> etch::cpu::loadTransposed(Emit &e, ArrayRef<Value> rows,
 }
 
 /// Each row is contiguous along k: a vector from each row, then transposed in
-/// registers.
-static void packAlong(Emit &e, const Panel &p, int64_t lanes) {
-  int64_t rows = std::min(lanes, p.paddedWidth);
+/// registers. `width`: of the panel, or of the part that is packed now.
+static void packAlong(Emit &e, const Panel &p, int64_t width, int64_t lanes) {
+  int64_t rows = std::min(lanes, width);
+  // Transposing is long: vectors of rows that are alike share its code.
+  if (rows < width && width == p.width &&
+      (!p.valid.isKnown() || p.valid.known >= width))
+    return e.loop(0, width, rows, [&](Ix row) {
+      Panel part = p;
+      part.source = sourceAt(e, p, row, 0);
+      part.target = targetAt(e, p, row, 0);
+      part.width = rows;
+      part.valid = p.valid.isKnown() ? Ix(rows) : e.sub(p.valid, row);
+      packAlong(e, part, rows, lanes);
+    });
   int64_t kPerVector = lanes / rows;
   bool mayLoadPieces = rows == lanes && !p.rounds && e.bytesOf(p.element) >= 4;
   auto block = [&](int64_t row0, Ix k, Lanes covered) {
@@ -191,19 +202,23 @@ static void packAlong(Emit &e, const Panel &p, int64_t lanes) {
       e.store(v[i], targetAt(e, p, row0, e.add(k, i * kPerVector)),
               Lanes{lanes, {}});
   };
-  for (int64_t row0 = 0; row0 < p.paddedWidth; row0 += rows)
-    e.vectorLoop(0, p.depth, lanes, /*peel=*/mayLoadPieces,
-                 [&](Ix k, Lanes covered) { block(row0, k, covered); });
+  for (int64_t row0 = 0; row0 < width; row0 += rows) {
+    auto all = [&](Ix k, Lanes covered) { block(row0, k, covered); };
+    if (p.wholeVectors)
+      e.loop(0, p.depth, lanes, [&](Ix k) { all(k, Lanes{lanes, {}}); });
+    else
+      e.vectorLoop(0, p.depth, lanes, /*peel=*/mayLoadPieces, all);
+  }
 }
 
 void etch::cpu::emitPack(Emit &e, const Panel &p, int64_t lanes, bool masks) {
   if (masks && p.rowStride.isKnown()) {
     if (p.depthStride.is(1) && !p.rowStride.is(1))
-      return packAlong(e, p, lanes);
+      return packAlong(e, p, p.paddedWidth, lanes);
     return packAcross(e, p, p.rowStride, lanes);
   }
   if (masks && p.depthStride.is(1))
-    return packAlong(e, p, lanes);
+    return packAlong(e, p, p.paddedWidth, lanes);
   // Strides that are known at run time only: the code stays short.
   auto contiguous = [&] {
     if (masks)

@@ -415,9 +415,8 @@ SmallVector<Value> Gemm::withSums(Value sums, ValueRange registers, Ix from,
   return values;
 }
 
-void Gemm::addSums(Value sums, ValueRange registers, Ix from, Ix columns) {
-  for (auto [n, value] :
-       llvm::enumerate(withSums(sums, registers, from, columns))) {
+void Gemm::storeSums(Value sums, ValueRange values, Ix columns) {
+  for (auto [n, value] : llvm::enumerate(values)) {
     auto [place, covered] = placeOf(sums, n, columns);
     e.store(value, place, covered);
   }
@@ -473,27 +472,33 @@ void Gemm::finishRegisters(ValueRange values, Ix batch, Ix m, Ix n,
 void Gemm::endTile(Value sums, ValueRange registers, Ix from, Ix batch, Ix m,
                    Ix n, Ix rows, Ix columns) {
   bool masks = k.options.vectorBits >= 512;
+  bool inRegisters = tiling.unrolledEnd && (masks || columns.is(tiling.nr()));
+  // What is known to hold needs no question: null.
+  auto asked = [&](bool known, arith::CmpIPredicate is, Ix x, Ix y) {
+    return known ? Value() : e.compare(is, x, y);
+  };
+  auto when = [&](Value condition, function_ref<void()> then) {
+    condition ? e.when(condition, then) : then();
+  };
+  Value last = asked(from.isKnown(), arith::CmpIPredicate::sge,
+                     e.add(from, kGemmBlock), extents.k);
+  SmallVector<Value> values = withSums(sums, registers, from, columns);
   auto throughMemory = [&] {
-    addSums(sums, registers, from, columns);
-    finish(sums, tiling.nr(), batch, m, n, rows, columns);
+    storeSums(sums, values, columns);
+    if (!inRegisters || !rows.is(tiling.mr))
+      when(last,
+           [&] { finish(sums, tiling.nr(), batch, m, n, rows, columns); });
   };
-  auto last = [&] {
-    if (!tiling.unrolledEnd || (!masks && !columns.is(tiling.nr())))
-      return throughMemory();
-    auto whole = [&] {
-      finishRegisters(withSums(sums, registers, from, columns), batch, m, n,
-                      columns);
-    };
-    if (rows.is(tiling.mr))
-      return whole();
-    e.when(e.compare(arith::CmpIPredicate::eq, rows, tiling.mr), whole,
-           throughMemory);
-  };
-  if (from.isKnown()) // the only block
-    return last();
-  e.when(
-      e.compare(arith::CmpIPredicate::sge, e.add(from, kGemmBlock), extents.k),
-      last, [&] { addSums(sums, registers, from, columns); });
+  if (!inRegisters)
+    return throughMemory();
+  auto whole = [&] { finishRegisters(values, batch, m, n, columns); };
+  Value now =
+      asked(rows.is(tiling.mr), arith::CmpIPredicate::eq, rows, tiling.mr);
+  if (now && last)
+    now = e.make<arith::AndIOp>(now, last);
+  else if (last)
+    now = last;
+  now ? e.when(now, whole, throughMemory) : whole();
 }
 
 /// One row and one column: rounded products, summed as a reduction is.

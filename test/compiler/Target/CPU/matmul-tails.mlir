@@ -8,10 +8,16 @@
 // CHECK: scf.for {{.*}} step %c32_i64
 // CHECK: scf.for {{.*}} -> ({{.*vector<16xf32>, vector<16xf32>}})
 // CHECK-COUNT-16: math.fma
-// CHECK: scf.yield
+// CHECK-NEXT: scf.yield
+// CHECK: } else {
+// CHECK-COUNT-32: math.fma
+// CHECK-NEXT: scf.yield
 // CHECK-COUNT-16: llvm.store
 // CHECK: scf.for {{.*}} step %c32_i64
 // CHECK: scf.for {{.*}} -> ({{.*vector<16xf32>, vector<16xf32>}})
+// CHECK-COUNT-8: math.fma
+// CHECK-NEXT: scf.yield
+// CHECK: } else {
 // CHECK-COUNT-16: math.fma
 // CHECK-NEXT: scf.yield
 // CHECK-COUNT-8: llvm.intr.masked.store

@@ -73,8 +73,10 @@ func.func private @k3(%x: tensor<?x512xf32>, %w: tensor<512x64xf32>)
 
 // 97 rows are seven panels of eleven and two of ten: none is partial. The first
 // one packs the columns, the others take two steps at a time.
+// CHECK: scf.for {{.*}} = %c0_i64 to %c7_i64 step
+// CHECK: :22 = scf.if
 // CHECK-COUNT-22: math.fma
-// CHECK: scf.for {{.*}} = %c1_i64 to %c7_i64 step
+// CHECK: } else {
 // CHECK-COUNT-44: math.fma
 // CHECK: scf.for {{.*}} = %c7_i64 to %c9_i64 step
 // CHECK-COUNT-40: math.fma
@@ -117,11 +119,12 @@ func.func private @k6(%x: tensor<4096x64xf32>, %w: tensor<4096x64xf32>)
 // CHECK: scf.for {{.*}} step %c8_i64
 // CHECK-COUNT-16: "llvm.intr.prefetch"(%{{.*}}) <{{{.*}}rw = 1 : i32}>
 // CHECK-NOT: llvm.intr.prefetch
+// CHECK: scf.if
 // CHECK: scf.for {{.*}} -> ({{.*vector<16xf32>}})
 // CHECK: llvm.store {{.*}} vector<8xf32>
 // CHECK: "llvm.intr.prefetch"(%{{.*}}) <{{{.*}}rw = 0 : i32}>
 // CHECK-COUNT-16: math.fma
-// CHECK: scf.for {{.*}} step %c32_i64
+// CHECK: } else {
 // CHECK-COUNT-32: math.fma
 // CHECK-NOT: math.fma
 // CHECK-LABEL: llvm.func internal @etch.task

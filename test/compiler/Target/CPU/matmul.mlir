@@ -6,15 +6,18 @@
 // whole tile follow its registers: no loop, one store of each vector.
 // CHECK-LABEL: llvm.func internal @k0(
 // CHECK-NOT: llvm.shufflevector
-// The first eight rows read w where it is, and pack it.
+// The lines of the result are fetched before, to be written.
+// CHECK: scf.for {{.*}} = %c0_i64 to %c512_i64 step %c8_i64
+// CHECK: scf.for {{.*}} step %c32_i64
+// CHECK-COUNT-16: rw = 1
+// The first eight rows read w where it is, and pack it; what follows the sums is
+// written once.
+// CHECK: scf.if
 // CHECK: scf.for {{.*}} -> ({{.*vector<16xf32>, vector<16xf32>}})
 // CHECK-COUNT-2: llvm.store {{.*}} vector<16xf32>
 // CHECK-COUNT-16: math.fma
 // CHECK: scf.yield
-// The lines of the result are fetched before, to be written.
-// CHECK: scf.for {{.*}} = %c8_i64 to %c512_i64 step %c8_i64
-// CHECK: scf.for {{.*}} step %c32_i64
-// CHECK-COUNT-16: rw = 1
+// CHECK: } else {
 // CHECK: scf.for {{.*}} -> ({{.*vector<16xf32>, vector<16xf32>}})
 // CHECK-COUNT-2: rw = 0
 // CHECK-NOT: llvm.intr.prefetch
@@ -23,6 +26,7 @@
 // CHECK: scf.if
 // CHECK-NOT: scf.for
 // CHECK-COUNT-16: arith.cmpf
+// CHECK-NOT: arith.cmpf
 // CHECK: } else {
 // AVX2-LABEL: llvm.func internal @k0(
 // AVX2: scf.for {{.*}} -> ({{.*vector<8xf32>, vector<8xf32>}})
