@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // 1. A group's ops are listed together with the views and splats they use.
+//    Operands of an op that commutes come in one order.
 // 2. A key is written: for each op its name, attributes, result types and where
 //    its operands come from. Locations and discardable attributes are no part
 //    of it. Two groups with one key are one kernel.
@@ -55,9 +56,21 @@ static void addClones(Value value, llvm::SetVector<Operation *> &ops) {
   ops.insert(chain.rbegin(), chain.rend());
 }
 
+/// What is added in either order is one kernel: views come second.
+static void orderOperands(Operation *op) {
+  auto rule = llvm::dyn_cast<DifferentiableOpInterface>(op);
+  if (!rule || !rule.getInfo().commutative)
+    return;
+  Value a = op->getOperand(0), b = op->getOperand(1);
+  if (a.getType() == b.getType() && isCloned(a.getDefiningOp()) &&
+      !isCloned(b.getDefiningOp()))
+    op->setOperands({b, a});
+}
+
 static Group collect(ArrayRef<Operation *> members) {
   llvm::SetVector<Operation *> ops;
   for (Operation *op : members) {
+    orderOperands(op);
     for (Value x : op->getOperands())
       addClones(x, ops);
     ops.insert(op);

@@ -55,6 +55,22 @@ func.func @main(%x: tensor<4xf32>, %y: tensor<4xf32>) -> (tensor<4xf32>, tensor<
 
 // -----
 
+// So are those of ops that commute, whichever way round their operands come.
+// CHECK: func private @k0
+// CHECK-NOT: func private
+// CHECK-LABEL: func @main
+// CHECK-SAME: (%[[X:.*]]: tensor<4xf32>, %[[Y:.*]]: tensor<4xf32>, %[[S:.*]]: tensor<f32>)
+// CHECK: call @k0(%[[S]], %[[X]])
+// CHECK: call @k0(%[[S]], %[[Y]])
+func.func @main(%x: tensor<4xf32>, %y: tensor<4xf32>, %s: tensor<f32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %0 = etch.broadcast_to %s {shape = array<i64: 4>} : (tensor<f32>) -> tensor<4xf32>
+  %1 = etch.mul %x, %0 : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %2 = etch.mul %0, %y : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  func.return %1, %2 : tensor<4xf32>, tensor<4xf32>
+}
+
+// -----
+
 // A view of a computed value waits for it; a view that is returned is copied.
 // CHECK: func private @k0
 // CHECK: etch.exp
