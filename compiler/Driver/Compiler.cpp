@@ -2,7 +2,7 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// 1. Parse into a context of its own.
+// 1. Parse into a context that is its own meanwhile.
 // 2. Run the phases; with ETCH_DUMP, write the program down after each.
 // 3. Translate to LLVM IR, optimise, emit an object.
 // 4. Link it, for this process or as an exported library.
@@ -40,6 +40,7 @@
 #include "llvm/Support/SourceMgr.h"
 
 #include <chrono>
+#include <mutex>
 
 using namespace mlir;
 using namespace etch;
@@ -47,13 +48,56 @@ using namespace etch::driver;
 
 namespace {
 
+/// A context with the compiler's dialects. To load them takes a good part of
+/// the time of a small program: contexts are lent and given back. What one has
+/// seen stays in it, so none serves for ever.
+class LentContext {
+public:
+  LentContext() {
+    {
+      std::lock_guard lock(mutex);
+      if (!idle().empty())
+        lent = idle().pop_back_val();
+    }
+    if (lent.context)
+      return;
+    static const DialectRegistry &registry = *[] {
+      auto *all = new DialectRegistry;
+      registerCompilerDialects(*all);
+      return all;
+    }();
+    lent.context = std::make_unique<MLIRContext>(
+        registry, MLIRContext::Threading::DISABLED);
+    lent.context->loadAllAvailableDialects();
+  }
+  ~LentContext() {
+    if (++lent.uses == mostUses)
+      return;
+    std::lock_guard lock(mutex);
+    idle().push_back(std::move(lent));
+  }
+  MLIRContext *get() const { return lent.context.get(); }
+
+private:
+  static constexpr int mostUses = 64;
+  struct Lent {
+    std::unique_ptr<MLIRContext> context;
+    int uses = 0;
+  };
+  static SmallVector<Lent> &idle() {
+    static SmallVector<Lent> &all = *new SmallVector<Lent>;
+    return all;
+  }
+  static inline std::mutex mutex;
+  Lent lent;
+};
+
 /// Everything about one compilation, from text to object.
 class Compilation {
 public:
   explicit Compilation(const Request &request)
       : request(request), quick(request.options.effort == Effort::quick),
-        context(registry(), MLIRContext::Threading::DISABLED),
-        diagnostics(&context) {}
+        diagnostics(context.get()) {}
 
   bool parse();
   bool runPhases(Phase upTo, Phase from = Phase::trace);
@@ -79,18 +123,10 @@ public:
   ModuleOp program() { return *module; }
 
 private:
-  static const DialectRegistry &registry() {
-    static const DialectRegistry &all = *[] {
-      auto *registry = new DialectRegistry;
-      registerCompilerDialects(*registry);
-      return registry;
-    }();
-    return all;
-  }
   bool runPhase(Phase phase);
   bool internalError(const llvm::Twine &what, Phase phase = Phase::trace);
 
-  MLIRContext context;
+  LentContext context;
   // Declared after the context: handlers go first.
 public:
   DiagnosticCollector diagnostics;
@@ -180,7 +216,7 @@ bool Compilation::parse() {
   sources.AddNewSourceBuffer(
       llvm::MemoryBuffer::getMemBufferCopy(request.text, request.fileName),
       llvm::SMLoc());
-  module = parseSourceFile<ModuleOp>(sources, &context);
+  module = parseSourceFile<ModuleOp>(sources, context.get());
   if (!module)
     return internalError("internal error: the program cannot be parsed");
   if (!module->lookupSymbol<func::FuncOp>("main")) {
@@ -192,8 +228,9 @@ bool Compilation::parse() {
 
 bool Compilation::runPhase(Phase phase) {
   Timed timed(times, phaseInfo(phase).name);
-  PassManager passes(&context, ModuleOp::getOperationName());
-  passes.enableVerifier(!quick);
+  PassManager passes(context.get(), ModuleOp::getOperationName());
+  // What code generation makes is verified as LLVM IR.
+  passes.enableVerifier(!quick && phase != Phase::codegen);
   if (phase == Phase::codegen) {
     cpu::CodegenOptions codegen;
     codegen.vectorBits = target.vectorBits;

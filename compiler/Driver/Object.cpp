@@ -43,7 +43,7 @@ constexpr StringLiteral fullPipeline =
     "function(sroa<modify-cfg>,early-cse<memssa>,simplifycfg,"
     "instcombine<no-verify-fixpoint>,loop-mssa(loop-rotate,licm),"
     "loop(indvars,loop-deletion),gvn<no-memdep>,"
-    "instcombine<no-verify-fixpoint>,loop-mssa(licm),dse,adce,simplifycfg),"
+    "instcombine<no-verify-fixpoint>,loop-mssa(licm),adce,simplifycfg),"
     "globaldce";
 
 const Target *findTarget(const Triple &triple, std::string &error) {
