@@ -12,6 +12,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
+#include <memory>
+#include <new>
 
 using namespace etch;
 using namespace etch::detail;
@@ -20,20 +23,37 @@ using namespace etch::detail;
 // What all of them share
 //===----------------------------------------------------------------------===//
 
-ValueRef detail::new_dense(DType dtype, const Shape &shape, const char *what,
-                           const Location &where) {
-  int64_t elements = 1;
-  for (int64_t e : shape) {
+void detail::fail_size(const Shape &shape, const char *what,
+                       const Location &where) {
+  throw ShapeError(
+      std::string(what) + ": " + to_string(shape) + " is too large", where);
+}
+
+void detail::fail_memory(const char *what, const TensorType &type,
+                         const Location &where) {
+  throw RuntimeError(
+      std::string(what) + ": there is no memory for " + to_string(type), where);
+}
+
+/// For shapes that users write down.
+static void check_extents(const Shape &shape, const char *what,
+                          const Location &where) {
+  for (int64_t e : shape)
     if (e < 0)
       throw ShapeError(std::string(what) + ": negative extent in " +
                            to_string(shape),
                        where);
-    if (__builtin_mul_overflow(elements, e, &elements) ||
-        elements > PTRDIFF_MAX / 8)
-      throw ShapeError(
-          std::string(what) + ": " + to_string(shape) + " is too large", where);
+  check_size(shape, what, where);
+}
+
+ValueRef detail::new_dense(DType dtype, const Shape &shape, const char *what,
+                           const Location &where) {
+  check_extents(shape, what, where);
+  try {
+    return make_dense(dtype, shape);
+  } catch (const std::bad_alloc &) {
+    fail_memory(what, {dtype, shape}, where);
   }
-  return make_dense(dtype, shape);
 }
 
 Variable detail::new_array(ValueRef value, const Location &where) {
@@ -89,6 +109,9 @@ Variable Variable::from_scalar(int64_t value) {
 
 Nested::Nested(std::initializer_list<Nested> list) {
   const Nested *first = list.begin();
+  if (list.size() && first->shape.rank() == Shape::max_rank)
+    throw ShapeError("array: more than " + std::to_string(Shape::max_rank) +
+                     " braces in each other");
   shape.push_back(int64_t(list.size()));
   if (list.size() == 0)
     return;
@@ -123,20 +146,6 @@ Variable etch::array(const Nested &values, ArrayOptions options,
   return converted(values.numbers.data(), count, values.shape, dtype, "array",
                    l);
 }
-
-template <class T>
-static Variable row(const std::vector<T> &values, const Location &where) {
-  auto n = int64_t(values.size());
-  return converted(values.data(), n, {n}, dtype_of<T>, "array", where);
-}
-template <detail::Literal T>
-Variable etch::array(const std::vector<T> &values, SourceLocation l) {
-  return row(values, l);
-}
-template Variable etch::array(const std::vector<double> &, SourceLocation);
-template Variable etch::array(const std::vector<float> &, SourceLocation);
-template Variable etch::array(const std::vector<int64_t> &, SourceLocation);
-template Variable etch::array(const std::vector<int32_t> &, SourceLocation);
 
 //===----------------------------------------------------------------------===//
 // Filled arrays
@@ -196,6 +205,17 @@ Variable etch::eye(int64_t n, ArrayOptions options, SourceLocation l) {
   return new_array(std::move(v), l);
 }
 
+/// Room for numbers that the host computes.
+static std::vector<double> room_for(int64_t count, const char *what,
+                                    const Location &where) {
+  check_size({count}, what, where);
+  try {
+    return std::vector<double>(static_cast<size_t>(count));
+  } catch (const std::bad_alloc &) {
+    fail_memory(what, {f64, {count}}, where);
+  }
+}
+
 Variable etch::arange(Operand stop, ArrayOptions options) {
   return arange(Operand(0), stop, 1, options);
 }
@@ -208,11 +228,12 @@ Variable etch::arange(Operand start, Operand stop, Operand step,
   auto [stride, type_c] = number(step, "arange");
   if (stride == 0 || !std::isfinite((limit - first) / stride))
     throw ValueError("arange: the step is 0 or a limit not finite", where);
-  auto n = int64_t(std::max(0.0, std::ceil((limit - first) / stride)));
+  double count = std::max(0.0, std::ceil((limit - first) / stride));
+  int64_t n = count < 0x1p62 ? int64_t(count) : INT64_MAX;
   bool integers =
       !is_floating(type_a) && !is_floating(type_b) && !is_floating(type_c);
   DType dtype = or_default(options, integers ? i64 : f64);
-  std::vector<double> values(static_cast<size_t>(n));
+  std::vector<double> values = room_for(n, "arange", where);
   for (int64_t i = 0; i < n; ++i)
     values[size_t(i)] = first + double(i) * stride;
   return converted(values.data(), n, {n}, dtype, "arange", where);
@@ -222,7 +243,7 @@ Variable etch::linspace(double start, double stop, int64_t count,
                         ArrayOptions options, SourceLocation l) {
   if (count < 0)
     throw ValueError("linspace: the count is negative", l);
-  std::vector<double> values(static_cast<size_t>(count));
+  std::vector<double> values = room_for(count, "linspace", l);
   double step = count > 1 ? (stop - start) / double(count - 1) : 0;
   for (int64_t i = 0; i < count; ++i)
     values[size_t(i)] = double(i) * step + start;
@@ -264,13 +285,24 @@ Variable etch::from_data(std::span<const bool> data, const Shape &shape,
 }
 
 Variable etch::view(void *data, const Shape &shape, DType dtype,
-                    void (*deleter)(void *), SourceLocation l) {
+                    std::function<void(void *)> deleter, SourceLocation l) {
+  check_extents(shape, "view", l);
   if (!data && shape.elements() != 0)
     throw ValueError("view: the memory is null", l);
+  struct Lent {
+    std::function<void(void *)> deleter;
+    void *data;
+  };
+  auto give_back = [](void *context) {
+    std::unique_ptr<Lent> lent(static_cast<Lent *>(context));
+    lent->deleter(lent->data);
+  };
   ValueRef v = make_type_only(dtype, shape);
   dense_strides(shape, v->strides);
-  v->storage =
-      borrow(data, size_t(shape.elements() * size_of(dtype)), deleter, data);
+  auto bytes = size_t(shape.elements() * size_of(dtype));
+  v->storage = deleter ? borrow(data, bytes, give_back,
+                                new Lent{std::move(deleter), data})
+                       : borrow(data, bytes, nullptr, nullptr);
   v->data = data;
   return new_array(std::move(v), l);
 }

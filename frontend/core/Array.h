@@ -9,6 +9,21 @@
 
 namespace etch::detail {
 
+[[noreturn]] void fail_size(const Shape &shape, const char *what,
+                            const Location &where);
+/// ShapeError unless memory could hold so many elements.
+inline void check_size(const Shape &shape, const char *what,
+                       const Location &where) {
+  int64_t bytes = 8;
+  bool large = false;
+  for (int64_t e : shape)
+    large |= __builtin_mul_overflow(bytes, e, &bytes);
+  if (large) [[unlikely]]
+    fail_size(shape, what, where);
+}
+/// Says for what memory was missing.
+[[noreturn]] void fail_memory(const char *what, const TensorType &type,
+                              const Location &where);
 /// make_dense() after a check of the shape: ShapeError names `what`.
 ValueRef new_dense(DType dtype, const Shape &shape, const char *what,
                    const Location &where);

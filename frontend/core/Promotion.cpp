@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "frontend/core/Promotion.h"
+#include "frontend/core/Array.h"
 #include "frontend/engine/Engine.h"
 
 #include <algorithm>
@@ -63,6 +64,7 @@ Shape detail::broadcast_shapes(const Shape &a, const Shape &b, const char *what,
                            to_string(a) + " and " + to_string(b),
                        where);
   }
+  check_size(shape, what, where);
   return shape;
 }
 

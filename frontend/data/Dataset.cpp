@@ -7,6 +7,7 @@
 #include "etch/image.h"
 #include "etch/layers.h"
 #include "frontend/engine/Engine.h"
+#include "frontend/functions/Shapes.h"
 
 #include <algorithm>
 #include <cstring>
@@ -61,6 +62,7 @@ Variable stack_rows(const std::vector<Variable> &rows) {
   if (rows.empty() || !rows[0].defined())
     return {};
   Shape shape = rows[0].shape();
+  detail::check_rank(shape.rank() + 1, "batch", {});
   size_t bytes = size_t(shape.elements() * size_of(rows[0].dtype()));
   shape.insert(0, int64_t(rows.size()));
   detail::ValueRef to = detail::make_dense(rows[0].dtype(), shape);

@@ -5,12 +5,15 @@
 #include "etch/random.h"
 
 #include "etch/array.h"
+#include "frontend/core/Array.h"
+#include "frontend/core/Convert.h"
 #include "frontend/data/Stream.h"
 #include "frontend/engine/Engine.h"
 
 #include <cmath>
 #include <mutex>
 #include <numeric>
+#include <span>
 
 namespace etch::random {
 
@@ -40,21 +43,24 @@ Generator &stream() {
 }
 
 /// Of what is recorded once and runs often, a draw would not be one.
-void tell_recorder() {
+void tell_recorder(const Location &where = SourceLocation::current()) {
   if (detail::Recorder *r = detail::recorder())
-    r->host_draw(Location(SourceLocation::current()).in_user_code());
+    r->host_draw(where.in_user_code());
 }
 
 /// Fills an array from the process's stream.
-template <class T, class Draw> Variable draw(const Shape &shape, Draw next) {
-  tell_recorder();
-  std::vector<T> values(size_t(shape.elements()));
+template <class T, class Draw>
+Variable draw(const char *what, const Shape &shape, const Location &where,
+              Draw next) {
+  tell_recorder(where);
+  detail::ValueRef v =
+      detail::new_dense(detail::dtype_of<T>, shape, what, where);
   {
     std::lock_guard lock(stream_mutex);
-    for (T &value : values)
+    for (T &value : std::span(static_cast<T *>(v->data), shape.elements()))
       value = next(stream());
   }
-  return from_data(std::span<const T>(values), shape);
+  return detail::new_array(std::move(v), where);
 }
 
 } // namespace
@@ -140,26 +146,32 @@ void set_state(const State &state) {
   stream().set_state(state);
 }
 
-Variable rand(const Shape &shape) {
-  return draw<double>(shape, [](Generator &g) { return g.uniform(); });
+Variable rand(const Shape &shape, SourceLocation l) {
+  return draw<double>("rand", shape, l,
+                      [](Generator &g) { return g.uniform(); });
 }
 
-Variable uniform(double low, double high, const Shape &shape) {
-  return draw<double>(
-      shape, [=](Generator &g) { return low + (high - low) * g.uniform(); });
+Variable uniform(double low, double high, const Shape &shape,
+                 SourceLocation l) {
+  return draw<double>("uniform", shape, l, [=](Generator &g) {
+    return low + (high - low) * g.uniform();
+  });
 }
 
-Variable randn(const Shape &shape) {
-  return draw<double>(shape, [](Generator &g) { return g.normal(); });
+Variable randn(const Shape &shape, SourceLocation l) {
+  return draw<double>("randn", shape, l,
+                      [](Generator &g) { return g.normal(); });
 }
 
-Variable randint(int64_t low, int64_t high, const Shape &shape) {
+Variable randint(int64_t low, int64_t high, const Shape &shape,
+                 SourceLocation l) {
   if (low >= high)
     throw ValueError("randint: no integer is in [" + std::to_string(low) +
-                     ", " + std::to_string(high) + ")");
+                         ", " + std::to_string(high) + ")",
+                     l);
   // Unsigned: the width of the range may exceed int64.
   uint64_t largest = uint64_t(high) - uint64_t(low) - 1;
-  return draw<int64_t>(shape, [=](Generator &g) {
+  return draw<int64_t>("randint", shape, l, [=](Generator &g) {
     return int64_t(uint64_t(low) + (largest ? g.at_most(largest) : 0));
   });
 }

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "frontend/engine/Engine.h"
+#include "frontend/core/Array.h"
 #include "frontend/core/Graphics.h"
 #include "frontend/core/ThreadState.h"
 #include "frontend/engine/Kernels.h"
@@ -14,6 +15,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <new>
 
 using namespace etch;
 using namespace etch::detail;
@@ -61,6 +63,7 @@ static TensorType infer(const OpInfo &op, std::span<const Variable> xs,
   auto type = op.infer({types, xs.size()}, attrs, error);
   if (!type)
     reject(op, xs, error, where);
+  check_size(type->shape, op.name, where);
   return *type;
 }
 
@@ -86,7 +89,12 @@ Variable detail::apply_typed(const OpInfo &op, std::span<const Variable> xs,
     return r->apply(op, xs, std::move(attrs), type, where.in_user_code());
   if (merges(thread_state()))
     return apply_merged(op, xs, std::move(attrs), type, {}, where);
-  ValueRef value = execute(op, xs, attrs, type, where);
+  ValueRef value;
+  try {
+    value = execute(op, xs, attrs, type, where);
+  } catch (const std::bad_alloc &) {
+    fail_memory(op.name, type, where);
+  }
   return finish(op, xs, std::move(attrs), std::move(value), where);
 }
 

@@ -13,6 +13,7 @@
 #include "frontend/core/Promotion.h"
 #include "frontend/engine/Engine.h"
 #include "frontend/functions/Parts.h"
+#include "frontend/functions/Shapes.h"
 
 #include <algorithm>
 
@@ -119,7 +120,7 @@ static Selection clip_slice(const Slice &s, int64_t extent,
   int64_t span = back ? start - stop : stop - start;
   int64_t stride = back ? -s.step : s.step;
   Selection range;
-  range.count = span > 0 ? (span + stride - 1) / stride : 0;
+  range.count = span > 0 ? (span - 1) / stride + 1 : 0;
   if (range.count > 0)
     range.start = start;
   if (range.count > 1)
@@ -260,6 +261,10 @@ static Variable take_ranges(const Variable &x,
                             const Location &where) {
   std::vector<int64_t> starts, steps;
   Shape part;
+  int rank = 0;
+  for (const Selection &s : selections)
+    rank += s.kind != Selection::integer || keep_integers;
+  check_rank(rank, "get_item", where);
   for (const Selection &s : selections) {
     bool whole = s.kind == Selection::array ||
                  (s.kind == Selection::integer && keep_integers);
@@ -336,6 +341,7 @@ static Variable get_at_arrays(const Variable &x,
        own = extents.subspan(size_t(first), advanced.size()),
        inner = extents.subspan(size_t(first) + advanced.size());
   Variable flat = flatten_indices(advanced, x.shape(), where);
+  check_rank(int(lead.size() + inner.size()) + flat.ndim(), "get_item", where);
   Shape result(lead);
   for (int64_t e : flat.shape())
     result.push_back(e);

@@ -10,6 +10,7 @@
 #include "etch/config.h"
 #include "etch/functions.h"
 #include "etch/index.h"
+#include "frontend/core/Array.h"
 #include "frontend/core/Graphics.h"
 #include "frontend/core/Promotion.h"
 #include "frontend/engine/Engine.h"
@@ -34,13 +35,15 @@ struct Parts {
   Shape whole;
   std::vector<int64_t> begins;
 
-  Parts(const Variables &xs, int axis)
+  Parts(const Variables &xs, int axis, const Location &where)
       : xs(xs), axis(axis), whole(xs[0].shape()) {
     whole[axis] = 0;
     for (const Variable &x : xs) {
       begins.push_back(whole[axis]);
-      whole[axis] += x.shape()[axis];
+      if (__builtin_add_overflow(whole[axis], x.shape()[axis], &whole[axis]))
+        fail_size(x.shape(), "concat", where);
     }
+    check_size(whole, "concat", where);
   }
   /// Attributes of the op that places part i.
   Attrs attrs(size_t i) const {
@@ -68,9 +71,9 @@ static Variable record_join(const Parts &parts, const Location &where) {
       pieces.push_back(record_join(
           Parts(Variables(parts.xs.begin() + int64_t(i),
                           parts.xs.begin() + int64_t(std::min(n, i + size))),
-                parts.axis),
+                parts.axis, where),
           where));
-    return record_join(Parts(pieces, parts.axis), where);
+    return record_join(Parts(pieces, parts.axis, where), where);
   }
   Variable y;
   for (size_t i = 0; i < n; ++i) {
@@ -104,7 +107,7 @@ static ValueRef joined(const Parts &parts, const Location &where) {
   if (device >= 0)
     if (ValueRef whole = joined_on(device, parts, where))
       return whole;
-  ValueRef whole = make_dense(parts.xs[0].dtype(), parts.whole);
+  ValueRef whole = new_dense(parts.xs[0].dtype(), parts.whole, "concat", where);
   for (size_t i = 0; i < parts.xs.size(); ++i) {
     const Value &x = *contents(parts.xs[i], "concat", where);
     copy_elements(x, *view_slice(*whole, parts.attrs(i), x.shape));
@@ -142,7 +145,7 @@ static Variable run_join(const Parts &parts, const Location &where) {
 Variable detail::join(const Variables &xs, int axis, const Location &where) {
   if (xs.size() == 1)
     return xs[0];
-  Parts parts(xs, axis);
+  Parts parts(xs, axis, where);
   return recorder() ? record_join(parts, where) : run_join(parts, where);
 }
 

@@ -108,6 +108,8 @@ Variable etch::tensordot(Operand x, Operand w,
                            to_string(b.shape()),
                        x.location());
   }
+  check_rank(a.ndim() + b.ndim() - 2 * int(of_a.size()), "tensordot",
+             x.location());
   Shape shape;
   Variable left = as_matrix(a, of_a, true, shape);
   Variable right = as_matrix(b, of_b, false, shape);

@@ -26,6 +26,14 @@ int detail::normalize_axis(int axis, int rank, const char *what,
   return axis < 0 ? axis + rank : axis;
 }
 
+void detail::check_rank(int rank, const char *what, const Location &where) {
+  if (rank > Shape::max_rank)
+    throw ShapeError(std::string(what) + ": the result would have " +
+                         std::to_string(rank) + " axes, arrays have at most " +
+                         std::to_string(Shape::max_rank),
+                     where);
+}
+
 std::vector<int64_t> detail::normalize_axes(const Axes &axes, int rank,
                                             const char *what,
                                             const Location &where) {
@@ -103,8 +111,9 @@ Variable etch::transpose(Operand x, std::initializer_list<int> axes) {
 Variable etch::expand_dims(Operand x, int axis) {
   Variable v = x.array();
   Shape shape = v.shape();
-  shape.insert(normalize_axis(axis, v.ndim() + 1, "expand_dims", x.location()),
-               1);
+  int place = normalize_axis(axis, v.ndim() + 1, "expand_dims", x.location());
+  check_rank(v.ndim() + 1, "expand_dims", x.location());
+  shape.insert(place, 1);
   return reshape(x, shape);
 }
 

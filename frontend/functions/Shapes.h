@@ -14,6 +14,8 @@ int normalize_axis(int axis, int rank, const char *what, const Location &where);
 /// Ascending axes in [0, rank), all of them if none is given; none twice.
 std::vector<int64_t> normalize_axes(const Axes &axes, int rank,
                                     const char *what, const Location &where);
+/// ShapeError unless arrays can have so many axes.
+void check_rank(int rank, const char *what, const Location &where);
 
 } // namespace etch::detail
 

@@ -7,6 +7,8 @@
 
 #include "etch/operand.h"
 
+#include <functional>
+
 namespace etch {
 
 /// Element type of a new array: `{.dtype = f32}`. By default what is said at
@@ -41,10 +43,6 @@ public:
 /// array({1.0, 2.0}) is (2,) float64, array({{1, 2, 3}, {4, 5, 6}}) (2, 3)
 /// int64; one float among integers makes floats. ShapeError if rows differ.
 Variable array(const detail::Nested &values, ArrayOptions options = {},
-               SourceLocation l = SourceLocation::current());
-/// A copy of a row of numbers: double, float, int64_t or int32_t.
-template <detail::Literal T>
-Variable array(const std::vector<T> &values,
                SourceLocation l = SourceLocation::current());
 
 /// Arrays filled with one number: float64 by default; full() takes the type of
@@ -83,10 +81,17 @@ Variable from_data(std::span<const int64_t> data, const Shape &shape,
                    SourceLocation l = SourceLocation::current());
 Variable from_data(std::span<const bool> data, const Shape &shape,
                    SourceLocation l = SourceLocation::current());
+/// A copy of a row of numbers: double, float, int64_t or int32_t. (A template,
+/// so that braces are not taken for a vector.)
+template <detail::Literal T>
+Variable array(const std::vector<T> &values,
+               SourceLocation l = SourceLocation::current()) {
+  return from_data(std::span<const T>(values), {int64_t(values.size())}, l);
+}
 /// An array over memory of somebody else, without a copy; `deleter(data)` runs
 /// when nothing uses it any more.
 Variable view(void *data, const Shape &shape, DType dtype,
-              void (*deleter)(void *) = nullptr,
+              std::function<void(void *)> deleter = {},
               SourceLocation l = SourceLocation::current());
 
 } // namespace etch

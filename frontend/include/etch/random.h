@@ -53,13 +53,17 @@ State get_state();
 void set_state(const State &state);
 
 /// Uniform in [0, 1), float64.
-Variable rand(const Shape &shape = {});
+Variable rand(const Shape &shape = {},
+              SourceLocation l = SourceLocation::current());
 /// Uniform in [low, high), float64.
-Variable uniform(double low, double high, const Shape &shape = {});
+Variable uniform(double low, double high, const Shape &shape = {},
+                 SourceLocation l = SourceLocation::current());
 /// Normal with mean 0 and variance 1, float64.
-Variable randn(const Shape &shape = {});
+Variable randn(const Shape &shape = {},
+               SourceLocation l = SourceLocation::current());
 /// Integers in [low, high), int64. ValueError when there are none.
-Variable randint(int64_t low, int64_t high, const Shape &shape = {});
+Variable randint(int64_t low, int64_t high, const Shape &shape = {},
+                 SourceLocation l = SourceLocation::current());
 /// 0 … n-1 in random order, int64. ValueError for a negative n.
 Variable permutation(int64_t n);
 

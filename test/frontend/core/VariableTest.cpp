@@ -5,9 +5,11 @@
 
 #include "etch/etch.h"
 
+#include <functional>
 #include <gmock/gmock.h>
 
 using namespace etch;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -110,17 +112,94 @@ TEST(Arrays, FromAndToMemory) {
   EXPECT_EQ(alias[1].item(), 8);
 }
 
-static int freed = 0;
 TEST(Arrays, ViewRunsItsDeleter) {
   static double memory[2] = {1, 2};
-  freed = 0;
+  int freed = 0;
   {
-    Variable x = view(memory, {2}, f64, [](void *) { ++freed; });
+    Variable x = view(memory, {2}, f64, [&](void *data) {
+      EXPECT_EQ(data, memory);
+      ++freed;
+    });
     Variable part = x[slice(1)];
     x = Variable();
     EXPECT_EQ(freed, 0);
   }
   EXPECT_EQ(freed, 1);
+}
+
+TEST(C062_Sizes, ThatNoIntegerCountsAreRejected) {
+  int64_t large = int64_t(1) << 40;
+  Variable one(1.0), v = array({1.0, 2.0, 3.0});
+  Variable column = broadcast_to(one, {large, 1});
+  Variable row = broadcast_to(one, {1, large}),
+           long_one = broadcast_to(one, {PTRDIFF_MAX / 8});
+  double memory = 1;
+  for (std::function<void()> make : std::vector<std::function<void()>>{
+           [&] {
+             zeros({large, large});
+           },
+           [&] {
+             broadcast_to(one, {large, large});
+           },
+           [&] { column + row; }, [&] { matmul(column, row); },
+           [&] { tile(v, {int64_t(1) << 61}); },
+           [&] { repeat(v, int64_t(1) << 62); },
+           [&] {
+             concat({long_one, long_one});
+           },
+           [&] {
+             view(&memory, {large, large}, f64);
+           },
+           [&] { arange(0, 1e30); },
+           [&] { linspace(0, 1, int64_t(1) << 61); }}) {
+    std::string text = message_of(make);
+    EXPECT_THAT(text, HasSubstr(" is too large  [VariableTest.cpp:"));
+    EXPECT_THROW(make(), ShapeError);
+  }
+  EXPECT_THROW(view(&memory, {-1}, f64), ShapeError);
+}
+
+TEST(C062_Sizes, ThatMemoryCannotHoldAreNamed) {
+  // More bytes than addresses.
+  int64_t large = int64_t(1) << 45;
+  Variable x = broadcast_to(Variable(1.0), {large});
+  for (std::function<void()> make : std::vector<std::function<void()>>{
+           [&] { zeros({large}); }, [&] { x + 1.0; }, [&] { exp(x); },
+           [&] { arange(double(large)); }, [&] { random::rand({large}); },
+           [&] {
+             concat({x, x});
+           }}) {
+    EXPECT_THAT(message_of(make),
+                AllOf(HasSubstr("there is no memory for float64"),
+                      HasSubstr("  [VariableTest.cpp:")));
+    EXPECT_THROW(make(), RuntimeError);
+  }
+  EXPECT_THAT(message_of([] {
+                random::rand({2, -1});
+              }),
+              HasSubstr("rand: negative extent in (2, -1)  [VariableTest"));
+}
+
+TEST(C062_Sizes, OfMoreAxesThanThereCanBe) {
+  Variable x = ones({1, 1, 1, 1, 1, 1, 1, 1}), y = ones({1, 1, 1, 1, 1});
+  Variable places = zeros({1, 1}, {.dtype = i64});
+  for (std::function<void()> make : std::vector<std::function<void()>>{
+           [&] { expand_dims(x, 0); },
+           [&] {
+             stack({x, x});
+           },
+           [&] {
+             tile(x, {1, 1, 1, 1, 1, 1, 1, 1, 2});
+           },
+           [&] { tensordot(y, y, 0); }, [&] { x[places]; },
+           [&] {
+             x[{new_axis, 0, new_axis}];
+           }}) {
+    EXPECT_THAT(message_of(make),
+                HasSubstr(" axes, arrays have at most 8  [VariableTest.cpp:"));
+    EXPECT_THROW(make(), ShapeError);
+  }
+  EXPECT_THROW(array({{{{{{{{{1.0}}}}}}}}}), ShapeError);
 }
 
 TEST(HostReads, TypesAndErrors) {
