@@ -7,14 +7,21 @@
 #include "etch/functions.h"
 #include "frontend/core/Promotion.h"
 #include "frontend/engine/Engine.h"
+#include "frontend/functions/Shapes.h"
 
 using namespace etch;
 using namespace etch::detail;
 
+/// To reduce along the axis of the classes.
+static Reduce one_axis(const Variable &x, AxisOption option, const char *what,
+                       const Location &where) {
+  return {normalize_axis(option.axis, x.ndim(), what, where), true};
+}
+
 Variable etch::softmax(Operand x, AxisOption option) {
   LocationScope scope(x.location());
   Variable v = floating(x);
-  Reduce along = {option.axis, true};
+  Reduce along = one_axis(v, option, "softmax", x.location());
   Variable y = exp(v - stop_gradient(max(v, along)));
   // One division for each sum, in the gradients too.
   return y * (1.0 / sum(y, along));
@@ -23,7 +30,10 @@ Variable etch::softmax(Operand x, AxisOption option) {
 Variable etch::log_softmax(Operand x, AxisOption option) {
   LocationScope scope(x.location());
   Variable v = floating(x);
-  return v - logsumexp(v, {option.axis, true});
+  Reduce along = one_axis(v, option, "log_softmax", x.location());
+  // Shifted at first: large scores would lose digits of the rest.
+  Variable shifted = v - stop_gradient(max(v, along));
+  return shifted - log(sum(exp(shifted), along));
 }
 
 Variable etch::mean_squared_error(Operand a, Operand b) {

@@ -11,8 +11,8 @@
 #include "frontend/functions/Shapes.h"
 
 #include <algorithm>
-
 #include <array>
+#include <cmath>
 
 using namespace etch;
 using namespace etch::detail;
@@ -91,8 +91,9 @@ Variable etch::argmin(Operand x, const Reduce &options) {
 Variable etch::logsumexp(Operand x, const Reduce &options) {
   LocationScope scope(x.location());
   Variable v = floating(x);
-  // The shift cancels out, in the gradient too.
+  // The shift cancels out, in the gradient too. Infinities do not need one.
   Variable m = stop_gradient(max(v, {options.axis, true}));
+  m = where(abs(m) < INFINITY, m, 0);
   Variable s = log(sum(exp(v - m), {options.axis, true})) + m;
   return options.keepdims ? s : squeeze(s, options.axis);
 }

@@ -212,6 +212,7 @@ TEST(C065_GetItem, SlicesAsInNumPy) {
               ElementsAre(4, 2, 0));
   EXPECT_THAT(r[slice(-2, 100)].to_vector<int64_t>(), ElementsAre(3, 4));
   EXPECT_EQ(r[slice(4, 2)].size(), 0);
+  EXPECT_THAT(r[slice(1, 9, INT64_MAX)].to_vector<int64_t>(), ElementsAre(1));
   EXPECT_TRUE(r[slice(0, 5)].is(r));
   EXPECT_THROW(r[5], ValueError);
   EXPECT_THROW(r[-6], ValueError);
@@ -275,6 +276,26 @@ TEST(C071_Softmax, StableAndNormalised) {
   EXPECT_TRUE(gradient_check(
       [](const Variable &x) { return pow(softmax(x), 2); }, matrix()));
   EXPECT_TRUE(allclose(log_softmax(matrix()), log(softmax(matrix()))));
+}
+
+TEST(C071_Softmax, LargeScoresKeepTheirDigits) {
+  Variable x = array({{1000.0, 1001.0, 1002.0}}), t = array({0});
+  Variable small = x - 1000.0;
+  EXPECT_EQ(values(log_softmax(x)), values(log_softmax(small)));
+  EXPECT_EQ(softmax_cross_entropy(x, t).item(),
+            softmax_cross_entropy(small, t).item());
+  EXPECT_THAT(message_of([&] { softmax(x, {.axis = 2}); }),
+              HasSubstr("softmax: axis 2 is out of range"));
+  EXPECT_THAT(message_of([&] { log_softmax(x[0]); }),
+              HasSubstr("log_softmax: axis 1 is out of range"));
+}
+
+TEST(C071_LogSumExp, OfInfinities) {
+  double inf = INFINITY;
+  Variable x = array({{1.0, inf}, {-inf, inf}, {-inf, -inf}, {0.0, -inf}});
+  EXPECT_THAT(values(logsumexp(x, {.axis = 1})),
+              ElementsAre(inf, inf, -inf, 0));
+  EXPECT_TRUE(std::isnan(logsumexp(array({1.0, double(NAN)})).item()));
 }
 
 TEST(C072_CrossEntropy, GradientAndErrors) {
