@@ -154,9 +154,15 @@ private:
   std::thread thread;
 };
 
-DataLoader::DataLoader(const Dataset &dataset, int64_t batch_size,
-                       const LoaderOptions &options, bool streams)
-    : dataset(&dataset), batch_size(batch_size), options(options),
+/// The user keeps it.
+static std::shared_ptr<const Dataset> refer_to(const Dataset &dataset) {
+  return {std::shared_ptr<void>(), &dataset};
+}
+
+DataLoader::DataLoader(std::shared_ptr<const Dataset> dataset,
+                       int64_t batch_size, const LoaderOptions &options,
+                       bool streams)
+    : dataset(std::move(dataset)), batch_size(batch_size), options(options),
       streams(streams) {
   if (batch_size < 1)
     throw ValueError("DataLoader: the batch size is " +
@@ -169,7 +175,7 @@ DataLoader::DataLoader(const Dataset &dataset, int64_t batch_size,
 
 DataLoader::DataLoader(const Dataset &dataset, int64_t batch_size,
                        const LoaderOptions &options)
-    : DataLoader(dataset, batch_size, options, false) {}
+    : DataLoader(refer_to(dataset), batch_size, options, false) {}
 
 DataLoader::DataLoader(DataLoader &&) noexcept = default;
 DataLoader &DataLoader::operator=(DataLoader &&) noexcept = default;
@@ -177,7 +183,12 @@ DataLoader::~DataLoader() = default;
 
 SeqDataLoader::SeqDataLoader(const Dataset &dataset, int64_t batch_size,
                              const SeqLoaderOptions &options)
-    : DataLoader(dataset, batch_size,
+    : SeqDataLoader(refer_to(dataset), batch_size, options) {}
+
+SeqDataLoader::SeqDataLoader(std::shared_ptr<const Dataset> dataset,
+                             int64_t batch_size,
+                             const SeqLoaderOptions &options)
+    : DataLoader(std::move(dataset), batch_size,
                  {.shuffle = false,
                   .prefetch = options.prefetch,
                   .device = options.device},
@@ -191,7 +202,7 @@ void DataLoader::reset() {
   worker.reset();
   position = 0;
   auto next = std::make_shared<Plan>();
-  next->dataset = dataset;
+  next->dataset = dataset.get();
   next->batch_size = batch_size;
   next->device = options.device;
   next->samples = dataset->len();

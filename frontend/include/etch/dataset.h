@@ -86,7 +86,8 @@ struct LoaderOptions {
   Device device = cpu();
 };
 
-/// Batches of a dataset, which must live as long. A range-for is one epoch. The
+/// Batches of a dataset, which must live as long; a temporary one is kept. A
+/// range-for is one epoch. The
 /// orders are drawn from the random stream: the first one at construction, the
 /// next one at each epoch's end (or at a start, if the last epoch was left
 /// early). The last batch may be short.
@@ -101,6 +102,10 @@ public:
   /// ValueError unless batch_size > 0 and prefetch >= 0.
   DataLoader(const Dataset &dataset, int64_t batch_size,
              const LoaderOptions &options = {});
+  template <std::derived_from<Dataset> D>
+  DataLoader(D &&dataset, int64_t batch_size, const LoaderOptions &options = {})
+      : DataLoader(std::make_shared<const D>(std::move(dataset)), batch_size,
+                   options, false) {}
   DataLoader(DataLoader &&) noexcept;
   DataLoader &operator=(DataLoader &&) noexcept;
   ~DataLoader();
@@ -135,7 +140,7 @@ public:
 
 protected:
   /// `streams`: batches as SeqDataLoader makes them.
-  DataLoader(const Dataset &dataset, int64_t batch_size,
+  DataLoader(std::shared_ptr<const Dataset> dataset, int64_t batch_size,
              const LoaderOptions &options, bool streams);
 
 private:
@@ -146,7 +151,7 @@ private:
   void step();
   Sample &batch();
 
-  const Dataset *dataset;
+  std::shared_ptr<const Dataset> dataset; ///< often the user's own
   int64_t batch_size;
   LoaderOptions options;
   bool streams;
@@ -171,6 +176,15 @@ class SeqDataLoader : public DataLoader {
 public:
   SeqDataLoader(const Dataset &dataset, int64_t batch_size,
                 const SeqLoaderOptions &options = {});
+  template <std::derived_from<Dataset> D>
+  SeqDataLoader(D &&dataset, int64_t batch_size,
+                const SeqLoaderOptions &options = {})
+      : SeqDataLoader(std::make_shared<const D>(std::move(dataset)), batch_size,
+                      options) {}
+
+private:
+  SeqDataLoader(std::shared_ptr<const Dataset> dataset, int64_t batch_size,
+                const SeqLoaderOptions &options);
 };
 
 } // namespace etch

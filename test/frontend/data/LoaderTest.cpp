@@ -223,6 +223,31 @@ TEST(DataLoader, PrefetchFeedsTraining) {
   EXPECT_EQ(train(0), train(3));
 }
 
+TEST(DataLoader, C100_KeepsATemporaryDataset) {
+  static int alive;
+  struct Counted : Dataset {
+    Counted() : Dataset(arange(6)) { ++alive; }
+    Counted(const Counted &other) : Dataset(other) { ++alive; }
+    ~Counted() override { --alive; }
+  };
+  alive = 0;
+  {
+    DataLoader loader(Counted(), 4, {.shuffle = false, .prefetch = 1});
+    DataLoader moved = std::move(loader);
+    SeqDataLoader streams(Counted(), 3);
+    EXPECT_EQ(alive, 2);
+    moved.next();
+    EXPECT_EQ(moved.next()->x.to_vector<int64_t>(),
+              (std::vector<int64_t>{4, 5}));
+    EXPECT_EQ(streams.next()->x.to_vector<int64_t>(),
+              (std::vector<int64_t>{0, 2, 4}));
+  }
+  EXPECT_EQ(alive, 0);
+  Counted own;
+  DataLoader refers(own, 4);
+  EXPECT_EQ(alive, 1) << "the user's own is not copied";
+}
+
 TEST(SeqDataLoader, C101_StreamsThroughTheData) {
   Dataset data(arange(1000));
   SeqDataLoader loader(data, 2);
