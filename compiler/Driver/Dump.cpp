@@ -55,8 +55,11 @@ llvm::raw_ostream &Dump::open(llvm::StringRef suffix) {
   std::error_code error = llvm::sys::fs::create_directories(dumpFolder());
   auto file = std::make_unique<llvm::raw_fd_ostream>(path, error);
   if (error) {
-    llvm::errs() << "warning: ETCH_DUMP: '" << path << "': " << error.message()
-                 << "\n";
+    static std::once_flag told;
+    std::call_once(told, [&] {
+      llvm::errs() << "warning: ETCH_DUMP: '" << path
+                   << "': " << error.message() << "\n";
+    });
     stream = std::make_unique<llvm::raw_null_ostream>();
   } else {
     stream = std::move(file);

@@ -80,6 +80,11 @@ Program::Program(const CompileOptions &chosen) : options(chosen) {
     throw UserError("compile: .precision = Precision::tf32 is for graphics "
                     "processors; cpu() has full and bf16",
                     Location().in_user_code());
+  if (options.memory_budget < 0)
+    throw ValueError("compile: .memory_budget is " +
+                         std::to_string(options.memory_budget) +
+                         ", a number of bytes is needed",
+                     Location().in_user_code());
   if (!on_device)
     return;
   made_at = Location().in_user_code();

@@ -605,7 +605,10 @@ Variables Tracer::call(Function &function, std::span<const Variable> inputs,
     throw;
   } catch (const UserError &error) {
     // As in eager mode: an error when a gradient is asked for.
-    failure = error.what();
+    failure = error.what(); // whoever throws it again says where
+    if (std::string line = "  [" + to_string(error.where()) + "]";
+        failure.ends_with(line))
+      failure.resize(failure.size() - line.size());
   }
 
   Variables uses;

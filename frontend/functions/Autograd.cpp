@@ -23,11 +23,15 @@ static Variable fresh(const Variable &x) {
   return make_variable(dense_copy(*held_contents(x, "gradient", {})));
 }
 
-Variable etch::numerical_diff(FunctionRef f, const Variable &x, double eps) {
+Variable etch::numerical_diff(FunctionRef f, const Variable &x, double eps,
+                              SourceLocation l) {
+  LocationScope scope(l);
   return (f(x + eps) - f(x - eps)) / (2 * eps);
 }
 
-Variable etch::numerical_grad(FunctionRef f, const Variable &x, double eps) {
+Variable etch::numerical_grad(FunctionRef f, const Variable &x, double eps,
+                              SourceLocation l) {
+  LocationScope scope(l);
   Variable point = astype(fresh(x), f64);
   Variable result = zeros(x.shape());
   std::span<double> gradient = result.span<double>();
@@ -55,13 +59,14 @@ bool etch::allclose(const Variable &a, const Variable &b, Tolerance tolerance) {
 }
 
 bool etch::gradient_check(FunctionRef f, const Variable &x, Tolerance tolerance,
-                          double eps) {
+                          double eps, SourceLocation l) {
+  LocationScope scope(l);
   Variable point = fresh(x);
   Variable y = sum(f(point));
   Variable g = grad(y, {point})[0];
   if (!g.defined())
     g = zeros_like(point);
-  return allclose(g, numerical_grad(f, x, eps), tolerance);
+  return allclose(g, numerical_grad(f, x, eps, l), tolerance);
 }
 
 //===----------------------------------------------------------------------===//

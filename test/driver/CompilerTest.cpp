@@ -186,6 +186,16 @@ TEST_F(Compiler, DumpsEveryPhase) {
     EXPECT_THAT(names, HasSubstr(part));
 }
 
+TEST_F(Compiler, AFolderThatCannotBeWrittenIsToldOnce) {
+  setenv("ETCH_DUMP", "/dev/null/dump", 1);
+  testing::internal::CaptureStderr();
+  EXPECT_TRUE(compile(program(41)));
+  std::string text = testing::internal::GetCapturedStderr();
+  unsetenv("ETCH_DUMP");
+  EXPECT_THAT(text, testing::StartsWith("warning: ETCH_DUMP: '/dev/null/dump"));
+  EXPECT_EQ(text.find('\n'), text.size() - 1);
+}
+
 TEST_F(Compiler, FlagsWorkAgainAndAgainAndMistakesAreErrors) {
   setenv("ETCH_FLAGS", "--mlir-disable-threading --mlir-print-op-generic", 1);
   EXPECT_TRUE(compile(program(34)));

@@ -43,10 +43,12 @@ private:
 };
 
 /// (f(x + eps) - f(x - eps)) / (2 eps), for an f that works element by element.
-Variable numerical_diff(FunctionRef f, const Variable &x, double eps = 1e-4);
+Variable numerical_diff(FunctionRef f, const Variable &x, double eps = 1e-4,
+                        SourceLocation l = SourceLocation::current());
 /// The gradient of sum(f(x)) with respect to each element of x by central
 /// differences. f is called twice per element.
-Variable numerical_grad(FunctionRef f, const Variable &x, double eps = 1e-4);
+Variable numerical_grad(FunctionRef f, const Variable &x, double eps = 1e-4,
+                        SourceLocation l = SourceLocation::current());
 
 /// How far numbers may be apart to count as equal.
 struct Tolerance {
@@ -58,7 +60,8 @@ bool allclose(const Variable &a, const Variable &b, Tolerance tolerance = {});
 /// Whether the gradient of sum(f(x)) by backward() is close to the numerical
 /// one.
 bool gradient_check(FunctionRef f, const Variable &x, Tolerance tolerance = {},
-                    double eps = 1e-4);
+                    double eps = 1e-4,
+                    SourceLocation l = SourceLocation::current());
 
 //===- Functions of functions ---------------------------------------------===//
 //

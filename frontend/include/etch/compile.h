@@ -79,6 +79,8 @@ template <class F> class Compiled : public CompiledFunction {
 public:
   Compiled(std::shared_ptr<F> f, const CompileOptions &options)
       : CompiledFunction(options), f(std::move(f)) {}
+  Compiled(const Compiled &) = default; // no move: what was moved from works
+  Compiled &operator=(const Compiled &) = default;
 
   template <class... A> auto operator()(A &&...args) {
     return call(detail::CompiledCall::Purpose::run, args...);
@@ -138,7 +140,7 @@ private:
     std::vector<const Variable *> many(
         (false || ... || detail::VariableList<A>) ? count : 0);
     const Variable **list = many.empty() ? few.data() : many.data();
-    const Variable **end = list;
+    [[maybe_unused]] const Variable **end = list;
     (detail::list_variables(args, end), ...);
     detail::CompiledCall call(*impl, {list, count}, purpose);
     if (call.inlined())

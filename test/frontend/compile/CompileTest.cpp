@@ -393,6 +393,39 @@ TEST(Compile, C143_WithoutGradientsThePeakIsLower) {
   EXPECT_EQ(planned[1], 16'000'000u);
 }
 
+TEST(Compile, C136_MovingLeavesACopy) {
+  auto f = compile([](const Variable &x) { return x + 1.0; });
+  auto g = std::move(f);
+  EXPECT_EQ(g(Variable(1.0)).item(), 2);
+  EXPECT_EQ(f(Variable(2.0)).item(), 3);
+  EXPECT_EQ(f.compile_count(), 1);
+}
+
+TEST(Compile, C135_AFunctionsMistakeHasOneLine) {
+  struct TooFew : Function {
+    Variables forward(const Variables &xs) override { return {xs[0] * 2.0}; }
+    Variables backward(const Variables &) override { return {}; }
+  } few;
+  auto f = compile([&](const Variable &x) {
+    Variable y = few(x);
+    y.backward();
+    return y;
+  });
+  try {
+    f(Variable(1.0));
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const UserError &e) {
+    std::string text = e.what();
+    EXPECT_THAT(text, HasSubstr("gave 0 gradients for 1 inputs  [CompileTest"));
+    EXPECT_EQ(text.find('['), text.rfind('['));
+  }
+}
+
+TEST(Compile, OptionsThatMeanNothingAreRejected) {
+  auto f = [](const Variable &x) { return x; };
+  EXPECT_THROW(compile(f, {.memory_budget = -1}), ValueError);
+}
+
 TEST(Compile, C136_ExplainSaysWhy) {
   bool more = false;
   auto f = compile([&](const Variable &x) {
