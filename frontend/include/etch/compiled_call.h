@@ -23,7 +23,7 @@ struct ExportOptions {
   /// between them ("sm_80,sm_90"; "compute_90": for all that come later). None
   /// need be here. "": what the function is compiled for; for cuda() that is
   /// "sm_80,sm_90,compute_90".
-  std::string architectures;
+  std::string architectures = {};
 };
 
 namespace detail {

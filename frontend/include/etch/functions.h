@@ -80,7 +80,7 @@ Variable argmin(Operand x, const Reduce &options = {});
 Variable logsumexp(Operand x, const Reduce &options = {});
 
 struct CumsumOptions {
-  Axes axis;            ///< one; without it the elements are taken in one row
+  Axes axis = {};       ///< one; without it the elements are taken in one row
   bool reverse = false; ///< from the last element on
 };
 /// Sums of the elements so far along one axis, each added to the one before.
