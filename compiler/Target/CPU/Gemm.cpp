@@ -408,8 +408,11 @@ void Gemm::packPart(const Matrix &matrix, Value target, Ix length, Ix total,
     panel.paddedWidth = paddedWidth;
     panel.valid = whole ? Ix(width) : e.min(width, e.sub(length, row));
     panel.depth = depth;
-    panel.wholeVectors = !tiling.inParts && extents.k.isKnown() &&
-                         extents.k.known % k.lanesOf(element) == 0;
+    if (!tiling.inParts && extents.k.isKnown() && extents.k.known > 0) {
+      int64_t lanes = k.lanesOf(element);
+      panel.hasVector = (extents.k.known - 1) % kGemmBlock + 1 >= lanes;
+      panel.wholeVectors = extents.k.known % lanes == 0;
+    }
     panel.rounds = rounds;
     panel.target = e.at(
         target, e.mul(e.mul(e.div(row, width), paddedWidth), pitch), element);

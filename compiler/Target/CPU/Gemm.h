@@ -19,7 +19,8 @@ struct Panel {
   mlir::Type element;
   int64_t width = 0, paddedWidth = 0;
   Ix valid, depth;
-  bool wholeVectors = false; ///< `depth` is a multiple of a vector's lanes
+  /// `depth` is that of a vector at least, or of several.
+  bool hasVector = false, wholeVectors = false;
   mlir::Value target;
   bool rounds = false; ///< to bfloat16
 };

@@ -204,8 +204,12 @@ static void packAlong(Emit &e, const Panel &p, int64_t width, int64_t lanes) {
   };
   for (int64_t row0 = 0; row0 < width; row0 += rows) {
     auto all = [&](Ix k, Lanes covered) { block(row0, k, covered); };
-    if (p.wholeVectors)
-      e.loop(0, p.depth, lanes, [&](Ix k) { all(k, Lanes{lanes, {}}); });
+    // The last vector may begin within the one before.
+    if (p.hasVector)
+      e.loop(0, p.depth, lanes, [&](Ix k) {
+        Ix from = p.wholeVectors ? k : e.min(k, e.sub(p.depth, lanes));
+        all(from, Lanes{lanes, {}});
+      });
     else
       e.vectorLoop(0, p.depth, lanes, /*peel=*/mayLoadPieces, all);
   }
