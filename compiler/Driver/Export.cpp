@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/Driver/Artifact.h"
+#include "compiler/Driver/KeepSignals.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/raw_ostream.h"
@@ -62,6 +63,7 @@ private:
 Error etch::driver::writeArtifact(StringRef libraryPath, StringRef library,
                                   StringRef headerPath, StringRef header) {
   using namespace sys::fs;
+  KeepSignals signals;
   Pending first, second;
   if (Error error = first.create(libraryPath, library, all_all))
     return error;

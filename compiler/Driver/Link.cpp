@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Driver/Link.h"
+#include "compiler/Driver/KeepSignals.h"
 
 #include "lld/Common/Driver.h"
 #include "llvm/ADT/ScopeExit.h"
@@ -118,6 +119,7 @@ Error etch::driver::linkSharedObject(StringRef object,
     std::lock_guard lock(linkMutex);
     if (linkerLost)
       return textError("the linker failed before in this process");
+    KeepSignals signals;
     lld::Result result =
         lld::lldMain(arguments, nulls(), stream, {{lld::Gnu, &lld::elf::link}});
     linkerLost = !result.canRunAgain;

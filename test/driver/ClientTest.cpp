@@ -12,6 +12,7 @@
 #include "test/driver/TestModule.h"
 #include "test/runtime/TemporaryFolder.h"
 
+#include <csignal>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -161,6 +162,30 @@ TEST(Client, TwoThreadsCompileOnce) {
     }
     EXPECT_EQ(cacheStatistics().compiled, 1u);
     EXPECT_EQ(cacheStatistics().memoryHits, 3u);
+  }));
+}
+
+TEST(Client, SignalsStayTheUsers) {
+  TemporaryFolder folder;
+  EXPECT_TRUE(inProcess(folder.path(), [] {
+    signal(SIGTERM, [](int) {});
+    auto state = [] {
+      std::vector<void *> all;
+      for (int number = 1; number < 32; ++number) {
+        struct sigaction action = {};
+        sigaction(number, nullptr, &action);
+        all.push_back(reinterpret_cast<void *>(action.sa_handler));
+      }
+      stack_t stack = {};
+      sigaltstack(nullptr, &stack);
+      all.push_back(stack.ss_sp);
+      return all;
+    };
+    std::jthread([&] {
+      std::vector<void *> before = state();
+      EXPECT_TRUE(compile(testModule()));
+      EXPECT_EQ(before, state());
+    });
   }));
 }
 
