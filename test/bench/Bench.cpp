@@ -17,7 +17,10 @@
 #include <cstring>
 
 #include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <time.h>
+#include <unistd.h>
 
 using namespace etch::bench;
 
@@ -66,6 +69,32 @@ void onAllCores(const std::function<void()> &run) {
   run();
   sched_setaffinity(0, sizeof one, &one);
 }
+
+/// Another process, which takes a core that is not this one's as long as it is
+/// let. Made before there is much memory to share.
+class BusyCore {
+public:
+  explicit BusyCore(int ours) {
+    child = fork();
+    if (child != 0) {
+      set(false);
+      return;
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    cpu_set_t others;
+    sched_getaffinity(0, sizeof others, &others);
+    CPU_CLR(ours, &others);
+    sched_setaffinity(0, sizeof others, &others); // none: it stays
+    for (volatile bool spins = true; spins;) {
+    }
+    _exit(0);
+  }
+  ~BusyCore() { kill(child, SIGKILL); }
+  void set(bool busy) const { kill(child, busy ? SIGCONT : SIGSTOP); }
+
+private:
+  pid_t child = 0;
+};
 
 /// All in turns of about 5 ms, until each has had its time and turns; what
 /// takes seconds has fewer turns.
@@ -122,15 +151,22 @@ std::string difference(const std::vector<double> &a,
 
 /// Everybody's results of one workload, then everybody's times.
 void measure(const Workload &w, std::vector<std::unique_ptr<Rival>> &rivals,
-             const Settings &settings, Roofs &roofs, std::vector<Row> &rows) {
+             const Settings &settings, const BusyCore *other, Roofs &roofs,
+             std::vector<Row> &rows) {
   fprintf(stderr, "%s\n", w.name.c_str());
   std::vector<Contender> contenders;
   std::vector<double> ours;
+  // What few use, memory limits.
+  double work = 0;
+  for (const Input &input : w.inputs)
+    work += double(input.size());
+  if (w.flops > 32 * work)
+    work = w.flops;
   for (const Workload::System &system : w.systems) {
     if (system.threads > settings.threads)
       continue;
-    Row row = {w.name,  system.name, system.threads, 0, w.flops,
-               w.bytes, "",          w.tiles};
+    Row row = {w.name,  system.name, system.threads, 0,           w.flops,
+               w.bytes, "",          w.tiles,        w.neighbour, work};
     Runner runner = system.make();
     if (!runner.run) {
       row.missing = "cannot compile it";
@@ -144,8 +180,15 @@ void measure(const Workload &w, std::vector<std::unique_ptr<Rival>> &rivals,
       ours = samples;
     if (w.compare)
       row.missing = difference(ours, samples);
-    auto clock = system.threads > 1 ? now : processorNow;
-    row.missing.empty() ? contenders.push_back({row, timed(runner.run, clock)})
+    auto time = timed(runner.run, system.threads > 1 ? now : processorNow);
+    if (system.busy)
+      time = [time, other](long count) {
+        other->set(true);
+        double seconds = time(count);
+        other->set(false);
+        return seconds;
+      };
+    row.missing.empty() ? contenders.push_back({row, time})
                         : rows.push_back(row);
   }
   for (auto &rival : rivals) {
@@ -246,9 +289,13 @@ int main(int argc, char **argv) {
   // One core throughout, for rivals too: they inherit it. A process that never
   // had a second thread counts its references without atomic operations.
   etch_set_num_threads(1);
+  int ours = sched_getcpu();
+  std::unique_ptr<BusyCore> other;
+  if (settings.threads > 1)
+    other = std::make_unique<BusyCore>(ours);
   cpu_set_t core;
   CPU_ZERO(&core);
-  CPU_SET(sched_getcpu(), &core);
+  CPU_SET(ours, &core);
   sched_setaffinity(0, sizeof core, &core);
 
   auto wanted = [&](const std::string &name) {
@@ -287,7 +334,8 @@ int main(int argc, char **argv) {
   Roofs roofs;
   std::vector<Row> rows;
   for (const Workload &w : workloads)
-    measure(w, rivals, settings, roofs, rows);
+    measure(w, rivals, settings, other.get(), roofs, rows);
+  addRatios(rows, figures);
   if (!report(rows, roofs, figures, json)) {
     fprintf(stderr, "%s: cannot write %s\n", argv[0], json.c_str());
     return 1;

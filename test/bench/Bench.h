@@ -87,10 +87,13 @@ struct Workload {
   bool tiles = false; ///< the flops may be those of tile registers
   int checkRuns = 1;
   bool compare = true; ///< false: results are random
+  /// Of one with odd extents: the workload with round ones beside it.
+  std::string neighbour;
   struct System {
     std::string name; ///< "etch", "etch eager", …
     std::function<Runner()> make;
-    int threads = 1; ///< more: only if asked for, and timed by the clock
+    int threads = 1;   ///< more: only if asked for, and timed by the clock
+    bool busy = false; ///< while another process has one of the cores
   };
   std::vector<System> systems;
 };
@@ -102,6 +105,8 @@ struct Row {
   double seconds = 0, flops = 0, bytes = 0;
   std::string missing; ///< why there is no time
   bool tiles = false;
+  std::string neighbour; ///< as in Workload
+  double work = 0;       ///< the flops if they are many, else the inputs' size
 };
 
 /// The machine's limits on one core, measured in this run.
@@ -128,6 +133,10 @@ struct Figure {
   std::string unit;
   double bar;
 };
+
+/// What rows say of one another: odd extents of their round neighbours, threads
+/// beside a busy core of one thread.
+void addRatios(const std::vector<Row> &rows, std::vector<Figure> &figures);
 
 /// Prints the table and, unless the path is empty, writes the JSON.
 /// Returns false when the file cannot be written.

@@ -13,6 +13,7 @@ namespace {
 struct Sizes {
   int64_t n, c, size, oc, taps, stride, pad, groups;
   int64_t out() const { return (size + 2 * pad - taps) / stride + 1; }
+  std::string text() const;
 };
 
 using Extents = std::vector<int64_t>;
@@ -22,6 +23,13 @@ std::string text(const Extents &e, const char *separator) {
   for (size_t i = 0; i < e.size(); ++i)
     s += (i ? separator : "") + std::to_string(e[i]);
   return s;
+}
+
+std::string Sizes::text() const {
+  std::string k = std::to_string(taps);
+  return ::text({n, c, size, size}, "x") + " " + std::to_string(oc) + "x" + k +
+         "x" + k + " s" + std::to_string(stride) +
+         (groups == 1 ? "" : " g" + std::to_string(groups));
 }
 
 std::string program(const std::string &op, const Extents &a, const Extents &b,
@@ -42,17 +50,16 @@ std::string program(const std::string &op, const Extents &a, const Extents &b,
 } // namespace
 
 void etch::bench::addConvolutions(std::vector<Workload> &workloads) {
-  auto add = [&](const Sizes &s) {
+  auto add = [&](const Sizes &s, const Sizes &neighbour = {}) {
     Extents images = {s.n, s.c, s.size, s.size},
             filters = {s.oc, s.c / s.groups, s.taps, s.taps},
             outputs = {s.n, s.oc, s.out(), s.out()};
     auto addOne = [&](const std::string &op, const Extents &a, const Extents &b,
                       const Extents &result) {
       Workload w;
-      std::string k = std::to_string(s.taps);
-      w.name = op + " " + text(images, "x") + " " + std::to_string(s.oc) + "x" +
-               k + "x" + k + " s" + std::to_string(s.stride) +
-               (s.groups == 1 ? "" : " g" + std::to_string(s.groups));
+      w.name = op + " " + s.text();
+      if (neighbour.n)
+        w.neighbour = op + " " + neighbour.text();
       w.op = op;
       w.options = "stride=" + std::to_string(s.stride) +
                   " pad=" + std::to_string(s.pad) +
@@ -96,7 +103,9 @@ void etch::bench::addConvolutions(std::vector<Workload> &workloads) {
   add({64, 1, 28, 32, 3, 1, 1, 1});
   add({64, 32, 14, 64, 3, 1, 1, 1});
   // Odd neighbours.
-  add({31, 67, 53, 61, 3, 1, 1, 1});
-  add({7, 251, 55, 67, 1, 1, 0, 1});
-  add({7, 61, 53, 61, 3, 1, 1, 61});
+  add({31, 67, 53, 61, 3, 1, 1, 1}, {32, 64, 56, 64, 3, 1, 1, 1});
+  add({29, 251, 13, 257, 3, 1, 1, 1}, {32, 256, 14, 256, 3, 1, 1, 1});
+  add({31, 127, 29, 131, 3, 2, 1, 1}, {32, 128, 28, 128, 3, 2, 1, 1});
+  add({7, 251, 55, 67, 1, 1, 0, 1}, {8, 256, 56, 64, 1, 1, 0, 1});
+  add({7, 61, 53, 61, 3, 1, 1, 61}, {8, 64, 56, 64, 3, 1, 1, 64});
 }

@@ -37,13 +37,23 @@ static std::string program(const std::string &form, const Input &a,
 }
 
 void etch::bench::addMatmuls(std::vector<Workload> &workloads) {
+  struct Product {
+    int64_t m, k, n;
+    std::string text() const {
+      std::string first = std::to_string(m);
+      return m == k && k == n
+                 ? first
+                 : first + "x" + std::to_string(k) + "x" + std::to_string(n);
+    }
+  };
   auto add = [&](const std::string &form, int64_t m, int64_t k, int64_t n,
-                 bool bf16 = false) {
+                 bool bf16 = false, Product neighbour = {}) {
     Workload w;
     auto number = [](int64_t i) { return std::to_string(i); };
-    w.name = std::string(bf16 ? "matmul bf16 " : "matmul ") + form + " " +
-             (m == k && k == n ? number(m)
-                               : number(m) + "x" + number(k) + "x" + number(n));
+    std::string kind = (bf16 ? "matmul bf16 " : "matmul ") + form + " ";
+    w.name = kind + Product{m, k, n}.text();
+    if (neighbour.m)
+      w.neighbour = kind + neighbour.text();
     w.op = "matmul";
     w.options = "form=" + form + " m=" + number(m) + " k=" + number(k) +
                 " n=" + number(n) + (bf16 ? " type=bf16" : "");
@@ -62,36 +72,45 @@ void etch::bench::addMatmuls(std::vector<Workload> &workloads) {
       };
     };
     w.systems = {{"etch", system(1, bf16)},
-                 {"etch 2 threads", system(2, bf16), 2}};
+                 {"etch 2 threads", system(2, bf16), 2},
+                 {"etch 2 busy", system(2, bf16), 2, true}};
     if (bf16)
       w.systems.push_back({"etch packing", system(1, false)});
     workloads.push_back(std::move(w));
   };
-  auto all = [&](int64_t m, int64_t k, int64_t n) {
-    add("NN", m, k, n);
-    add("NT", m, n, k); // the gradients of x…
-    add("TN", k, m, n); // …and of w
+  auto all = [&](int64_t m, int64_t k, int64_t n, Product p = {}) {
+    add("NN", m, k, n, false, p);
+    add("NT", m, n, k, false, {p.m, p.n, p.k}); // the gradients of x…
+    add("TN", k, m, n, false, {p.k, p.m, p.n}); // …and of w
   };
   for (int64_t n : {64, 128, 256, 512, 1024, 2048})
     for (const char *form : {"NN", "NT", "TN"})
       add(form, n, n, n);
   // The layers of the 784-1000-1000-10 net at batch 100.
-  add("NN", 100, 784, 1000);
-  add("TN", 784, 100, 1000);
+  all(100, 784, 1000);
   all(100, 1000, 1000);
   all(100, 1000, 10);
   all(32, 4096, 4096);
   all(1, 1000, 1000);
   all(4096, 64, 64);
-  // Odd neighbours: prime extents, tails.
-  for (int64_t n : {48, 67, 80, 257, 509, 1021})
-    add("NN", n, n, n);
-  all(97, 787, 997);
-  all(3, 1000, 1000);
+  // Odd neighbours: prime extents, tails, few rows.
+  for (auto [n, p] : {std::pair<int64_t, int64_t>(48, 64),
+                      {67, 64},
+                      {80, 64},
+                      {257, 256},
+                      {509, 512},
+                      {1021, 1024}})
+    add("NN", n, n, n, false, {p, p, p});
+  for (const char *form : {"NT", "TN"})
+    add(form, 509, 509, 509, false, {512, 512, 512});
+  all(97, 787, 997, {100, 784, 1000});
+  all(4, 1000, 1000);
+  all(3, 1000, 1000, {4, 1000, 1000});
+  all(4093, 61, 67, {4096, 64, 64});
   for (int64_t n : {256, 512, 1024, 2048})
     for (const char *form : {"NN", "NT", "TN"})
       add(form, n, n, n, true);
   add("NN", 32, 4096, 4096, true);
   add("NN", 100, 1000, 1000, true);
-  add("NN", 509, 509, 509, true);
+  add("NN", 509, 509, 509, true, {512, 512, 512});
 }

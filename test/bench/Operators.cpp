@@ -111,37 +111,51 @@ void addElementwise(std::vector<Workload> &workloads) {
 
 void addReductions(std::vector<Workload> &workloads) {
   std::vector<std::vector<int>> axes = {{0}, {1}, {2}, {0, 2}, {0, 1, 2}};
-  for (const auto &axis : axes) {
+  for (bool odd : {false, true})
+    for (const auto &axis : axes) {
+      std::string text;
+      for (int a : axis)
+        text += (text.empty() ? "" : ",") + std::to_string(a);
+      std::string round = "sum 128x256x256 over " + text;
+      Workload w = {round, "sum", "axis=" + text, {{{128, 256, 256}}}};
+      if (odd) {
+        w.name = "sum 127x257x251 over " + text;
+        w.inputs = {{{127, 257, 251}}};
+        w.neighbour = round;
+      }
+      w.bytes = 4.0 * double(w.inputs[0].size());
+      addFunction(workloads, w, [=](const Variables &xs) -> Variables {
+        return {sum(xs[0], {.axis = Axes(std::span<const int>(axis))})};
+      });
+    }
+  struct Transpose {
+    const char *name;
+    std::vector<int64_t> shape;
+    std::vector<int> order;
+    const char *neighbour = nullptr;
+  };
+  for (const Transpose &t :
+       {Transpose{"2048x2048", {2048, 2048}, {1, 0}},
+        {"2053x2039", {2053, 2039}, {1, 0}, "2048x2048"},
+        {"64x128x512", {64, 128, 512}, {0, 2, 1}},
+        {"61x127x509", {61, 127, 509}, {0, 2, 1}, "64x128x512"},
+        {"64x128x512", {64, 128, 512}, {2, 1, 0}},
+        {"64x128x512", {64, 128, 512}, {1, 0, 2}}}) {
     std::string text;
-    for (int a : axis)
-      text += (text.empty() ? "" : ",") + std::to_string(a);
-    Workload w = {"sum 128x256x256 over " + text,
-                  "sum",
-                  "axis=" + text,
-                  {{{128, 256, 256}}}};
-    w.bytes = 4.0 * 128 * 256 * 256;
-    addFunction(workloads, w, [=](const Variables &xs) -> Variables {
-      return {sum(xs[0], {.axis = Axes(std::span<const int>(axis))})};
-    });
-  }
-  for (auto [name, order] :
-       {std::pair("2048x2048", std::vector<int>{1, 0}),
-        std::pair("64x128x512", std::vector<int>{0, 2, 1}),
-        std::pair("64x128x512", std::vector<int>{2, 1, 0}),
-        std::pair("64x128x512", std::vector<int>{1, 0, 2})}) {
-    std::string text;
-    for (int a : order)
+    for (int a : t.order)
       text += (text.empty() ? "" : ",") + std::to_string(a);
     Workload w;
-    w.name = std::string("transpose ") + name + " " + text;
+    w.name = std::string("transpose ") + t.name + " " + text;
+    if (t.neighbour)
+      w.neighbour = std::string("transpose ") + t.neighbour + " " + text;
     w.op = "transpose";
     w.options = "axes=" + text;
-    w.inputs = {order.size() == 2 ? Input{{2048, 2048}}
-                                  : Input{{64, 128, 512}}};
+    w.inputs = {{t.shape}};
     w.bytes = 2 * 4.0 * double(w.inputs[0].size());
-    addFunction(workloads, w, [=](const Variables &xs) -> Variables {
-      return {transpose(xs[0], order) + 1.0};
-    });
+    addFunction(workloads, w,
+                [order = t.order](const Variables &xs) -> Variables {
+                  return {transpose(xs[0], order) + 1.0};
+                });
   }
   Workload w = {"embedding 4096 of 50000x256",
                 "embedding",
@@ -162,29 +176,49 @@ void addReductions(std::vector<Workload> &workloads) {
 
 void addNormalisations(std::vector<Workload> &workloads) {
   auto both = [&](Workload w, std::vector<int64_t> result,
-                  std::function<Variable(const Variables &)> f) {
+                  std::function<Variable(const Variables &)> f,
+                  const char *neighbour = "") {
+    w.neighbour = neighbour;
     addFunction(workloads, w,
                 [f](const Variables &xs) -> Variables { return {f(xs)}; });
     w.name += " with gradients";
+    w.neighbour += " with gradients";
     w.options += " grad=1";
     w.inputs.push_back({result});
     addFunction(workloads, w,
                 [f](const Variables &xs) { return withGradients(f(xs), xs); });
   };
+  auto softmaxes = [](const Variables &xs) { return softmax(xs[0]); };
   both({"softmax 4096x1024", "softmax", "", {{{4096, 1024}, "f32", 8}}},
-       {4096, 1024}, [](const Variables &xs) { return softmax(xs[0]); });
+       {4096, 1024}, softmaxes);
+  both({"softmax 4099x1021", "softmax", "", {{{4099, 1021}, "f32", 8}}},
+       {4099, 1021}, softmaxes, "softmax 4096x1024");
+  auto norms = [](const Variables &xs) {
+    return layer_norm(xs[0], xs[1], xs[2]);
+  };
   both({"layer norm 4096x1024",
         "layer_norm",
         "",
         {{{4096, 1024}}, {{1024}}, {{1024}}}},
-       {4096, 1024},
-       [](const Variables &xs) { return layer_norm(xs[0], xs[1], xs[2]); });
+       {4096, 1024}, norms);
+  both({"layer norm 4099x1021",
+        "layer_norm",
+        "",
+        {{{4099, 1021}}, {{1021}}, {{1021}}}},
+       {4099, 1021}, norms, "layer norm 4096x1024");
+  auto batches = [](const Variables &xs) {
+    return batch_norm(xs[0], xs[1], xs[2]);
+  };
   both({"batch norm 32x64x56x56",
         "batch_norm",
         "",
         {{{32, 64, 56, 56}}, {{64}}, {{64}}}},
-       {32, 64, 56, 56},
-       [](const Variables &xs) { return batch_norm(xs[0], xs[1], xs[2]); });
+       {32, 64, 56, 56}, batches);
+  both({"batch norm 31x61x53x59",
+        "batch_norm",
+        "",
+        {{{31, 61, 53, 59}}, {{61}}, {{61}}}},
+       {31, 61, 53, 59}, batches, "batch norm 32x64x56x56");
   both({"max pooling 32x64x56x56 k2 s2",
         "max_pool",
         "k=2 stride=2 pad=0",

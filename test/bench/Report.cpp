@@ -40,6 +40,27 @@ static std::string asTime(double seconds) {
 
 static bool isOurs(const Row &row) { return row.system.starts_with("etch"); }
 
+void etch::bench::addRatios(const std::vector<Row> &rows,
+                            std::vector<Figure> &figures) {
+  auto find = [&](const std::string &workload, const std::string &system) {
+    auto at = std::find_if(rows.begin(), rows.end(), [&](const Row &r) {
+      return r.workload == workload && r.system == system && r.missing.empty();
+    });
+    return at == rows.end() ? nullptr : &*at;
+  };
+  for (const Row &row : rows) {
+    const Row *round = find(row.neighbour, row.system);
+    if (row.system == "etch" && row.missing.empty() && round)
+      figures.push_back(
+          {row.workload + ": time for as much as " + row.neighbour,
+           row.seconds / row.work * round->work / round->seconds, "x", 1.25});
+    const Row *one = find(row.workload, "etch");
+    if (row.system == "etch 2 busy" && row.missing.empty() && one)
+      figures.push_back({row.workload + ": 2 threads beside a busy core to 1",
+                         row.seconds / one->seconds, "x", 1});
+  }
+}
+
 bool etch::bench::report(const std::vector<Row> &rows, const Roofs &roofs,
                          const std::vector<Figure> &figures,
                          const std::string &json) {
