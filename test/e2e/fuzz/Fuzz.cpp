@@ -3,13 +3,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //   etch-fuzz [--first SEED] [--count N] [--size OPS] [--aot EVERY]
-//             [--freeze EVERY] [--quota N] [--coverage FILE] [--values DIR]
-//             [--print] [--large] [--guard] [--first-failure]
+//             [--freeze EVERY] [--options EVERY] [--quota N] [--coverage FILE]
+//             [--values DIR] [--print] [--large] [--guard] [--first-failure]
 //
 // Runs each program eagerly, compiled (at least twice, on one and on two
 // threads; half of them with batches of several extents) and exported, and
 // compares the results bit for bit; NaNs are equal. Every so many also with
-// some inputs as states of a frozen program, whose contents change. With
+// some inputs as states of a frozen program, whose contents change, and with
+// options that keep every bit, a budget of the arena among them. With
 // --values, leaves every value of every program in DIR for oracle.py, which
 // computes them again with NumPy; with --coverage, how many programs each
 // operator was in, and in how many ("? op") with open extents. With --large,
@@ -84,7 +85,7 @@ std::string difference(const Variables &a, const Variables &b) {
 
 struct Options {
   uint64_t first = 1;
-  int count = 100, size = 14, aot = 1, freeze = 4, quota = 0;
+  int count = 100, size = 14, aot = 1, freeze = 4, options = 10, quota = 0;
   std::string values, coverage;
   bool print = false, first_failure = false, guard = false, large = false;
 };
@@ -124,6 +125,8 @@ int refusals = 0;
 int batched = 0, open_programs = 0, open_libraries = 0;
 /// Programs that kept something between calls.
 int frozen_programs = 0;
+/// Programs that got by with less memory.
+int thrifty_programs = 0;
 
 /// What a call gives, or why it is refused.
 struct Outcome {
@@ -254,6 +257,58 @@ std::string check_frozen(const Program &program,
   return "";
 }
 
+/// With options that keep every bit; a budget may be too small.
+std::string check_options(const Program &program,
+                          const std::vector<const Variables *> &calls,
+                          const std::vector<Outcome> &expected) {
+  auto run = [&](const Variables &xs) { return program.run(xs); };
+  auto disagrees = [&](const CompileOptions &options, const std::string &name) {
+    auto f = compile(run, options);
+    for (size_t i = 0; i < calls.size(); ++i)
+      if (std::string d = difference(expected[i].results, f(*calls[i]));
+          !d.empty())
+        return name + ", call " + std::to_string(i) + ": " + d;
+    return std::string();
+  };
+  if (std::string d = disagrees({.pure = true}, "pure"); !d.empty())
+    return d;
+  if (std::string d = disagrees({.profile = true, .debug = true}, "profiled");
+      !d.empty())
+    return d;
+  // Starts of slices that do not fit may be refused.
+  auto checked = compile(run, {.check = Check::bounds});
+  for (size_t i = 0; i < calls.size(); ++i)
+    if (Outcome got = outcome(checked, *calls[i]); got.refused.empty())
+      if (std::string d = difference(expected[i].results, got.results);
+          !d.empty())
+        return "checked, call " + std::to_string(i) + ": " + d;
+  auto plain = compile(run, {.dynamic = false});
+  plain(*calls[0]);
+  int64_t all = plain.memory().plan().planned;
+  for (int64_t tenths : {9, 7, 5}) {
+    if (!all)
+      break;
+    auto less = compile(run, {.memory_budget = all * tenths / 10});
+    std::string mode = "with " + std::to_string(tenths) + " tenths of memory: ";
+    Variables results;
+    try {
+      results = less(*calls[0]);
+    } catch (const CompileError &error) {
+      if (!std::strstr(error.what(), "the budget is"))
+        return mode + error.what();
+      break;
+    }
+    if (std::string d = difference(expected[0].results, results); !d.empty())
+      return mode + d;
+    if (int64_t planned = less.memory().plan().planned;
+        planned > all * tenths / 10)
+      return mode + std::to_string(planned) + " of " + std::to_string(all) +
+             " bytes";
+    thrifty_programs += tenths == 9;
+  }
+  return "";
+}
+
 /// "" when all modes agree.
 std::string check(const Program &program, const Options &o,
                   const fs::path &folder, Coverage &coverage) {
@@ -318,6 +373,9 @@ std::string check(const Program &program, const Options &o,
   if (o.freeze && program.seed % uint64_t(o.freeze) == 0)
     if (std::string d = check_frozen(program, calls); !d.empty())
       return d;
+  if (o.options && program.seed % uint64_t(o.options) == 0)
+    if (std::string d = check_options(program, calls, expected); !d.empty())
+      return d;
   if (o.aot && program.seed % uint64_t(o.aot) == 0)
     return check_library(program, folder, calls, expected);
   return "";
@@ -374,6 +432,8 @@ int main(int argc, char **argv) {
       o.aot = std::atoi(value());
     else if (flag == "--freeze")
       o.freeze = std::atoi(value());
+    else if (flag == "--options")
+      o.options = std::atoi(value());
     else if (flag == "--quota")
       o.quota = std::atoi(value());
     else if (flag == "--values")
@@ -433,9 +493,10 @@ int main(int argc, char **argv) {
       "%d refused, %d failed\n"
       "%d took batches of several extents: %d as one program, %d as one "
       "library\n"
-      "%d kept something between calls\n",
+      "%d kept something between calls, %d got by with less memory\n",
       o.count, operations, orders[0], orders[1], orders[2], refusals, failures,
-      batched, open_programs, open_libraries, frozen_programs);
+      batched, open_programs, open_libraries, frozen_programs,
+      thrifty_programs);
   for (const std::string &name : all_operations())
     coverage[name] += 0, coverage["? " + name] += 0;
   if (!o.coverage.empty()) {
