@@ -271,6 +271,7 @@ struct Library::State {
   std::vector<ValueRef> states; ///< in the order of the module's
   StorageRef arena, prepared;
   bool is_prepared = false; ///< with the present states
+  bool has_states = false;  ///< they were loaded, or there are none
   std::mutex mutex;
   int device = -1; ///< that it has run on
   std::shared_ptr<etch_device_program_t> kernels;
@@ -342,6 +343,7 @@ Library etch::load_library(const std::string &path, SourceLocation l) {
       std::memset(v->data, 0, v->storage->bytes);
       state->states.push_back(std::move(v));
     }
+  state->has_states = state->states.empty();
   Library library(std::move(state));
   if (std::filesystem::path sidecar = p.parent_path() / (name + ".state");
       std::filesystem::exists(sidecar))
@@ -357,6 +359,7 @@ void Library::load(const std::string &path, SourceLocation l) {
   if (etch_status_t status = etch_state_load(
           state->module, tensors.data(), int32_t(tensors.size()), path.c_str()))
     fail("load", status, l);
+  state->has_states = true;
 }
 
 void Library::save(const std::string &path, SourceLocation l) const {
@@ -466,6 +469,11 @@ Variables Library::run(const Variables &inputs, SourceLocation l) {
   }
   if (etch_status_t status = etch_check_call(&m, &call))
     fail("run", status, l);
+  if (!state->has_states)
+    throw ValueError("run: the states of '" + state->path +
+                         "' are missing: no .state file lay beside it, and "
+                         "load() was not called",
+                     l);
   etch_status_t status;
   if (device < 0) {
     status = m.run(&call);

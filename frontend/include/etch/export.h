@@ -53,8 +53,9 @@ private:
 };
 
 /// Loads an exported library, and the states from the .state file that lies
-/// beside it. IOError: the file is missing, no library of ours, or was built
-/// for another version of the interface.
+/// beside it; without that file, load() comes before run(). IOError: the
+/// library is missing, none of ours, or was built for another version of the
+/// interface.
 Library load_library(const std::string &path,
                      SourceLocation l = SourceLocation::current());
 

@@ -142,6 +142,7 @@ TEST_F(Export, C136_Errors) {
   EXPECT_THROW(load_library(dir + "/libbad.so"), IOError);
 
   export_library(step, dir + "/good", {a.x, a.t});
+  fs::copy_file(dir + "/good.state", dir + "/kept.state");
   {
     std::fstream file(dir + "/good.state",
                       std::ios::in | std::ios::out | std::ios::binary);
@@ -155,6 +156,10 @@ TEST_F(Export, C136_Errors) {
   EXPECT_THROW(library.run({a.x, a.t, a.t}), ValueError);
   EXPECT_THROW(library.run({a.x, a.t.astype(f64)}), ValueError);
   EXPECT_THROW(library.run({a.x, zeros({3, 1}, {.dtype = f32})}), ValueError);
+  // Zeros are not the weights.
+  EXPECT_THROW(library.run({a.x, a.t}), ValueError);
+  library.load(dir + "/kept.state");
+  EXPECT_NO_THROW(library.run({a.x, a.t}));
   // The function still works after all this.
   EXPECT_NO_THROW(step(a.x, a.t));
   EXPECT_EQ(step.compile_count(), 1);
