@@ -234,6 +234,7 @@ bool Compilation::runPhase(Phase phase) {
   if (phase == Phase::codegen) {
     cpu::CodegenOptions codegen;
     codegen.vectorBits = target.vectorBits;
+    codegen.cacheBytes = target.cacheBytes;
     codegen.quick = quick;
     codegen.bf16 =
         pipeline.fast && request.options.precision == driver::Precision::bf16;

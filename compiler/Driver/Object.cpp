@@ -26,6 +26,8 @@
 #include <chrono>
 #include <mutex>
 
+#include <unistd.h>
+
 using namespace llvm;
 using etch::driver::TargetInfo;
 
@@ -268,6 +270,11 @@ static Expected<TargetInfo> askTarget(StringRef mcpu) {
       words.push_back((on ? "+" : "-") + name.str());
     sort(words); // a hash table has no order
     target.features = join(words, ",");
+#ifdef _SC_LEVEL2_CACHE_SIZE
+    // Zero or less where the system does not know.
+    if (long bytes = sysconf(_SC_LEVEL2_CACHE_SIZE); bytes > 0)
+      target.cacheBytes = bytes;
+#endif
   }
   // Asked with the name itself, LLVM complains to the terminal.
   std::unique_ptr<MCSubtargetInfo> subtarget(

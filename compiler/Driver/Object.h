@@ -26,6 +26,8 @@ struct TargetInfo {
   std::string implied;
   /// Bits of the widest vector register that pays: 128, 256 or 512.
   unsigned vectorBits = 128;
+  /// Bytes of the second cache of a core.
+  int64_t cacheBytes = 1 << 20;
   /// Fused multiply-add is one instruction.
   bool fma = false;
   /// Registers that hold tiles of matrices of bfloat16, by Linux's leave.

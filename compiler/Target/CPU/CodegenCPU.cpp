@@ -47,6 +47,7 @@ struct CodegenPass : PassWrapper<CodegenPass, OperationPass<ModuleOp>> {
 
   CodegenPass(const CodegenOptions &chosen = {}) {
     vectorBits = chosen.vectorBits;
+    cacheBytes = chosen.cacheBytes;
     quick = chosen.quick;
     bf16 = chosen.bf16;
     amx = chosen.amx;
@@ -74,6 +75,7 @@ struct CodegenPass : PassWrapper<CodegenPass, OperationPass<ModuleOp>> {
     ModuleOp module = getOperation();
     CodegenOptions options;
     options.vectorBits = vectorBits;
+    options.cacheBytes = cacheBytes;
     options.quick = quick;
     options.bf16 = bf16;
     options.amx = amx;
@@ -119,6 +121,9 @@ struct CodegenPass : PassWrapper<CodegenPass, OperationPass<ModuleOp>> {
   Option<unsigned> vectorBits{*this, "vector-bits",
                               llvm::cl::desc("Bits of a vector register"),
                               llvm::cl::init(256)};
+  Option<int64_t> cacheBytes{*this, "cache-bytes",
+                             llvm::cl::desc("Of a core's second cache"),
+                             llvm::cl::init(1 << 20)};
   Option<bool> quick{*this, "quick",
                      llvm::cl::desc("Less code, if a little slower"),
                      llvm::cl::init(false)};

@@ -20,6 +20,8 @@ struct CodegenOptions {
   /// Bits of the widest vector register to use: 128, 256 or 512. The bits of
   /// results do not depend on it.
   unsigned vectorBits = 256;
+  /// Bytes of the cache behind the nearest one, of one core.
+  int64_t cacheBytes = 1 << 20;
   /// Rather less code than the last few percent of speed.
   bool quick = false;
   /// Matrix products round operands of f32 to bfloat16 (see GemmAmx.cpp);

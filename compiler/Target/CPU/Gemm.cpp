@@ -226,9 +226,12 @@ void Gemm::chooseRegisters(int64_t registers) {
       bool isLong = bytes > kNearest;
       double cost = 1 + 0.3 / (height * double(vectors)) + (uneven ? 0.02 : 0);
       if (vectors > 2)
-        cost += isLong ? 0.015 : 0.08;
+        cost += isLong ? 0.015 : vectors > 3 ? 0.08 : 0.02;
       else if (isLong)
         cost += 0.055;
+      // Packed from rows that lie side by side, whole lines are cheapest.
+      if (a.rowStride.is(1))
+        cost += 0.03 * (double(llvm::PowerOf2Ceil(mr)) / double(mr) - 1);
       // A last panel of its own leaves less unused (narrowTail).
       double columns = covered(n, nr), vectorsOnly = covered(n, tiling.lanes);
       bool narrow = n.isKnown() && n.known > nr && vectors > 1 &&
@@ -266,8 +269,9 @@ bool Gemm::startsWithPanel() {
                int64_t(llvm::alignTo(llvm::divideCeil(n, count), tiling.nr())) +
            1;
   };
-  return !narrowTail() || std::min(lastTile(tiling.nTile),
-                                   lastTile(tiling.nTile / 2)) >= tiling.nr();
+  return !narrowTail() ||
+         std::min({lastTile(tiling.nAlone), lastTile(tiling.nTile),
+                   lastTile(tiling.nTile / 2)}) >= tiling.nr();
 }
 
 /// Whether a block of K of this matrix lies in one piece that the nearest cache
@@ -310,7 +314,16 @@ void Gemm::chooseTiling() {
   tiling.mStep = tiling.mr;
   int64_t tile = 2048 / e.bytesOf(element);
   tiling.mTile = tile / (2 * tiling.mr) * (2 * tiling.mr);
-  tiling.nTile = llvm::divideCeil(tile, 2 * tiling.nr()) * 2 * tiling.nr();
+  auto columns = [&](int64_t most) {
+    return int64_t(llvm::divideCeil(most, 2 * tiling.nr()) * 2 * tiling.nr());
+  };
+  tiling.nTile = columns(tile);
+  // Packed, they fill half of the second cache: the more there are, the less
+  // often rows are packed, and read. Beside few rows it holds the next ones.
+  tiling.nAlone = tiling.nTile;
+  if (m.isKnown() && m.known > kFewRows)
+    tiling.nAlone = columns(std::max(
+        tile, k.options.cacheBytes / 2 / (kGemmBlock * e.bytesOf(element))));
   // An element that is used by one panel only is not worth a copy. Nor are rows
   // that lie along K, or what is small.
   // What is rounded is copied.
@@ -349,6 +362,9 @@ void Gemm::chooseTiling() {
   tiling.unrolledEnd =
       tiling.mr * tiling.vectors * (1 + k.numPointwise()) <= kUnrolledEnd;
   tiling.sumsInResult = mayKeepSums();
+  // Sums that wait in scratch memory have no more of it than need be.
+  if (!tiling.sumsInResult)
+    tiling.nAlone = tiling.nTile;
 }
 
 /// Rows and columns of tiles suit both tile registers and what takes their
@@ -363,6 +379,7 @@ void Gemm::chooseAmxTiling() {
   // these make a tile.
   if (readyTiles && extents.m.isKnown() && extents.m.known <= 32)
     tiling.nTile = 2048;
+  tiling.nAlone = tiling.nTile;
   tiling.mStep = 32;
   tiling.halves = false;
   tiling.wholeRows = extents.m.isKnown() && extents.m.known % tiling.mr == 0;
@@ -672,7 +689,7 @@ LogicalResult Gemm::emit() {
   // What is never split, or into enough tiles anyway, has them whole.
   Ix cost = costOf(e, extents);
   Ix count = e.mul(extents.batch, e.mul(e.ceilDiv(extents.m, tiling.mTile),
-                                        e.ceilDiv(extents.n, tiling.nTile)));
+                                        e.ceilDiv(extents.n, tiling.nAlone)));
   if ((cost.isKnown() && cost.known < kParallelCost) ||
       (count.isKnown() && count.known >= 4))
     tiling.halves = false;

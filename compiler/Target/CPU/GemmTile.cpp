@@ -78,7 +78,7 @@ Gemm::Left Gemm::leftOf(RowPanel i, Ix depth, Ix from) {
 /// comes from afar meanwhile: of a panel's lines each register tile has its
 /// share, one every few steps. Null where they are not packed, or near anyway.
 Gemm::Fetch Gemm::fetchNext(RowPanel i, Ix j, Ix from) {
-  constexpr int64_t kNear = 512 << 10, kFewRows = 256;
+  constexpr int64_t kNear = 512 << 10;
   Ix depth = extents.k, n = extents.n;
   int64_t bytes = e.bytesOf(element), line = 64 / bytes;
   bool across = b.rowStride.is(1);

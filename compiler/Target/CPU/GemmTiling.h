@@ -13,6 +13,9 @@
 
 namespace etch::cpu {
 
+/// Rows that pass by while the next columns come into the second cache.
+inline constexpr int64_t kFewRows = 256;
+
 /// A matrix operand: rows run along the result, `depth` along K.
 struct Matrix {
   mlir::Value pointer;
@@ -41,7 +44,8 @@ struct ExtentRefs {
 struct Tiling {
   int64_t lanes = 1, vectors = 1, mr = 1;
   int64_t mTile = 1, nTile = 1;
-  int64_t mStep = 1; ///< tiles have a multiple of so many rows
+  int64_t nAlone = 1; ///< columns of a tile where one thread has them all
+  int64_t mStep = 1;  ///< tiles have a multiple of so many rows
   /// Where not zero: so many panels of rows, the first `tall` of them of mr
   /// rows, the others of one less. A tile counts mr for each.
   int64_t panels = 0, tall = 0;
@@ -74,7 +78,7 @@ struct Tiling {
     Ix depth;          ///< largest block of K, padded
   };
   /// Full tiles, or halves where there would be too few for several threads
-  /// (`several`: an i1, null: there is one).
+  /// (`several`: an i1, null: there is one, which has tiles of more columns).
   Tiles tiles(Emit &e, const Extent4 &x, mlir::Value several) const {
     Tiles t;
     Ix rows = panels ? Ix(panels * mr) : x.m;
@@ -97,7 +101,10 @@ struct Tiling {
       return e.max(e.roundUp(each, step), step);
     };
     t.m = even(rows, choose(mTile, rows), mStep);
-    t.n = even(x.n, choose(nTile, x.n), nr());
+    Ix columns = nAlone;
+    if (halves && several)
+      columns = e.select(several, choose(nTile, x.n), nAlone);
+    t.n = even(x.n, columns, nr());
     t.mCount = e.div(e.add(rows, e.sub(t.m, 1)), t.m);
     t.nCount = e.div(e.add(x.n, e.sub(t.n, 1)), t.n);
     t.depth = pitch(e, e.min(kGemmBlock, e.max(x.k, 1)));
