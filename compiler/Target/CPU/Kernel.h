@@ -97,6 +97,8 @@ public:
   bool isStage() const { return !isLast.empty(); }
   /// Whether results may go past the caches.
   bool streams = false;
+  /// Whether loops being emitted fetch what they read from memory.
+  bool fetches = false;
 
   /// The number of lanes in which this element type fills a register.
   int64_t lanesOf(mlir::Type element) {

@@ -196,6 +196,7 @@ void cpu::emitStreamed(Kernel &k, ArrayRef<unsigned> results, Ix n,
   }
   k.streams = true;
   auto fetch = [&](int64_t ahead) {
+    k.fetches = ahead && !k.isStage();
     for (unsigned i = 0; i < k.numInputs() && !k.isStage(); ++i)
       k.buffers[i].ahead = ahead;
   };
@@ -233,6 +234,48 @@ int64_t cpu::chainsOf(Kernel &k, Ix inner, int64_t lanes) {
   return chains;
 }
 
+/// At how many places at a time to walk what comes from memory: each has
+/// streams that the processor fetches ahead of by itself, and several keep more
+/// of memory busy than those of one. Chains side by side become places.
+static int64_t placesOf(Kernel &k, int64_t chains) {
+  constexpr int64_t most = 4, streams = 8, ops = 24; // measured
+  if (chains > 1)
+    return chains;
+  int64_t arrays = 0;
+  for (unsigned i = 0; i < k.numInputs(); ++i)
+    arrays += !k.buffers[i].extents.empty();
+  int64_t bound = std::min(streams / std::max<int64_t>(arrays, 1),
+                           ops / std::max<int64_t>(k.numPointwise(), 1));
+  return int64_t(
+      llvm::bit_floor(uint64_t(std::clamp<int64_t>(bound, 1, most))));
+}
+
+/// Walks as much as is so many vectors at each place; returns where the rest
+/// begins. All reads come before the writes: one at the same offset in a page
+/// as a write would wait for it.
+static Ix emitPlaces(Kernel &k, Evaluator &values, Ix lower, Ix upper,
+                     int64_t lanes, int64_t count) {
+  Emit &e = k.e;
+  Ix steps = e.div(e.max(e.sub(upper, lower), 0), count * lanes);
+  Ix length = e.mul(steps, lanes);
+  Lanes all{lanes, {}};
+  e.loop(lower, e.add(lower, length), lanes, [&](Ix i) {
+    SmallVector<Ix> places = {i};
+    while (int64_t(places.size()) < count)
+      places.push_back(e.add(places.back(), length));
+    std::vector<SmallVector<Value>> made;
+    for (Ix place : places) {
+      values.point(place, all);
+      made.push_back(values.made());
+    }
+    for (auto [place, computed] : llvm::zip_equal(places, made)) {
+      values.point(place, all);
+      values.store(computed);
+    }
+  });
+  return e.add(lower, e.mul(length, count));
+}
+
 LogicalResult etch::cpu::emitPointwise(Kernel &k) {
   Emit &e = k.e;
   const Buffer &out = k.buffers[k.resultBuffer(0)];
@@ -247,8 +290,10 @@ LogicalResult etch::cpu::emitPointwise(Kernel &k) {
   auto numbers = llvm::to_vector(llvm::seq(0u, unsigned(k.results().size())));
   ArrayRef<Ix> extents = values.loopExtents();
   int64_t lanes = k.options.quick ? k.commonLanes() : k.memoryLanes();
+  int64_t chains = 1;
   if (!k.options.quick)
-    lanes *= chainsOf(k, extents.empty() ? Ix(1) : extents.back(), lanes);
+    chains = chainsOf(k, extents.empty() ? Ix(1) : extents.back(), lanes);
+  lanes *= chains;
   if (extents.empty())
     lanes = 1;
   else if (Ix inner = extents.back(); inner.isKnown())
@@ -273,22 +318,29 @@ LogicalResult etch::cpu::emitPointwise(Kernel &k) {
       Ix n = extents[0];
       bool whole = n.isKnown() && n.known % lanes == 0;
       Ix lower = e.mul(Ix(k.begin), lanes), upper = e.mul(Ix(k.end), lanes);
-      if (whole) {
-        emitStreamed(k, numbers, n, lanes, [&] {
-          e.loop(lower, upper, lanes,
-                 [&](Ix i) { point(i, Lanes{lanes, {}}, {}); });
-        });
-      } else {
+      if (!whole)
         upper = e.min(upper, n);
-        if (n.isKnown() && n.known < lanes) {
-          lower = 0;
-          upper = n;
-        }
-        emitStreamed(k, numbers, n, lanes, [&] {
-          e.vectorLoop(lower, upper, lanes, k.peels() || e.streams,
-                       [&](Ix i, Lanes covered) { point(i, covered, {}); });
-        });
+      if (n.isKnown() && n.known < lanes) {
+        lower = 0;
+        upper = n;
       }
+      emitStreamed(k, numbers, n, lanes, [&] {
+        Ix from = lower;
+        int64_t places = 1, each = lanes / chains;
+        if (k.fetches && !k.options.quick)
+          places = placesOf(k, chains);
+        if (places > 1)
+          from = emitPlaces(k, values, lower, upper, each, places);
+        if (whole && places > 1 && places * each == lanes)
+          return; // there is no rest
+        if (whole)
+          e.loop(from, upper, lanes, [&](Ix i) {
+            point(i, Lanes{lanes, {}}, {});
+          });
+        else
+          e.vectorLoop(from, upper, lanes, k.peels() || e.streams,
+                       [&](Ix i, Lanes covered) { point(i, covered, {}); });
+      });
     }
   } else {
     Ix elements = 1;

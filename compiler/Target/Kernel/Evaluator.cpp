@@ -533,11 +533,12 @@ Value Evaluator::get(Value v) {
   return memo[v] = result;
 }
 
-void Evaluator::store() {
-  SmallVector<Value> emitted;
-  for (Value v : written)
-    emitted.push_back(get(v));
-  for (auto [a, value] : llvm::zip_equal(writes, emitted))
+SmallVector<Value> Evaluator::made() {
+  return llvm::map_to_vector(written, [&](Value v) { return get(v); });
+}
+
+void Evaluator::store(ArrayRef<Value> made) {
+  for (auto [a, value] : llvm::zip_equal(writes, made))
     store(a, value);
 }
 

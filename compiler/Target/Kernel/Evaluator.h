@@ -74,7 +74,10 @@ public:
   mlir::Value get(mlir::Value v);
   /// What write() was told. All reads of a point come before its writes: a
   /// result may stand in the place of an argument.
-  void store();
+  void store() { store(made()); }
+  /// The same in two steps: other points may come in between.
+  llvm::SmallVector<mlir::Value> made();
+  void store(llvm::ArrayRef<mlir::Value> made);
   /// All of that at a point without vectors, where v is given.
   void storeAt(llvm::ArrayRef<Ix> indices, mlir::Value v, mlir::Value emitted);
 

@@ -439,4 +439,22 @@ TEST(Compile, C136_ExplainSaysWhy) {
   EXPECT_THAT(f.explain(), HasSubstr("got add"));
 }
 
+// What no cache holds is walked at several places at a time and stored past the
+// caches; what then remains has any length.
+TEST(Compile, LargeArrays) {
+  auto few = compile([](const Variable &x) { return x * x - 0.5; });
+  auto two = compile([](const Variable &x, const Variable &y) {
+    return maximum(x * y, x) + y * 0.25;
+  });
+  auto many = compile([](const Variable &x) { return exp(x); });
+  for (int64_t more : {0, 1, 16, 77, 1000}) {
+    Variable x = linspace(-3, 3, (1 << 20) + more), y = x * 0.75 + 1.0;
+    EXPECT_EQ(few(x).to_vector(), (x * x - 0.5).to_vector()) << more;
+    EXPECT_EQ(two(x, y).to_vector(),
+              (maximum(x * y, x) + y * 0.25).to_vector())
+        << more;
+    EXPECT_EQ(many(x).to_vector(), exp(x).to_vector()) << more;
+  }
+}
+
 } // namespace

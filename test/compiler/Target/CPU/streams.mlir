@@ -6,11 +6,19 @@
 // CHECK-LABEL: llvm.func internal @k0(
 // CHECK: llvm.ptrtoint
 // CHECK: scf.if
+// Four places at a time, all of them read before the first is written; then the
+// rest.
+// CHECK: scf.for
+// CHECK-COUNT-4: llvm.load {{.*}} -> vector<16xf32>
+// CHECK-NOT: llvm.load
+// CHECK-COUNT-4: llvm.store {{.*}} {alignment = 64 : i64, nontemporal} : vector<16xf32>
+// CHECK: scf.for
 // CHECK: llvm.store {{.*}} {alignment = 64 : i64, nontemporal} : vector<16xf32>
+// CHECK-NOT: llvm.store
 // CHECK: llvm.x86.sse.sfence
 // CHECK: } else {
 // CHECK-NOT: nontemporal
-// CHECK: llvm.store {{.*}} {alignment = 4 : i64} : vector<16xf32>
+// CHECK-COUNT-5: llvm.store {{.*}} {alignment = 4 : i64} : vector<16xf32>
 func.func private @k0(%x: tensor<16777216xf32>) -> tensor<16777216xf32> attributes {etch.kernel} {
   %0 = etch.neg %x : (tensor<16777216xf32>) -> tensor<16777216xf32>
   return %0 : tensor<16777216xf32>
@@ -57,29 +65,48 @@ func.func private @k4(%x: tensor<4096x1024x1xf32>) -> (tensor<4096x1024x1xf32>, 
   return %0, %1 : tensor<4096x1024x1xf32>, tensor<4096x1xf32>
 }
 
-// While it is stored so, memory is fetched ahead; long bodies work on vectors
-// of two registers.
+// While it is stored so, memory is fetched ahead; the two chains of a long body
+// are two places.
 // CHECK-LABEL: llvm.func internal @k5(
 // CHECK: scf.if
 // CHECK: llvm.intr.prefetch
-// CHECK: llvm.load {{.*}} -> vector<32xf32>
-// CHECK: nontemporal} : vector<32xf32>
+// CHECK: llvm.load {{.*}} -> vector<16xf32>
+// CHECK: llvm.load {{.*}} -> vector<16xf32>
+// CHECK-NOT: llvm.load
+// CHECK-COUNT-2: nontemporal} : vector<16xf32>
 // CHECK: } else {
 // CHECK: llvm.intr.prefetch
-// CHECK: llvm.load {{.*}} -> vector<32xf32>
+// CHECK-COUNT-2: llvm.load {{.*}} -> vector<16xf32>
+// CHECK-NOT: llvm.load
+// CHECK: llvm.return
 func.func private @k5(%x: tensor<16777216xf32>) -> tensor<16777216xf32> attributes {etch.kernel} {
   %0 = etch.exp %x : (tensor<16777216xf32>) -> tensor<16777216xf32>
   return %0 : tensor<16777216xf32>
 }
 
+// Three arrays at two places are as many streams as pay.
+// CHECK-LABEL: llvm.func internal @k6(
+// CHECK: scf.if
+// CHECK: scf.for
+// CHECK-COUNT-6: llvm.load {{.*}} -> vector<16xf32>
+// CHECK-NOT: llvm.load
+// CHECK: nontemporal
+func.func private @k6(%x: tensor<16777216xf32>, %y: tensor<16777216xf32>, %z: tensor<16777216xf32>) -> tensor<16777216xf32> attributes {etch.kernel} {
+  %0 = etch.add %x, %y : (tensor<16777216xf32>, tensor<16777216xf32>) -> tensor<16777216xf32>
+  %1 = etch.add %0, %z : (tensor<16777216xf32>, tensor<16777216xf32>) -> tensor<16777216xf32>
+  return %1 : tensor<16777216xf32>
+}
+
 func.func @main(%x: memref<16777216xf32>, %z: memref<65536xf32>, %a: memref<4096x1024xf32>, %s: memref<4096x1xf32>, %b: memref<4096x1001xf32>,
     %c: memref<4096x1024x1xf32>, %y: memref<16777216xf32> {etch.result = 0 : i64}, %v: memref<65536xf32> {etch.result = 1 : i64},
     %ya: memref<4096x1024xf32> {etch.result = 2 : i64}, %yb: memref<4096x1001xf32> {etch.result = 3 : i64},
-    %yc: memref<4096x1024x1xf32> {etch.result = 4 : i64}, %yd: memref<4096x1xf32> {etch.result = 5 : i64}, %ye: memref<16777216xf32> {etch.result = 6 : i64}) {
+    %yc: memref<4096x1024x1xf32> {etch.result = 4 : i64}, %yd: memref<4096x1xf32> {etch.result = 5 : i64}, %ye: memref<16777216xf32> {etch.result = 6 : i64},
+    %yf: memref<16777216xf32> {etch.result = 7 : i64}) {
   device.launch @k2 ins(%a, %s : memref<4096x1024xf32>, memref<4096x1xf32>) outs(%ya : memref<4096x1024xf32>)
   device.launch @k3 ins(%b, %s : memref<4096x1001xf32>, memref<4096x1xf32>) outs(%yb : memref<4096x1001xf32>)
   device.launch @k4 ins(%c : memref<4096x1024x1xf32>) outs(%yc, %yd : memref<4096x1024x1xf32>, memref<4096x1xf32>)
   device.launch @k5 ins(%x : memref<16777216xf32>) outs(%ye : memref<16777216xf32>)
+  device.launch @k6 ins(%x, %x, %x : memref<16777216xf32>, memref<16777216xf32>, memref<16777216xf32>) outs(%yf : memref<16777216xf32>)
   device.launch @k0 ins(%x : memref<16777216xf32>) outs(%y : memref<16777216xf32>)
   device.launch @k1 ins(%z : memref<65536xf32>) outs(%v : memref<65536xf32>)
   return
