@@ -130,7 +130,8 @@ TEST(Bf16, OneKernelForAllExtents) {
   }
 }
 
-/// Columns of a state are packed by the first run, for all others.
+/// Columns of a state are packed by the first run, for all others, where there
+/// are registers for tiles (prepack-amx.mlir).
 TEST(Bf16, StatesArePackedOnce) {
   auto options = rounding();
   options.freeze = true;
@@ -145,7 +146,6 @@ TEST(Bf16, StatesArePackedOnce) {
       Program compiled(text(s, form & 1, form & 2, false, epilogue, true),
                        options);
       ASSERT_TRUE(compiled);
-      EXPECT_GT(compiled.module().prepared_bytes, 0u);
       for (const etch_host_t *host : {(const etch_host_t *)0, backwardsHost()})
         EXPECT_TRUE(
             check(compiled, s, form & 1, form & 2, epilogue, turn % 2, host));
