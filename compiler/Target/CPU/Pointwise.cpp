@@ -334,9 +334,8 @@ LogicalResult etch::cpu::emitPointwise(Kernel &k) {
         if (whole && places > 1 && places * each == lanes)
           return; // there is no rest
         if (whole)
-          e.loop(from, upper, lanes, [&](Ix i) {
-            point(i, Lanes{lanes, {}}, {});
-          });
+          e.loop(from, upper, lanes,
+                 [&](Ix i) { point(i, Lanes{lanes, {}}, {}); });
         else
           e.vectorLoop(from, upper, lanes, k.peels() || e.streams,
                        [&](Ix i, Lanes covered) { point(i, covered, {}); });

@@ -87,10 +87,9 @@ struct LoaderOptions {
 };
 
 /// Batches of a dataset, which must live as long; a temporary one is kept. A
-/// range-for is one epoch. The
-/// orders are drawn from the random stream: the first one at construction, the
-/// next one at each epoch's end (or at a start, if the last epoch was left
-/// early). The last batch may be short.
+/// range-for is one epoch. The orders are drawn from the random stream: the
+/// first one at construction, the next one at each epoch's end (or at a start,
+/// if the last epoch was left early). The last batch may be short.
 ///
 /// Transforms that draw random numbers draw them from a stream of the loader's
 /// own, which depends on where the random stream stood when the order was drawn

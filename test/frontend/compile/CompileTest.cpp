@@ -450,8 +450,7 @@ TEST(Compile, LargeArrays) {
   for (int64_t more : {0, 1, 16, 77, 1000}) {
     Variable x = linspace(-3, 3, (1 << 20) + more), y = x * 0.75 + 1.0;
     EXPECT_EQ(few(x).to_vector(), (x * x - 0.5).to_vector()) << more;
-    EXPECT_EQ(two(x, y).to_vector(),
-              (maximum(x * y, x) + y * 0.25).to_vector())
+    EXPECT_EQ(two(x, y).to_vector(), (maximum(x * y, x) + y * 0.25).to_vector())
         << more;
     EXPECT_EQ(many(x).to_vector(), exp(x).to_vector()) << more;
   }

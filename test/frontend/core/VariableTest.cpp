@@ -135,21 +135,12 @@ TEST(C062_Sizes, ThatNoIntegerCountsAreRejected) {
            long_one = broadcast_to(one, {PTRDIFF_MAX / 8});
   double memory = 1;
   for (std::function<void()> make : std::vector<std::function<void()>>{
-           [&] {
-             zeros({large, large});
-           },
-           [&] {
-             broadcast_to(one, {large, large});
-           },
-           [&] { column + row; }, [&] { matmul(column, row); },
-           [&] { tile(v, {int64_t(1) << 61}); },
+           [&] { zeros({large, large}); },
+           [&] { broadcast_to(one, {large, large}); }, [&] { column + row; },
+           [&] { matmul(column, row); }, [&] { tile(v, {int64_t(1) << 61}); },
            [&] { repeat(v, int64_t(1) << 62); },
-           [&] {
-             concat({long_one, long_one});
-           },
-           [&] {
-             view(&memory, {large, large}, f64);
-           },
+           [&] { concat({long_one, long_one}); },
+           [&] { view(&memory, {large, large}, f64); },
            [&] { arange(0, 1e30); },
            [&] { linspace(0, 1, int64_t(1) << 61); }}) {
     std::string text = message_of(make);
@@ -166,17 +157,13 @@ TEST(C062_Sizes, ThatMemoryCannotHoldAreNamed) {
   for (std::function<void()> make : std::vector<std::function<void()>>{
            [&] { zeros({large}); }, [&] { x + 1.0; }, [&] { exp(x); },
            [&] { arange(double(large)); }, [&] { random::rand({large}); },
-           [&] {
-             concat({x, x});
-           }}) {
+           [&] { concat({x, x}); }}) {
     EXPECT_THAT(message_of(make),
                 AllOf(HasSubstr("there is no memory for float64"),
                       HasSubstr("  [VariableTest.cpp:")));
     EXPECT_THROW(make(), RuntimeError);
   }
-  EXPECT_THAT(message_of([] {
-                random::rand({2, -1});
-              }),
+  EXPECT_THAT(message_of([] { random::rand({2, -1}); }),
               HasSubstr("rand: negative extent in (2, -1)  [VariableTest"));
 }
 
@@ -184,17 +171,10 @@ TEST(C062_Sizes, OfMoreAxesThanThereCanBe) {
   Variable x = ones({1, 1, 1, 1, 1, 1, 1, 1}), y = ones({1, 1, 1, 1, 1});
   Variable places = zeros({1, 1}, {.dtype = i64});
   for (std::function<void()> make : std::vector<std::function<void()>>{
-           [&] { expand_dims(x, 0); },
-           [&] {
-             stack({x, x});
-           },
-           [&] {
-             tile(x, {1, 1, 1, 1, 1, 1, 1, 1, 2});
-           },
+           [&] { expand_dims(x, 0); }, [&] { stack({x, x}); },
+           [&] { tile(x, {1, 1, 1, 1, 1, 1, 1, 1, 2}); },
            [&] { tensordot(y, y, 0); }, [&] { x[places]; },
-           [&] {
-             x[{new_axis, 0, new_axis}];
-           }}) {
+           [&] { x[{new_axis, 0, new_axis}]; }}) {
     EXPECT_THAT(message_of(make),
                 HasSubstr(" axes, arrays have at most 8  [VariableTest.cpp:"));
     EXPECT_THROW(make(), ShapeError);
