@@ -10,9 +10,11 @@
 // complete, and becomes a piece of a row for each channel.
 //
 // A unit of work is a strip of output rows, or of places of a long one, of an
-// image, or some small images, for some channels. Tiles read images of few
-// places where they lie. Others are copied, strip by strip: with zeros around
-// them, or, of windows of one place, what each tile reads side by side.
+// image, or some small images, for some channels: for all of them, if filters
+// are packed already, so that what a unit copies serves all filters. Tiles read
+// images of few places where they lie. Others are copied, for each strip what a
+// block of the chain reads: with zeros around it, or, of windows of one place,
+// what each tile reads side by side.
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Target/CPU/Convolution.h"
@@ -43,6 +45,9 @@ constexpr int64_t kManyPlaces = 100;
 /// Packed filters that stay in the second cache while images pass by, and what
 /// a strip has of sums and of the source there, in bytes.
 constexpr int64_t kFilters = 1 << 20, kStrip = 3 << 17;
+/// The same if filters pass by instead; and units that are enough for several
+/// threads.
+constexpr int64_t kUnit = 1 << 20, kUnits = 16;
 
 namespace {
 
@@ -57,7 +62,10 @@ struct Cut {
   int64_t stripRows, stripPieces;  ///< of a unit
   int64_t rowStrips, pieceStrips;  ///< one of them is 1
   int64_t images = 1;              ///< of a unit, if there are so many
+  int64_t atLeast = 1;             ///< images of a batch
   int64_t channelTile;             ///< channels of one, of many images
+  int64_t sharedTile = 0;          ///< …and if there are several threads
+  bool isReady;                    ///< filters are packed
   bool onePlace; ///< windows are: tiles read panels of their places…
   bool direct;   ///< …or images where they lie
   int64_t stagedRows, pitch, plane; ///< of what they read otherwise
@@ -65,6 +73,7 @@ struct Cut {
 
   bool bind(Kernel &k, Conv2dOp op);
   bool choose();
+  void chooseUnits();
   int64_t width() const { return vectors * lanes; }
   int64_t strips() const { return rowStrips * pieceStrips; }
   int64_t blocks() const { return llvm::divideCeil(chain, kGemmBlock); }
@@ -78,7 +87,17 @@ struct Cut {
   }
   Ix groups(Emit &e, Ix batch) const { return e.ceilDiv(batch, images); }
   int64_t tiles() const { return images * stripRows * stripPieces; }
-  Ix channelsOfUnit(Emit &e, Ix groups) const {
+  /// Of the window's taps those of a channel follow one another.
+  int64_t window() const { return taps[0] * taps[1]; }
+  /// Channels that a block of the chain meets, at most.
+  int64_t channelsOfBlock() const {
+    return std::min(channels, (window() + kGemmBlock - 2) / window() + 1);
+  }
+  /// `several`: whether there are several threads; null: it does not matter.
+  Ix channelsOfUnit(Emit &e, Ix groups, Value several) const {
+    if (isReady)
+      return several ? e.select(several, sharedTile, channelTile)
+                     : Ix(channelTile);
     int64_t halves = llvm::alignTo(llvm::divideCeil(filters, 2), width());
     if (strips() > 1)
       return channelTile;
@@ -100,7 +119,8 @@ struct Cut {
   int64_t stagedImage() const {
     if (direct)
       return 0;
-    return onePlace ? stripRows * stripPieces * placePanel() : channels * plane;
+    return onePlace ? stripRows * stripPieces * placePanel()
+                    : channelsOfBlock() * plane;
   }
   int64_t stagedBytes() const {
     int64_t size = images * stagedImage() + lanes;
@@ -109,7 +129,7 @@ struct Cut {
   Ix sumsBytes(Emit &e, Ix groups) const {
     if (chain <= kGemmBlock)
       return 0;
-    Ix panels = e.ceilDiv(channelsOfUnit(e, groups), width());
+    Ix panels = e.ceilDiv(channelsOfUnit(e, groups, {}), width());
     return e.mul(panels, tiles() * places * width() * bytes);
   }
   Ix packedBytes(Emit &e, Ix groups) const {
@@ -127,7 +147,7 @@ public:
 private:
   void fillTable();
   void emitUnit(Ix unit);
-  void stage(Ix rows);
+  void stage(Ix rows, Ix from, Ix block);
   void fetchNext(RegisterTile &t, Ix row, Ix piece, int64_t places, Ix from);
   void stagePanels(Ix rows, Ix lastPiece, Ix from, Ix block);
   void overPieces(Ix last, llvm::function_ref<void(Ix, int64_t)> body);
@@ -167,7 +187,8 @@ private:
   // Of the image and the panel at hand:
   Ix image, number;
   Value ofImage; ///< staged
-  Value panel;
+  Value panel, nextPanel;
+  Value several; ///< threads; null: it does not matter
 };
 
 } // namespace
@@ -202,6 +223,9 @@ bool Cut::bind(Kernel &k, Conv2dOp op) {
       return false;
   }
   batch = k.extentOf(op.getX(), 0);
+  if (!images.isDynamicDim(0))
+    atLeast = std::max<int64_t>(images.getDimSize(0), 1);
+  isReady = k.hasPacked(cast<BlockArgument>(op.getW()).getArgNumber());
   bytes = k.e.bytesOf(x->element);
   lanes = k.lanesOf(x->element);
   chain = channels * taps[0] * taps[1];
@@ -239,16 +263,33 @@ bool Cut::choose() {
   // What is far from place to place is better copied once for all filters.
   if (direct && result[0] * result[1] > kFewPlaces)
     return false;
-  auto strip = [](int64_t total, int64_t each) {
-    int64_t most = std::max<int64_t>(kStrip / each, 1);
+  chooseUnits();
+  return true;
+}
+
+void Cut::chooseUnits() {
+  int64_t row = result[1], panels = llvm::divideCeil(filters, width());
+  auto inPanels = [&](int64_t most) { // as equal as may be
+    return width() *
+           int64_t(llvm::divideCeil(panels, llvm::divideCeil(panels, most)));
+  };
+  // Filters that pass by are used by some places at least.
+  channelTile = filters;
+  if (isReady && chain > kGemmBlock)
+    channelTile =
+        inPanels(std::max<int64_t>(kUnit / (bytes * kPlaces) / width(), 1));
+  int64_t sum = 0, budget = isReady ? kUnit : kStrip;
+  if (chain > kGemmBlock)
+    sum = std::min(filters, isReady ? channelTile : 256);
+  auto strip = [&](int64_t total, int64_t each) {
+    int64_t most = std::max<int64_t>(budget / each, 1);
     return int64_t(llvm::divideCeil(total, llvm::divideCeil(total, most)));
   };
-  int64_t sum = chain > kGemmBlock ? std::min(filters, 256l) : 0;
   stripRows = 1, stripPieces = pieces;
   // Of a place of a strip.
-  int64_t read =
-      onePlace ? std::min(chain, kGemmBlock) : channels * stride[0] * stride[1];
-  int64_t each = bytes * std::max(read, sum);
+  int64_t read = onePlace ? std::min(chain, kGemmBlock)
+                          : channelsOfBlock() * stride[0] * stride[1];
+  int64_t each = bytes * (isReady ? read + sum : std::max(read, sum));
   if (result[0] > 1)
     stripRows = strip(result[0], each * row);
   else if (onePlace)
@@ -267,14 +308,17 @@ bool Cut::choose() {
     images = std::min<int64_t>(llvm::divideCeil(kPlaces, result[0] * row),
                                std::max<int64_t>(2 * kStrip / one, 1));
   }
-  int64_t panels = llvm::divideCeil(filters, width());
+  if (isReady) {
+    int64_t units = strips() * int64_t(llvm::divideCeil(atLeast, images));
+    int64_t parts = llvm::divideCeil(kUnits, units);
+    sharedTile =
+        std::min(channelTile, inPanels(std::max<int64_t>(panels / parts, 2)));
+    return;
+  }
   int64_t most = std::max<int64_t>(kFilters / (chain * bytes) / width(), 1);
   if (images > 1) // read by each group: for two threads
     most = llvm::divideCeil(panels, 2);
-  channelTile =
-      width() *
-      int64_t(llvm::divideCeil(panels, llvm::divideCeil(panels, most)));
-  return true;
+  channelTile = inPanels(most);
 }
 
 //===----------------------------------------------------------------------===//
@@ -284,12 +328,11 @@ bool Cut::choose() {
 /// Offsets of the taps in what tiles read, in the order of the chain.
 void ChannelLanes::fillTable() {
   Type i64 = e.getI64Type();
-  int64_t window = c.taps[0] * c.taps[1];
   e.loop(0, c.channels, 1, [&](Ix channel) {
     e.loop(0, c.taps[0], 1, [&](Ix i) {
       e.loop(0, c.taps[1], 1, [&](Ix j) {
         Ix number =
-            e.add(e.mul(channel, window), e.add(e.mul(i, c.taps[1]), j));
+            e.add(e.mul(channel, c.window()), e.add(e.mul(i, c.taps[1]), j));
         Ix offset = e.add(
             e.mul(channel, c.plane),
             e.add(e.mul(i, c.dilation[0] * c.pitch), e.mul(j, c.dilation[1])));
@@ -299,16 +342,18 @@ void ChannelLanes::fillTable() {
   });
 }
 
-/// The source under some output rows, with zeros around it.
-void ChannelLanes::stage(Ix rows) {
+/// The source under some output rows, with zeros around it: what a block of the
+/// chain reads.
+void ChannelLanes::stage(Ix rows, Ix from, Ix block) {
   const auto &strides = source->strides;
   Ix top = e.sub(e.mul(firstRow, c.stride[0]), c.pad[0]);
   int64_t reach = (c.taps[0] - 1) * c.dilation[0] + 1;
   rows = e.add(e.mul(e.sub(rows, 1), c.stride[0]), reach);
-  Value from = e.at(source->pointer, e.mul(image, strides[0]), element);
-  e.loop(0, c.channels, 1, [&](Ix channel) {
-    Value to = e.at(ofImage, e.mul(channel, c.plane), element);
-    Value own = e.at(from, e.mul(channel, strides[1]), element);
+  Ix first = e.div(from, c.window());
+  Value images = e.at(source->pointer, e.mul(image, strides[0]), element);
+  e.loop(first, e.ceilDiv(e.add(from, block), c.window()), 1, [&](Ix channel) {
+    Value to = e.at(ofImage, e.mul(e.sub(channel, first), c.plane), element);
+    Value own = e.at(images, e.mul(channel, strides[1]), element);
     e.loop(0, rows, 1, [&](Ix r) {
       Ix h = e.add(top, r);
       StagedRow row;
@@ -475,13 +520,7 @@ void ChannelLanes::fetchNext(RegisterTile &t, Ix row, Ix piece, int64_t places,
     t.fetches.push_back({e.atByte(next, e.mul(number, each * steps)), 1, each});
   };
   int64_t bytes = c.panel() * c.bytes;
-  Value next = e.atByte(panel, c.blocks() * bytes);
-  if (!ready) { // kept for other images?
-    Value one =
-        e.compare(arith::CmpIPredicate::sle, e.mul(groups, c.strips()), 1);
-    next = e.make<arith::SelectOp>(one, panel, next);
-  }
-  share(next, bytes, number, tiles);
+  share(nextPanel, bytes, number, tiles);
   if (c.direct) {
     int64_t plane = c.source[0] * c.source[1];
     Ix offset = e.add(e.mul(image, c.channels * plane),
@@ -537,11 +576,12 @@ void ChannelLanes::tile(Ix row, Ix piece, int64_t places, Ix from, Ix block) {
     t.left =
         e.at(ofImage, e.mul(tileNumber(row, piece), c.placePanel()), element);
     t.leftStride = wide;
-  } else { // staged memory begins with the strip
-    t.left = e.at(ofImage,
-                  e.add(e.mul(row, c.stride[0] * c.pitch),
-                        e.mul(piece, c.places * c.stride[1])),
-                  element);
+  } else { // staged memory begins with the strip, and with the block
+    Ix place = e.add(e.mul(row, c.stride[0] * c.pitch),
+                     e.mul(piece, c.places * c.stride[1]));
+    t.left =
+        e.at(ofImage, e.sub(place, e.mul(e.div(from, c.window()), c.plane)),
+             element);
     t.leftSteps = e.at(table, from, e.getI64Type());
   }
   t.right = panel;
@@ -572,7 +612,7 @@ void ChannelLanes::emitUnit(Ix unit) {
   Value packs = e.make<arith::OrIOp>(
       e.compare(arith::CmpIPredicate::eq, rest, 0),
       e.compare(arith::CmpIPredicate::eq, unit, Ix(k.begin)));
-  Ix tileChannels = c.channelsOfUnit(e, groups);
+  Ix tileChannels = c.channelsOfUnit(e, groups, several);
   firstChannel = e.mul(e.div(unit, perTile), tileChannels);
   channels = e.min(tileChannels, e.sub(c.filters, firstChannel));
   firstImage = e.mul(e.div(rest, c.strips()), c.images);
@@ -582,14 +622,16 @@ void ChannelLanes::emitUnit(Ix unit) {
   firstPiece = c.pieceStrips > 1 ? e.mul(strip, c.stripPieces) : Ix(0);
   Ix rows = e.min(c.stripRows, e.sub(c.result[0], firstRow));
   Ix lastPiece = e.min(e.add(firstPiece, c.stripPieces), c.pieces);
-  if (!c.onePlace)
-    overImages([&] { stage(rows); });
   Ix kept = c.packedPanels(e, groups);
   e.loop(0, c.chain, kGemmBlock, [&](Ix from) {
     Ix block = e.min(kGemmBlock, e.sub(c.chain, from));
-    if (c.onePlace && !c.direct)
-      overImages([&] { stagePanels(rows, lastPiece, from, block); });
-    e.loop(0, e.ceilDiv(channels, c.width()), 1, [&](Ix n) {
+    if (!c.direct)
+      overImages([&] {
+        c.onePlace ? stagePanels(rows, lastPiece, from, block)
+                   : stage(rows, from, block);
+      });
+    Ix panels = e.ceilDiv(channels, c.width());
+    e.loop(0, panels, 1, [&](Ix n) {
       number = n;
       Ix channel = e.add(firstChannel, e.mul(number, c.width()));
       Ix at = ready ? e.div(channel, c.width()) : number;
@@ -597,6 +639,15 @@ void ChannelLanes::emitUnit(Ix unit) {
       if (!ready)
         slot = e.min(slot, e.sub(kept, 1));
       panel = e.at(packed, e.mul(slot, c.panel()), element);
+      // Behind the last one the first one of the next block.
+      Ix step =
+          e.select(e.compare(arith::CmpIPredicate::slt, e.add(n, 1), panels),
+                   c.blocks(), e.sub(1, e.mul(n, c.blocks())));
+      if (!ready) // kept for other images?
+        step = e.select(
+            e.compare(arith::CmpIPredicate::sle, e.mul(groups, c.strips()), 1),
+            0, step);
+      nextPanel = e.at(panel, e.mul(step, c.panel()), element);
       if (!ready)
         e.when(packs, [&] { packPanel(e, c, *filter, channel, from, panel); });
       overImages([&] {
@@ -617,6 +668,12 @@ LogicalResult ChannelLanes::emit() {
   element = source->element;
   batch = c.batch.in(ArrayRef<Buffer>(k.buffers));
   groups = c.groups(e, batch);
+  if (c.isReady && c.sharedTile != c.channelTile) {
+    k.asksWorkers = true;
+    Value slot = e.loadRaw(e.getI64Type(),
+                           e.atByte(k.closure, int64_t(8 * kSeveralSlot)), 8);
+    several = e.compare(arith::CmpIPredicate::ne, Ix(slot), 0);
+  }
   after.emplace(k, SmallVector<Ix>{batch, c.filters, c.result[0], c.result[1]},
                 ArrayRef<int>{0, 1, 2, 3});
   if (failed(after->writeResults(op.getY())))
@@ -631,17 +688,19 @@ LogicalResult ChannelLanes::emit() {
   e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix unit) { emitUnit(unit); });
   offerFilters();
 
-  k.work = [c = c](Emit &e, ArrayRef<Extents> shapes) {
+  k.work = [c = c, kernel = &k](Emit &e, ArrayRef<Extents> shapes) {
     Ix images = c.batch.in(shapes), groups = c.groups(e, images);
-    Ix tiles = ceilDivBy(e, c.filters, c.channelsOfUnit(e, groups));
+    Ix unitChannels = c.channelsOfUnit(
+        e, groups, c.sharedTile == c.channelTile ? Value() : kernel->several);
+    Ix tiles = ceilDivBy(e, c.filters, unitChannels);
     Work work;
     work.count = e.mul(e.mul(groups, c.strips()), tiles);
     // A multiply-add on vectors: some sixteen to a simple operation.
     int64_t places = c.result[0] * c.result[1];
     work.cost = e.mul(images, c.filters * places * (c.chain + 4) / 4);
     // Whoever takes over packs again.
-    Ix unit = e.mul(c.channelsOfUnit(e, groups),
-                    c.images * places / c.strips() * c.chain / 16);
+    Ix unit =
+        e.mul(unitChannels, c.images * places / c.strips() * c.chain / 16);
     work.grain = e.max(e.div(kGrainCost, e.max(unit, 1)), 1);
     return work;
   };
