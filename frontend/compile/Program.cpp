@@ -298,22 +298,26 @@ void Program::load(Variant &v, CompiledModule m) const {
 
 void Program::compile_variant(Variant &v) {
   v.checked = options.check != Check::none;
-  for (auto &[text, module] : modules)
-    if (text == v.program.text)
-      return load(v, module);
-  CompiledModule m = module_compiler(text_for_compiler(v), driver_options());
-  ++compiles;
-  // What eager mode has kept: the program brings the memory that it needs.
-  release_large_blocks();
-  milliseconds = m.milliseconds;
-  phases = m.phases;
-  origin = m.origin;
-  if (!m.module)
-    throw_compile_error(m.diagnostics, v);
-  m.prepared = std::make_shared<Prepared>();
-  modules.emplace_back(v.program.text, m);
-  load(v, std::move(m));
   v.timed = options.profile;
+  auto known = std::find_if(modules.begin(), modules.end(), [&](auto &each) {
+    return each.first == v.program.text;
+  });
+  if (known != modules.end()) {
+    load(v, known->second);
+  } else {
+    CompiledModule m = module_compiler(text_for_compiler(v), driver_options());
+    ++compiles;
+    // What eager mode has kept: the program brings the memory that it needs.
+    release_large_blocks();
+    milliseconds = m.milliseconds;
+    phases = m.phases;
+    origin = m.origin;
+    if (!m.module)
+      throw_compile_error(m.diagnostics, v);
+    m.prepared = std::make_shared<Prepared>();
+    modules.emplace_back(v.program.text, m);
+    load(v, std::move(m));
+  }
   if (options.guard_pages)
     for (const BufferLife &b : plan().buffers)
       if (b.offset >= 0)

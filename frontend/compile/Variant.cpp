@@ -484,10 +484,8 @@ void Variant::run(const NodeFinder &nodes, std::span<Variable *const> old) {
   find_prepared(call, nodes);
   using Clock = std::chrono::steady_clock;
   Clock::time_point start;
-  if (timed && device < 0) {
-    std::memset(arena->data, 0, 8 * driver::ProfileLayout::log);
+  if (timed && device < 0)
     start = Clock::now();
-  }
   etch_status_t status;
   if (device >= 0) {
     std::lock_guard lock(graphics(device, {}).mutex);
@@ -502,7 +500,7 @@ void Variant::run(const NodeFinder &nodes, std::span<Variable *const> old) {
   } else {
     status = module.module->run(&call);
   }
-  if (timed && device < 0)
+  if (timed && device < 0 && status == ETCH_OK)
     collect_times(std::chrono::duration<double>(Clock::now() - start).count());
   temporaries.clear();
   if (status != ETCH_OK) {

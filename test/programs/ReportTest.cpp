@@ -158,6 +158,20 @@ TEST_F(Report, ProfileTimesEveryLaunch) {
   EXPECT_EQ(spans, p.launches.size());
 }
 
+/// What another extent's program has compiled already is timed as well.
+TEST_F(Report, ProfileTimesProgramsThatShareCode) {
+  auto f = compile([](const Variable &x) { return sum(tanh(x)); },
+                   {.profile = true});
+  for (int64_t rows : {3, 5}) {
+    f(ones({rows, 4}, {.dtype = f32}));
+    Profile p = f.profile();
+    EXPECT_EQ(p.runs, 1) << rows;
+    for (const LaunchInfo &l : p.launches)
+      EXPECT_EQ(l.runs, 1) << l.kernel << " with " << rows;
+  }
+  EXPECT_EQ(f.compile_count(), 1);
+}
+
 TEST_F(Report, ProfileCountsIterations) {
   auto f = compile(
       [](const Variable &x) {

@@ -107,15 +107,15 @@ struct DescribeResult {
 
 /// Plans a program without making code: what lives where and when, and what is
 /// launched. Nothing is cached.
-/// `extents` are those of all arguments, axis after axis: what is symbolic is as
-/// large as they make it.
+/// `extents` are those of all arguments, axis after axis: what is symbolic is
+/// as large as they make it.
 DescribeResult describe(std::string_view programText,
                         const CompileOptions &options,
                         const std::vector<int64_t> &extents);
 
 /// Where a program that was compiled with `profile` leaves its times: 64-bit
-/// words at the start of the arena, which the caller clears before a run. All
-/// times are counts of the processor's clock.
+/// words at the start of the arena. All times are counts of the processor's
+/// clock.
 struct ProfileLayout {
   static constexpr int64_t capacity = 1 << 15; ///< of the log
   // Words: entries logged, begin and end of the run, 5 unused; then the log.

@@ -396,6 +396,7 @@ etch::cpu::emitEntryPoints(ModuleOp module, Kernels &kernels,
     in.profile = arena;
     in.profileCapacity = options.profileCapacity;
     arena = r.atByte(arena, options.profileBytes);
+    r.storeRaw(r.value(0), in.profile, 8); // nothing is logged yet
     in.stamp(1);
   }
   in.setArena(arena);

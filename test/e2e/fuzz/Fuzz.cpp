@@ -85,7 +85,7 @@ std::string difference(const Variables &a, const Variables &b) {
 
 struct Options {
   uint64_t first = 1;
-  int count = 100, size = 14, aot = 1, freeze = 4, options = 0, quota = 0;
+  int count = 100, size = 14, aot = 1, freeze = 4, options = 10, quota = 0;
   std::string values, coverage;
   bool print = false, first_failure = false, guard = false, large = false;
 };
