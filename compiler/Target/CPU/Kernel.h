@@ -94,6 +94,8 @@ public:
   /// result; and how far ahead of what is read to fetch, for each operand.
   llvm::SmallVector<bool> isLast;
   llvm::SmallVector<int64_t> fetchAhead;
+  /// Of a stage: elements of a row, none of which two units of work share.
+  int64_t rowElements = 0;
   bool isStage() const { return !isLast.empty(); }
   /// Whether results may go past the caches.
   bool streams = false;

@@ -300,6 +300,9 @@ LogicalResult etch::cpu::emitPointwise(Kernel &k) {
     lanes = std::min<int64_t>(
         lanes, llvm::PowerOf2Ceil(std::max<int64_t>(inner.known, 1)));
   bool flat = extents.size() <= 1;
+  // Units of a flat loop end where rows do.
+  for (; flat && k.rowElements % lanes != 0; lanes /= 2)
+    chains = std::max<int64_t>(1, chains / 2);
   auto point = [&](Ix i, Lanes covered, Given given) {
     values.point(i, covered);
     for (auto [read, value] : given)

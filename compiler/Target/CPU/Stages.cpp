@@ -186,6 +186,8 @@ LogicalResult Stages::emit() {
   for (StagePart &part : whole.parts) {
     StageKernel stage{part, std::make_unique<Kernel>(part.source, k.options)};
     stage.kernel->isLast.assign(part.isLast.begin(), part.isLast.end());
+    stage.kernel->rowElements =
+        StageParts::rowElements(part.operands[part.source.getNumArguments()]);
     stages.push_back(std::move(stage));
   }
   place();

@@ -100,4 +100,44 @@ TEST(Stages, SameBitsAsApart) {
   check<double>(1, 24, true);
 }
 
+/// Rows that are fewer vectors than a long body takes at a time.
+TEST(Stages, LongBodiesEndWhereRowsDo) {
+  for (int64_t rows : {16, 40, 1})
+    for (int64_t columns : {16, 32, 48, 96, 64})
+      for (bool dynamic : {false, true}) {
+        if (!dynamic && rows < 16)
+          continue;
+        std::string n = dynamic ? "?" : std::to_string(rows),
+                    x = "tensor<" + n + "x4x" + std::to_string(columns / 4),
+                    f32 = x + "xf32>", bit = x + "xi1>",
+                    y = "tensor<" + n + "xf32>",
+                    two = " : (" + f32 + ", " + f32 + ") -> " + bit,
+                    number = " : (" + bit + ") -> " + f32,
+                    same = " : (" + f32 + ") -> " + f32;
+        Program program(
+            "func.func @main(%x: " + f32 + ") -> (" + f32 + ", " + y + ") {" +
+            "\n  %0 = etch.sigmoid %x" + same +
+            "\n  %1 = etch.less_equal %0, %0" + two + "\n  %2 = etch.relu %x" +
+            same +
+            "\n  %3 = etch.min %2 {axes = array<i64: 1, 2>, keepdims = false}" +
+            " : (" + f32 + ") -> " + y +
+            "\n  %4 = etch.cast %1 {to = \"f32\"}" + number +
+            "\n  %5 = etch.equal %2, %4" + two +
+            "\n  %6 = etch.cast %5 {to = \"f32\"}" + number +
+            "\n  return %6, %3 : " + f32 + ", " + y + "\n}\n");
+        ASSERT_TRUE(program);
+        EXPECT_EQ(program.module().num_launches, 1);
+        auto in = randomArray<float>({rows, 4, columns / 4}, 1);
+        for (int64_t i = 0; i < rows * columns; i += 3)
+          in[i] = 1;
+        Array<float> equal(in.extents), least({rows});
+        for (const etch_host_t *host :
+             {backwardsHost(), (const etch_host_t *)0}) {
+          ASSERT_EQ(program.in(in).out(equal).out(least).run(host), ETCH_OK);
+          for (int64_t i = 0; i < rows * columns; ++i)
+            ASSERT_EQ(equal[i], in[i] == 1) << rows << " " << columns;
+        }
+      }
+}
+
 } // namespace
