@@ -325,8 +325,7 @@ void Gemm::chooseTiling() {
     tiling.nAlone = columns(std::max(
         tile, k.options.cacheBytes / 2 / (kGemmBlock * e.bytesOf(element))));
   // An element that is used by one panel only is not worth a copy. Nor are rows
-  // that lie along K, or what is small.
-  // What is rounded is copied.
+  // that lie along K, or what is small. What is rounded is copied.
   bool known = m.isKnown() && n.isKnown() && !tiling.inParts && !rounds;
   tiling.directA =
       !rounds && ((known && n.known <= tiling.nr()) || mayReadRows() ||
@@ -345,6 +344,11 @@ void Gemm::chooseTiling() {
                     a.rowStride.is(1) && a.depthStride.isKnown() &&
                     tiling.mrPadded() <= tiling.lanes &&
                     n.known > tiling.nr() && startsWithPanel();
+  // Panels whose rows share lines that come from afar are packed at once.
+  if (tiling.passingA && m.known % width == 0 && extents.k.isKnown() &&
+      tiling.mr == tiling.mrPadded() &&
+      m.known * extents.k.known * e.bytesOf(element) > k.options.cacheBytes)
+    tiling.together = width / tiling.mr;
   if (!tiling.inParts)
     tiling.mTile *= tiling.panelA || tiling.passingA || tiling.directA ? 4 : 2;
   // One tile has all rows then: its first panel uses all of its columns.
@@ -535,7 +539,8 @@ SmallVector<Value> Gemm::packingTile(RowPanel i, Ix j, Ix depth, Ix from,
     return SmallVector<Value>(branch.getResults());
   };
   return either(tiling.passingB && i.mayBeFirst, i.number, packsColumns, [&] {
-    return either(mayPackRows && tiling.passingA, j, packsRows,
+    Ix at = e.add(j, e.rem(i.number, tiling.together));
+    return either(mayPackRows && tiling.passingA, at, packsRows,
                   [&] { return registerTile(i, j, depth, from, columns); });
   });
 }

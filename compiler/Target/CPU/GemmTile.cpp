@@ -35,22 +35,35 @@ Gemm::Left Gemm::leftOf(RowPanel i, Ix depth, Ix from) {
   int64_t mr = tiling.mr;
   Lanes lanes = {tiling.lanes, {}};
   if (!tiling.directA) {
-    Ix number = tiling.panelA || tiling.passingA ? Ix(0) : i.number;
+    Ix number = i.number;
+    if (tiling.panelA || tiling.passingA)
+      number = e.rem(number, tiling.together);
     Ix offset = e.mul(e.mul(number, tiling.mrPadded()), tiling.pitch(e, depth));
     Value panel = e.at(packedA, offset, element);
     if (packsRows) {
       Value source = e.at(tileA.pointer,
                           e.add(e.mul(from, a.depthStride), i.row), element);
-      Lanes own = {tiling.mrPadded(), {}};
-      if (mr < own.count)
-        own.mask = e.maskBelow(mr, own.count);
+      int64_t padded = tiling.mrPadded(), together = tiling.together;
+      Lanes own = {together * padded, {}};
+      if (mr < padded)
+        own.mask = e.maskBelow(mr, padded);
+      Ix size = e.mul(padded, tiling.pitch(e, depth));
       return [=, this](Ix step, int64_t r) {
         Value at = e.at(source, e.mul(step, a.depthStride), element);
         if (r == 0) {
-          e.store(e.load(at, 1, element, own),
-                  e.at(panel, e.mul(step, own.count), element),
-                  Lanes{own.count, {}});
+          Value line = e.load(at, 1, element, own);
+          for (int64_t n = 0; n < together; ++n) {
+            auto lanes = llvm::to_vector(llvm::seq<int32_t>(
+                int32_t(n * padded), int32_t((n + 1) * padded)));
+            Ix place = e.add(e.mul(step, padded), e.mul(n, size));
+            e.store(together > 1 ? e.shuffle(line, line, lanes) : line,
+                    e.at(panel, place, element), Lanes{padded, {}});
+          }
           e.prefetch(e.at(at, e.mul(kLeftAhead, a.depthStride), element));
+          // What is packed next: no hardware guesses steps that far apart.
+          if (together > 1)
+            e.prefetch(e.at(at, own.count, element), /*write=*/false,
+                       /*nearest=*/false);
         }
         return e.load(e.at(at, r, element), 0, element, lanes);
       };

@@ -44,8 +44,9 @@ struct ExtentRefs {
 struct Tiling {
   int64_t lanes = 1, vectors = 1, mr = 1;
   int64_t mTile = 1, nTile = 1;
-  int64_t nAlone = 1; ///< columns of a tile where one thread has them all
-  int64_t mStep = 1;  ///< tiles have a multiple of so many rows
+  int64_t nAlone = 1;   ///< columns of a tile where one thread has them all
+  int64_t mStep = 1;    ///< tiles have a multiple of so many rows…
+  int64_t together = 1; ///< …times the panels of rows packed at a time
   /// Where not zero: so many panels of rows, the first `tall` of them of mr
   /// rows, the others of one less. A tile counts mr for each.
   int64_t panels = 0, tall = 0;
@@ -100,7 +101,7 @@ struct Tiling {
       Ix each = e.div(e.add(extent, e.sub(count, 1)), count);
       return e.max(e.roundUp(each, step), step);
     };
-    t.m = even(rows, choose(mTile, rows), mStep);
+    t.m = even(rows, choose(mTile, rows), mStep * together);
     Ix columns = nAlone;
     if (halves && several)
       columns = e.select(several, choose(nTile, x.n), nAlone);
@@ -117,7 +118,7 @@ struct Tiling {
   }
   // Scratch memory: packed x, packed w, sums.
   Ix sizeA(Emit &e, const Tiles &t) const {
-    Ix panels = panelA || passingA ? Ix(1) : e.div(t.m, mr);
+    Ix panels = panelA || passingA ? Ix(together) : e.div(t.m, mr);
     return directA ? Ix(0) : e.mul(e.mul(panels, mrPadded()), t.depth);
   }
   Ix sizeB(Emit &e, const Tiles &t) const {

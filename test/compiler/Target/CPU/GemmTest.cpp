@@ -136,9 +136,11 @@ TEST(Gemm, OneKernelForAllExtents) {
   }
 }
 
-/// Panels of unlike numbers of rows; the first tiles pack what they use.
+/// Panels of unlike numbers of rows; the first tiles pack what they use, two
+/// panels at a time where rows come from afar.
 TEST(Gemm, PackedInPassing) {
-  for (const Sizes &s : {Sizes{29, 300, 90}, {64, 530, 64}, {97, 70, 131}})
+  for (const Sizes &s :
+       {Sizes{29, 300, 90}, {64, 530, 64}, {97, 70, 131}, {528, 1030, 70}})
     for (const Form &form : forms) {
       Program compiled(program<float>(s, form, false, form.left));
       ASSERT_TRUE(compiled);

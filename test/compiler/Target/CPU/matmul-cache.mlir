@@ -55,6 +55,24 @@ func.func private @k3(%x: tensor<100x1000xf32>, %w: tensor<100x1000xf32>)
   return %1 : tensor<1000x1000xf32>
 }
 
+// Rows that lie side by side and fill more than that cache: two panels are
+// packed from whole lines, for which the next line is on its way.
+// CHECK-LABEL: llvm.func internal @k4(
+// SMALL: arith.remui %{{.*}}, %c2_i64
+// SMALL: llvm.shufflevector %[[LINE:[0-9]+]], %{{[0-9]+}} [0, 1, 2, 3, 4, 5, 6, 7]
+// SMALL: llvm.store {{.*}} : vector<8xf32>
+// SMALL: llvm.shufflevector %[[LINE]], %[[LINE]] [8, 9, 10, 11, 12, 13, 14, 15]
+// SMALL: llvm.store {{.*}} : vector<8xf32>
+// SMALL: "llvm.intr.prefetch"({{.*}}) <{cache = 1 : i32, hint = 3 : i32, rw = 0 : i32}>
+// SMALL: "llvm.intr.prefetch"({{.*}}) <{cache = 1 : i32, hint = 2 : i32, rw = 0 : i32}>
+// LARGE-NOT: llvm.shufflevector
+func.func private @k4(%x: tensor<1024x512xf32>, %w: tensor<1024x512xf32>)
+    -> tensor<512x512xf32> attributes {etch.kernel} {
+  %0 = etch.transpose %x {permutation = array<i64: 1, 0>} : (tensor<1024x512xf32>) -> tensor<512x1024xf32>
+  %1 = etch.matmul %0, %w : (tensor<512x1024xf32>, tensor<1024x512xf32>) -> tensor<512x512xf32>
+  return %1 : tensor<512x512xf32>
+}
+
 func.func @main(%arena: memref<?xi8> {etch.arena}) {
   return
 }
