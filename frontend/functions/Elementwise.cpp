@@ -47,7 +47,10 @@ Variable etch::leaky_relu(Operand x, double slope) {
 Variable etch::softplus(Operand x) {
   LocationScope scope(x.location());
   Variable v = floating(x);
-  return maximum(v, 0) + log(1.0 + exp(-abs(v)));
+  // Where e is small, what rounding takes from 1 + e is most of the logarithm.
+  Variable e = exp(-abs(v)), sum = 1.0 + e;
+  Variable lost = stop_gradient((e - (sum - 1.0)) / sum);
+  return maximum(v, 0) + (log(sum) + lost);
 }
 
 Variable etch::gelu(Operand x) {

@@ -94,8 +94,11 @@ Variable etch::binary_cross_entropy(Operand p, Operand t) {
 
 Variable etch::sigmoid_cross_entropy(Operand x, Operand t) {
   LocationScope scope(x.location());
-  Variable v = floating(x);
-  return batch_mean(softplus(v) - v * targets(v, t, "sigmoid_cross_entropy"));
+  Variable v = floating(x), c = targets(v, t, "sigmoid_cross_entropy");
+  // The small term is made first, so that it comes last: in the sum, and in
+  // that of gradients.
+  Variable small = softplus(-abs(v)), positive = maximum(v, 0);
+  return batch_mean(positive - v * c + small);
 }
 
 Variable etch::accuracy(Operand y, Operand t) {

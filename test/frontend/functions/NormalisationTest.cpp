@@ -256,6 +256,48 @@ TEST(CrossEntropy, OfProbabilitiesAndScores) {
   EXPECT_LT(binary_cross_entropy(array({1.0, 0.0}), array({0, 1})).item(), 35);
 }
 
+TEST(CrossEntropy, SmallOnesKeepTheirDigits) {
+  std::vector<float> scores;
+  for (float v = -87; v <= 87; v += 0.37F)
+    scores.push_back(v);
+  std::vector<double> soft, slope, loss[2], pull[2];
+  for (double v : scores) {
+    double small = std::log1p(std::exp(-std::abs(v)));
+    soft.push_back(std::max(v, 0.0) + small);
+    slope.push_back(1 / (1 + std::exp(-v)));
+    loss[0].push_back(soft.back());
+    loss[1].push_back(std::max(-v, 0.0) + small);
+    pull[0].push_back(slope.back());
+    pull[1].push_back(-1 / (1 + std::exp(v)));
+  }
+  Variable x =
+      from_data(std::span<const float>(scores), {int64_t(scores.size())});
+  auto of_softplus = [](const Variable &x) -> Variables {
+    Variable y = softplus(x);
+    return {y, grad(sum(y), {x})[0]};
+  };
+  // A batch of one has the score's own loss.
+  auto of_loss = [](const Variable &x, const Variable &t) -> Variables {
+    Variable y = sigmoid_cross_entropy(x, t);
+    return {y, grad(y, {x})[0]};
+  };
+  constexpr double bound = 4 * 0x1p-23;
+  for (const Variables &ys : {of_softplus(x), compile(of_softplus)(x)}) {
+    EXPECT_TRUE(near(ys[0].to_vector(), soft, bound));
+    EXPECT_TRUE(near(ys[1].to_vector(), slope, bound));
+  }
+  auto compiled = compile(of_loss);
+  for (int t : {0, 1})
+    for (size_t i = 0; i < scores.size(); ++i) {
+      Variable one = array({{scores[i]}}), target = array({{t}});
+      for (const Variables &ys :
+           {of_loss(one, target), compiled(one, target)}) {
+        EXPECT_TRUE(near(ys[0].to_vector(), {loss[t][i]}, bound)) << scores[i];
+        EXPECT_TRUE(near(ys[1].to_vector(), {pull[t][i]}, bound)) << scores[i];
+      }
+    }
+}
+
 /// Values and gradients of two ways to compute the same.
 template <class F, class G>
 void expect_equal(F f, G g, const Variables &xs, double rtol = 1e-13) {
