@@ -23,6 +23,13 @@ using namespace etch::detail;
 // What all of them share
 //===----------------------------------------------------------------------===//
 
+void detail::fail_rank(const char *what, const Location &where) {
+  throw ShapeError(std::string(what) +
+                       ": the shape has too many axes, arrays have at most " +
+                       std::to_string(Shape::max_rank),
+                   where);
+}
+
 void detail::fail_size(const Shape &shape, const char *what,
                        const Location &where) {
   throw ShapeError(
@@ -38,6 +45,7 @@ void detail::fail_memory(const char *what, const TensorType &type,
 /// For shapes that users write down.
 static void check_extents(const Shape &shape, const char *what,
                           const Location &where) {
+  check_shape(shape, what, where);
   for (int64_t e : shape)
     if (e < 0)
       throw ShapeError(std::string(what) + ": negative extent in " +

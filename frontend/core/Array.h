@@ -9,6 +9,13 @@
 
 namespace etch::detail {
 
+[[noreturn]] void fail_rank(const char *what, const Location &where);
+/// ShapeError if a shape that the user gives has too many axes.
+inline void check_shape(const Shape &shape, const char *what,
+                        const Location &where) {
+  if (shape.rank() > Shape::max_rank) [[unlikely]]
+    fail_rank(what, where);
+}
 [[noreturn]] void fail_size(const Shape &shape, const char *what,
                             const Location &where);
 /// ShapeError unless memory could hold so many elements.

@@ -6,6 +6,7 @@
 
 #include "etch/functions.h"
 #include "etch/random.h"
+#include "frontend/core/Array.h"
 #include "frontend/core/Promotion.h"
 #include "frontend/engine/Engine.h"
 
@@ -34,6 +35,7 @@ Variable Generator::uniform(const Shape &shape, DType dtype, SourceLocation l) {
   if (!is_floating(dtype))
     throw DTypeError(std::string("uniform: no numbers of ") + name_of(dtype),
                      where);
+  check_shape(shape, "uniform", where);
   std::vector<int64_t> extents(shape.begin(), shape.end());
   Variable places =
       apply(OpId::Iota, std::span<const Variable>(), {extents}, where)

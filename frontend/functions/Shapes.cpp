@@ -6,6 +6,7 @@
 
 #include "frontend/functions/Shapes.h"
 #include "etch/functions.h"
+#include "frontend/core/Array.h"
 #include "frontend/engine/Engine.h"
 
 #include <algorithm>
@@ -86,6 +87,7 @@ static Shape complete(Shape shape, const Shape &from, const Location &where) {
 
 Variable etch::reshape(Operand x, const Shape &shape) {
   Variable v = x.array();
+  check_shape(shape, "reshape", x.location());
   Shape full = complete(shape, v.shape(), x.location());
   if (full == v.shape())
     return v;
@@ -144,6 +146,7 @@ Variable etch::flatten(Operand x) {
 
 Variable etch::broadcast_to(Operand x, const Shape &shape) {
   Variable v = x.array();
+  check_shape(shape, "broadcast_to", x.location());
   if (v.shape() == shape)
     return v;
   return apply(OpId::BroadcastTo, {v}, attr_of(shape), x.location());
@@ -151,6 +154,7 @@ Variable etch::broadcast_to(Operand x, const Shape &shape) {
 
 Variable etch::sum_to(Operand x, const Shape &shape) {
   Variable v = x.array();
+  check_shape(shape, "sum_to", x.location());
   if (v.shape() == shape)
     return v;
   return apply(OpId::SumTo, {v}, attr_of(shape), x.location());

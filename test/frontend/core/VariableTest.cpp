@@ -170,11 +170,22 @@ TEST(C062_Sizes, ThatMemoryCannotHoldAreNamed) {
 TEST(C062_Sizes, OfMoreAxesThanThereCanBe) {
   Variable x = ones({1, 1, 1, 1, 1, 1, 1, 1}), y = ones({1, 1, 1, 1, 1});
   Variable places = zeros({1, 1}, {.dtype = i64});
+  double memory = 1;
+  Shape many(std::vector<int64_t>(1000, 1));
+  Generator generator;
   for (std::function<void()> make : std::vector<std::function<void()>>{
            [&] { expand_dims(x, 0); }, [&] { stack({x, x}); },
            [&] { tile(x, {1, 1, 1, 1, 1, 1, 1, 1, 2}); },
            [&] { tensordot(y, y, 0); }, [&] { x[places]; },
-           [&] { x[{new_axis, 0, new_axis}]; }}) {
+           [&] { x[{new_axis, 0, new_axis}]; },
+           [&] { zeros({1, 1, 1, 1, 1, 1, 1, 1, 1}); }, [&] { full(many, 2); },
+           [&] { random::rand(many); }, [&] { generator.uniform(many); },
+           [&] { from_data(std::vector<double>{1}, many); },
+           [&] { view(&memory, many, f64); },
+           [&] { x.reshape({1, 1, 1, 1, 1, 1, 1, 1, -1}); },
+           [&] { x.reshape(1, 1, 1, 1, 1, 1, 1, 1, 1, 1); },
+           [&] { broadcast_to(x, {2, 1, 1, 1, 1, 1, 1, 1, 1}); },
+           [&] { sum_to(x, many); }}) {
     EXPECT_THAT(message_of(make),
                 HasSubstr(" axes, arrays have at most 8  [VariableTest.cpp:"));
     EXPECT_THROW(make(), ShapeError);

@@ -10,7 +10,6 @@
 #define ETCH_TYPES_H
 
 #include <array>
-#include <cassert>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
@@ -55,7 +54,8 @@ const char *name_of(DType t);
 inline constexpr int64_t dynamic_extent = INT64_MIN;
 
 /// The extents of a tensor, outermost first; at most max_rank of them. Shape {}
-/// is that of a scalar.
+/// is that of a scalar. Of more extents one too many is kept: the rank tells,
+/// and is an error wherever a shape is given.
 class Shape {
 public:
   static constexpr int max_rank = 8;
@@ -64,7 +64,6 @@ public:
   Shape(std::initializer_list<int64_t> extents)
       : Shape(std::span<const int64_t>(extents.begin(), extents.size())) {}
   explicit Shape(std::span<const int64_t> extents) {
-    assert(extents.size() <= max_rank && "rank is checked where shapes enter");
     for (int64_t e : extents)
       push_back(e);
   }
@@ -83,8 +82,8 @@ public:
   }
   /// Adds an innermost extent.
   void push_back(int64_t e) {
-    assert(count < max_rank);
-    values[count++] = e;
+    if (count <= max_rank)
+      values[count++] = e;
   }
   /// Inserts an extent before axis i, 0 <= i <= rank().
   void insert(int i, int64_t e) {
@@ -116,7 +115,7 @@ public:
   }
 
 private:
-  std::array<int64_t, max_rank> values{};
+  std::array<int64_t, max_rank + 1> values{};
   int count = 0;
 };
 
