@@ -38,6 +38,31 @@ Variable etch::clip(Operand x, double low, double high) {
   return select(v < low, low, select(v > high, high, v));
 }
 
+Variable detail::clip_integers(const Variable &x, int64_t low, int64_t high,
+                               const Location &where) {
+  LocationScope scope(where);
+  if (!x.defined() || is_floating(x.dtype()))
+    return clip(x, double(low), double(high));
+  return minimum(maximum(x, low), high);
+}
+
+Variable detail::pow_integer(const Variable &x, int64_t exponent,
+                             const Location &where) {
+  LocationScope scope(where);
+  if (!x.defined() || !is_integer(x.dtype()) || exponent < 0)
+    return pow(Operand(x), double(exponent));
+  if (exponent == 0)
+    return x * 0 + 1;
+  // From the exponent's highest bit on.
+  Variable y = x;
+  for (int bit = 62 - __builtin_clzll(uint64_t(exponent)); bit >= 0; --bit) {
+    y = y * y;
+    if (exponent >> bit & 1)
+      y = y * x;
+  }
+  return y;
+}
+
 Variable etch::leaky_relu(Operand x, double slope) {
   LocationScope scope(x.location());
   Variable v = floating(x);

@@ -12,6 +12,13 @@
 
 namespace etch {
 
+namespace detail {
+Variable clip_integers(const Variable &x, int64_t low, int64_t high,
+                       const Location &where);
+Variable pow_integer(const Variable &x, int64_t exponent,
+                     const Location &where);
+} // namespace detail
+
 //===- Types and shapes ---------------------------------------------------===//
 
 /// Conversion; floats become integers by truncation. Its gradient is cast back.
@@ -108,7 +115,20 @@ Variable square(Operand x);
 /// a where the condition holds, else b.
 Variable where(Operand condition, Operand a, Operand b);
 /// x kept in [low, high]; the gradient passes inside only, limits included.
+/// Integers stay integers between integers.
 Variable clip(Operand x, double low, double high);
+template <std::derived_from<Variable> X, std::integral L, std::integral H>
+Variable clip(const X &x, L low, H high,
+              SourceLocation l = SourceLocation::current()) {
+  return detail::clip_integers(x, int64_t(low), int64_t(high), l);
+}
+/// pow(x, 2.5) is above, among the operators. Integers to the power of an
+/// integer that is not negative are integers, by products that wrap around.
+template <std::derived_from<Variable> X, std::integral I>
+Variable pow(const X &x, I exponent,
+             SourceLocation l = SourceLocation::current()) {
+  return detail::pow_integer(x, int64_t(exponent), l);
+}
 
 /// x where it is positive, else slope x.
 Variable leaky_relu(Operand x, double slope = 0.2);

@@ -252,6 +252,35 @@ TEST(C067_Clip, KeepsLogarithmsFinite) {
   EXPECT_THAT(values(x.grad()), ElementsAre(0, 2, 0));
 }
 
+TEST(C013_C067_Integers, StayIntegersAmongIntegers) {
+  Variable x = arange(-2, 3), narrow = x.astype(i32);
+  Variable y = linspace(-1, 1, 5);
+  auto f = [](const Variable &x) {
+    return Variables{pow(x, 0),  pow(x, 1),   pow(x, 5),      pow(x, 6),
+                     pow(x, -1), pow(x, 2.0), clip(x, -1, 1), clip(x, -1, 1.0)};
+  };
+  auto compiled = compile(f);
+  for (const Variables &ys : {f(x), compiled(x)}) {
+    EXPECT_EQ(to_string(ys[0]), "variable([1 1 1 1 1])");
+    EXPECT_EQ(to_string(ys[1]), "variable([-2 -1  0  1  2])");
+    EXPECT_EQ(to_string(ys[2]), "variable([-32  -1   0   1  32])");
+    EXPECT_EQ(to_string(ys[3]), "variable([64  1  0  1 64])");
+    EXPECT_EQ(to_string(ys[4]), "variable([-0.5 -1.   inf  1.   0.5])");
+    EXPECT_EQ(to_string(ys[5]), "variable([4. 1. 0. 1. 4.])");
+    EXPECT_EQ(to_string(ys[6]), "variable([-1 -1  0  1  1])");
+    EXPECT_EQ(to_string(ys[7]), "variable([-1. -1.  0.  1.  1.])");
+  }
+  EXPECT_EQ(pow(narrow, 3).dtype(), i32);
+  EXPECT_EQ(clip(narrow, 0, 1).dtype(), i32);
+  // Of floats they are what they were, the gradient included.
+  EXPECT_EQ(pow(y, 3).to_vector(), pow(y, 3.0).to_vector());
+  EXPECT_EQ(grad(sum(pow(y, 3)), {y})[0].to_vector(),
+            (3.0 * (y * y)).to_vector());
+  EXPECT_EQ(clip(y, 0, 1).to_vector(), clip(y, 0.0, 1.0).to_vector());
+  EXPECT_THAT(message_of([&] { pow(Variable(), 2); }),
+              HasSubstr("empty  [TensorTest.cpp:"));
+}
+
 TEST(C022_C068_Linear, WithAndWithoutBias) {
   Variable x = matrix(), w = ones({3, 2}), b = array({10.0, 20.0});
   EXPECT_EQ(values(linear(x, w)), values(matmul(x, w)));
