@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <unistd.h>
 
 using namespace etch;
@@ -121,6 +122,28 @@ static void write_states(const ProgramText &program, const Variant &v,
     throw IOError("export_library: " + error, where);
 }
 
+/// Tells in the header where the operations come from which errors of the
+/// library name by number.
+static void list_operations(const Trace &t, bool all, const std::string &header,
+                            const Location &where) {
+  std::string lines;
+  for (size_t i = 0; i < t.events.size(); ++i) {
+    const Event &e = t.events[i];
+    bool reads = e.kind == Event::Kind::operation &&
+                 opInfo(e.op).kind == OpKind::indexed;
+    if (all || reads || e.kind == Event::Kind::region)
+      lines += "|*   " + std::to_string(i) + "  " + asked_at(t, int64_t(i)) +
+               "  " + to_string(e.where) + "\n";
+  }
+  if (lines.empty())
+    return;
+  std::ofstream out(header, std::ios::app);
+  out << "\n/*===---===*\\\n|* Operations whose numbers errors name:\n|*\n"
+      << lines << "\\*===---===*/\n";
+  if (!out.flush())
+    throw IOError("export_library: cannot write the header", where);
+}
+
 /// How the numbers that the host put into a trace follow from its open extents:
 /// read off another call with other extents. Or why a library's extents cannot
 /// be left open.
@@ -192,8 +215,20 @@ void Program::export_library(const std::string &path,
   // What leaves a library is what the function returns, in that order; its
   // states stay inside, gradients that are left behind are nobody's.
   Exits exits;
-  for (const Variant::Returned &r : call_returned)
-    exits.slots.push_back(r.slot >= 0 ? r.slot : tracer.captured(r.array));
+  for (const Variant::Returned &r : call_returned) {
+    int32_t slot = r.slot >= 0 ? r.slot : tracer.captured(r.array);
+    if (slot < 0)
+      throw UserError("export_library: result " +
+                          std::to_string(exits.slots.size()) +
+                          (r.array.defined()
+                               ? " is an array that the function computes "
+                                 "nothing with: a library has no contents for "
+                                 "it; return what an operation gives (x + 0)"
+                               : " is an empty Variable: a library cannot "
+                                 "return it"),
+                      where);
+    exits.slots.push_back(slot);
+  }
   plan_exits(*v.trace, exits);
   std::vector<int32_t> last = final_values(*v.trace);
   // A library keeps its states where they are.
@@ -254,6 +289,7 @@ void Program::export_library(const std::string &path,
         throw IOError("export_library: " + d.message, where);
     throw_compile_error(result.diagnostics, v);
   }
+  list_operations(*v.trace, options.check != Check::none, header, where);
   std::string states = files.add(files.name + ".state");
   write_states(program, v, *this, library, files.name + "_query", states,
                where);
@@ -483,12 +519,15 @@ Variables Library::run(const Variables &inputs, SourceLocation l) {
   }
   if (status == ETCH_ERROR_DEVICE)
     throw_device_error(l);
+  std::string which =
+      " (operation " + std::to_string(call.error.site) + " of the program)";
   if (status == ETCH_ERROR_VALUE)
-    throw ValueError("run: " + explain_value(call.error, call.error.op), l);
+    throw ValueError("run: " + explain_value(call.error, call.error.op) + which,
+                     l);
   if (status == ETCH_ERROR_INDEX)
     throw ValueError("run: index " + std::to_string(call.error.value) +
                          " is out of range for extent " +
-                         std::to_string(call.error.extent),
+                         std::to_string(call.error.extent) + which,
                      l);
   if (status != ETCH_OK)
     throw RuntimeError(std::string("run: ") + etch_status_name(status), l);

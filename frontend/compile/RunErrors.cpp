@@ -13,8 +13,7 @@
 using namespace etch;
 using namespace etch::detail;
 
-/// "exp", "backward": what the user asked for at a site.
-static std::string asked_at(const Trace &t, int64_t site) {
+std::string detail::asked_at(const Trace &t, int64_t site) {
   if (site < 0 || size_t(site) >= t.events.size())
     return "compiled function";
   const Event &e = t.events[size_t(site)];

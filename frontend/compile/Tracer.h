@@ -62,7 +62,7 @@ public:
   void release_arguments();
   /// Which slot y stands for; -1 for an array from outside.
   int32_t slot_of(const Variable &y) const;
-  /// The slot of an array from outside that an operation has met.
+  /// The slot of an array from outside that an operation has met; else -1.
   int32_t captured(const Variable &x) const;
   /// Uses `other`, equal to the new trace, in its stead.
   void adopt(Trace &other);

@@ -38,6 +38,8 @@ using ModuleCompiler = CompiledModule (*)(const std::string &text,
 /// The driver's client; tests put another function in its place.
 extern ModuleCompiler module_compiler;
 
+/// "exp", "backward": what the user asked for at a site.
+std::string asked_at(const Trace &t, int64_t site);
 /// "log gives nan for element (0, 2), …": `asked` is what the user called.
 std::string explain_value(const etch_error_t &error, const std::string &asked);
 

@@ -165,4 +165,26 @@ TEST_F(Export, C136_Errors) {
   EXPECT_EQ(step.compile_count(), 1);
 }
 
+TEST_F(Export, ResultsWithoutContents) {
+  Variable x = array({1.0}), other = array({2.0});
+  auto constant =
+      compile([](const Variable &x) { return Variables{x * 2.0, ones({2})}; });
+  auto empty = compile(
+      [&](const Variable &x) { return Variables{grad(sum(x), {other})[0]}; });
+  auto message_of = [&](auto &f) -> std::string {
+    try {
+      export_library(f, dir + "/none", {x});
+    } catch (const UserError &e) {
+      return e.what();
+    }
+    return "no error";
+  };
+  EXPECT_THAT(message_of(constant),
+              AllOf(HasSubstr("export_library: result 1 is an array that"),
+                    HasSubstr("[ExportTest.cpp:")));
+  EXPECT_THAT(message_of(empty),
+              AllOf(HasSubstr("export_library: result 0 is an empty Variable"),
+                    HasSubstr("[ExportTest.cpp:")));
+}
+
 } // namespace
