@@ -70,10 +70,19 @@ private:
   Value constant(memref::GetGlobalOp op) override {
     return e.make<LLVM::AddressOfOp>(e.ptrType(), op.getName());
   }
+  bool anyFails() {
+    return llvm::any_of(*kernels, [](auto &k) { return k.second->canFail; });
+  }
   Value errorCode() override {
-    if (llvm::none_of(*kernels, [](auto &k) { return k.second->canFail; }))
+    if (!anyFails())
       return Value();
     return e.loadRaw(e.getI32Type(), error, 4);
+  }
+  bool mayFail(Operation &op) override {
+    if (auto launchOp = dyn_cast<device::LaunchOp>(op))
+      return kernels->at(launchOp.getKernel())->canFail;
+    return isa<device::LoopOp, device::BranchOp, device::PrepareOp>(op) &&
+           anyFails();
   }
   void timed(device::LaunchOp op, function_ref<void()> body);
 

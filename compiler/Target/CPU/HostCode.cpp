@@ -101,17 +101,59 @@ Ix HostCode::mixed(OpFoldResult v) {
 // Operations of main
 //===----------------------------------------------------------------------===//
 
+/// Whether an operation of main writes to a state.
+static bool writesState(Operation &op) {
+  auto effects = dyn_cast<MemoryEffectOpInterface>(op);
+  if (!effects)
+    return false;
+  SmallVector<MemoryEffects::EffectInstance> list;
+  effects.getEffects(list);
+  return llvm::any_of(list, [](const MemoryEffects::EffectInstance &effect) {
+    if (!isa<MemoryEffects::Write>(effect.getEffect()) || !effect.getValue())
+      return false;
+    Value root = effect.getValue();
+    while (Operation *from = root.getDefiningOp()) {
+      if (!isa<ViewLikeOpInterface>(from))
+        return false;
+      root = from->getOperand(0);
+    }
+    auto arg = cast<BlockArgument>(root);
+    auto main = cast<func::FuncOp>(arg.getOwner()->getParentOp());
+    return llvm::none_of(
+        ArrayRef<StringRef>{kArenaAttr, kPreparedAttr, kResultAttr},
+        [&](StringRef name) {
+          return main.getArgAttr(arg.getArgNumber(), name);
+        });
+  });
+}
+
 LogicalResult HostCode::body(func::FuncOp source, Ix &returned) {
   bindArguments(source);
+  Operation *outermost = nullptr;
+  bool unsure = false; // whether all went well so far
   for (Operation &op : source.getBody().front()) {
     if (auto ret = dyn_cast<func::ReturnOp>(op)) {
       if (ret.getNumOperands())
         returned = index(ret.getOperand(0));
-      return success();
+      break;
+    }
+    // After a failure states stay what they are: the rest does not run.
+    if (unsure && writesState(op)) {
+      Ix code = Value(e.make<arith::ExtSIOp>(e.getI64Type(), errorCode()));
+      auto rest = e.make<scf::IfOp>(
+          TypeRange(), e.compare(arith::CmpIPredicate::eq, code, ETCH_OK),
+          false);
+      e.setInsertionPointToStart(rest.thenBlock());
+      if (!outermost)
+        outermost = rest;
+      unsure = false;
     }
     if (failed(operation(op)))
       return failure();
+    unsure |= !measures && mayFail(op);
   }
+  if (outermost)
+    e.setInsertionPointAfter(outermost);
   return success();
 }
 

@@ -61,6 +61,8 @@ protected:
   virtual mlir::Value constant(mlir::memref::GetGlobalOp op) = 0;
   /// The code of the error so far; null where there can be none.
   virtual mlir::Value errorCode() = 0;
+  /// Whether an operation may leave an error that can be asked for cheaply.
+  virtual bool mayFail(mlir::Operation &op) { return false; }
   /// Between code that does not always run: slots may have other values.
   void forget() { present.clear(); }
 

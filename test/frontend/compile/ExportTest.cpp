@@ -187,4 +187,59 @@ TEST_F(Export, ResultsWithoutContents) {
                     HasSubstr("[ExportTest.cpp:")));
 }
 
+/// A run that fails leaves states as they were: the weights survive one bad
+/// index, also one that is computed.
+TEST_F(Export, C135_FailuresLeaveStates) {
+  struct Net : Model {
+    EmbedID e{*this, "e", 10, 4};
+    Linear l{*this, "l", 3};
+    Variable forward(const Variable &x) override { return l(tanh(e(x))); }
+  } net;
+  Adam optimizer;
+  optimizer.setup(net);
+  auto step = compile([&](const Variable &x, const Variable &t) {
+    Variable loss = softmax_cross_entropy(net(x + 1), t * 1);
+    net.clear_grads();
+    loss.backward();
+    optimizer.update();
+    return loss;
+  });
+  Variable x = array({1, 2, 3}), t = array({0, 1, 2});
+  step(x, t);
+  export_library(step, dir + "/words", {x, t});
+  Library library = load_library(dir + "/libwords.so");
+  auto contents = [&] {
+    std::vector<std::vector<double>> all;
+    for (const std::string &name : library.state_names())
+      all.push_back(library.get_state(name).to_vector());
+    for (const auto &[path, parameter] : net.named_params())
+      all.push_back(parameter->to_vector());
+    for (const auto &[path, array] : optimizer.state())
+      all.push_back(array.to_vector());
+    return all;
+  };
+  auto before = contents();
+  Variable far = array({1, 9, 3}), none = array({0, 1, 3});
+  // The header has the line of the operation that the error names.
+  std::string text;
+  try {
+    library.run({far, t});
+  } catch (const ValueError &e) {
+    text = e.what();
+  }
+  EXPECT_THAT(text, HasSubstr("index 10 is out of range for extent 10 (op"));
+  size_t number = text.find("operation ") + 10;
+  std::ifstream header(dir + "/words.h");
+  EXPECT_THAT(std::string(std::istreambuf_iterator<char>(header), {}),
+              HasSubstr("\n|*   " +
+                        text.substr(number, text.find(' ', number) - number) +
+                        "  gather  ExportTest.cpp:"));
+  EXPECT_THROW(library.run({x, none}), ValueError);
+  EXPECT_THROW(step(far, t), ValueError);
+  EXPECT_THROW(step(x, none), ValueError);
+  EXPECT_EQ(contents(), before);
+  EXPECT_EQ(library.run({x, t})[0].item(), step(x, t).item());
+  EXPECT_NE(contents(), before);
+}
+
 } // namespace
