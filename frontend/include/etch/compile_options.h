@@ -31,7 +31,8 @@ struct CompileOptions {
   /// The function has no effect and depends on nothing but its arguments and
   /// the contents of captured arrays: it is run once per signature only.
   bool pure = false;
-  int64_t memory_budget = 0; ///< bytes of the arena; 0: no limit
+  /// Bytes of the arena as MemoryPlan::planned counts them; 0: no limit.
+  int64_t memory_budget = 0;
   Check check = Check::none;
   /// Every launch is timed (see CompiledFunction::profile).
   bool profile = false;

@@ -125,8 +125,10 @@ template <class T, class F> auto erase_body(F &f) {
 /// The result of `then()` where the boolean scalar `pred` holds, else of
 /// `otherwise()`: Variables, lists, pairs and tuples of them. In a compiled
 /// function both are recorded, must give equal types (DTypeError, ShapeError)
-/// and one of them runs; eagerly just that one is called. What they compute
-/// with is captured. DTypeError, ShapeError unless pred is one boolean.
+/// and one of them runs; eagerly just that one is called, so that gradients of
+/// gradients may differ from compiled ones in their last bit: eager mode does
+/// not know what the other one would have added to. What they compute with is
+/// captured. DTypeError, ShapeError unless pred is one boolean.
 template <class Then, class Else>
 auto cond(Operand pred, Then &&then, Else &&otherwise) {
   using R = detail::Plain<std::invoke_result_t<Then &>>;

@@ -36,9 +36,11 @@ struct BufferLife {
 
 /// What lives where and when in a program, as the compiler planned it.
 struct MemoryPlan {
-  int64_t planned = 0; ///< bytes of the arena
-  int64_t bound = 0;   ///< the largest set of values alive at once
-  int64_t saved = 0;   ///< kept by the forward half for the backward half
+  /// Bytes of the arena, but for what kernels need besides for each thread,
+  /// which ProgramMemory::arena counts: their code decides it.
+  int64_t planned = 0;
+  int64_t bound = 0; ///< the largest set of values alive at once
+  int64_t saved = 0; ///< kept by the forward half for the backward half
   /// Bytes if every value of the program were kept to its end, as written:
   /// without fusion, release or reuse.
   int64_t everything = 0;
@@ -56,7 +58,7 @@ struct MemoryPlan {
 
 /// Bytes that the program of the last call works with.
 struct ProgramMemory {
-  uint64_t arena = 0;    ///< intermediate values
+  uint64_t arena = 0;    ///< intermediate values, and each thread's scratch
   uint64_t saved = 0;    ///< thereof: kept for the backward half
   uint64_t states = 0;   ///< parameters and other arrays that it updates
   uint64_t results = 0;  ///< allocated for each call
