@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <dlfcn.h>
 #include <filesystem>
 #include <fstream>
@@ -42,6 +43,41 @@ TEST(C016_Formulas, MatyasVerbatim) {
   Variables g = compiled(Variable(1.0), Variable(1.0));
   EXPECT_EQ(g[0].item(), x.grad().item());
   EXPECT_EQ(g[1].item(), y.grad().item());
+}
+
+// Results that no cache holds are stored past the caches, line by line where
+// rows begin within one: the bits are those of a few rows alone, which are not.
+TEST(Bits, OfRowsThatBeginWithinALine) {
+  auto f = compile([](const Variable &x, const Variable &s) -> Variables {
+    Variable y = x * s;
+    return {softmax(x), x + s, y, max(y, {.axis = 1}), sum(y, {.axis = 1})};
+  });
+  constexpr int64_t few = 64;
+  for (auto [rows, columns] : {std::pair(18 * few, 1021), {4 * few, 5003}}) {
+    // Zeros of both signs, the largest of every third row.
+    std::vector<float> data(size_t(rows * columns)), scales(size_t(rows), 1.5f);
+    for (int64_t i = 0; i < rows * columns; ++i) {
+      float number = float(i * 7919 % 1000 - 500) / 64;
+      data[size_t(i)] = i / columns % 3 ? number : std::min(number, -0.0f);
+      if (i % 7 == 0)
+        data[size_t(i)] = i % 2 ? 0.0f : -0.0f;
+    }
+    Variable x = from_data(std::span<const float>(data), {rows, columns}),
+             s = from_data(std::span<const float>(scales), {rows, 1});
+    Variables all = f(x, s);
+    for (int64_t first = 0; first < rows; first += few) {
+      Slice these = slice(first, first + few);
+      Variables part = f(x[these], s[these]);
+      for (size_t n = 0; n < all.size(); ++n) {
+        auto expected = part[n].to_vector<float>(),
+             found = all[n][these].to_vector<float>();
+        ASSERT_EQ(found.size(), expected.size());
+        EXPECT_EQ(std::memcmp(found.data(), expected.data(), 4 * found.size()),
+                  0)
+            << "result " << n << ", row " << first << " of " << columns;
+      }
+    }
+  }
 }
 
 double seconds(const std::function<void()> &run) {

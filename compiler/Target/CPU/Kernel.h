@@ -137,6 +137,11 @@ int64_t chainsOf(Kernel &k, Ix inner, int64_t lanes);
 void emitStreamed(Kernel &k, llvm::ArrayRef<unsigned> results, Ix n,
                   int64_t lanes, llvm::function_ref<void()> loops);
 
+/// Whether most of a row that is not whole vectors, and so begins anywhere in a
+/// line of memory, is whole lines: those may be stored past the caches. Not of
+/// bodies too large to be there for the row's ends once more.
+bool hasLines(Kernel &k, Ix row, int64_t lanes);
+
 /// One for each kind of kernel (see the pass `fuse`).
 llvm::LogicalResult emitPointwise(Kernel &k);
 llvm::LogicalResult emitReduction(Kernel &k);

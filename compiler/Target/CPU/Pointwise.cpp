@@ -67,9 +67,17 @@ private:
 
   void vectors() {
     int last = values.rank() - 1;
+    Ix n = values.loopExtents()[last];
     values.enter(indices, last);
-    k.e.vectorLoop(0, values.loopExtents()[last], lanes, k.peels(),
-                   [&](Ix i, Lanes covered) { point(i, covered, {}); });
+    if (k.e.streams && n.known % lanes != 0)
+      k.e.lineLoop(values.behindLine(n), 0, n, lanes, {},
+                   [&](Ix i, Lanes covered, ValueRange) {
+                     point(i, covered, {});
+                     return SmallVector<Value>();
+                   });
+    else
+      k.e.vectorLoop(0, n, lanes, k.peels(),
+                     [&](Ix i, Lanes covered) { point(i, covered, {}); });
   }
   void block() {
     Emit &e = k.e;
@@ -218,6 +226,12 @@ void cpu::emitStreamed(Kernel &k, ArrayRef<unsigned> results, Ix n,
       });
 }
 
+bool cpu::hasLines(Kernel &k, Ix row, int64_t lanes) {
+  constexpr int64_t vectors = 4;
+  return row.isKnown() && row.known >= vectors * lanes &&
+         (k.options.quick || k.peels());
+}
+
 int64_t cpu::chainsOf(Kernel &k, Ix inner, int64_t lanes) {
   constexpr int64_t longer = 40; // operations in one op, for four
   bool isLonger = llvm::any_of(
@@ -351,8 +365,10 @@ LogicalResult etch::cpu::emitPointwise(Kernel &k) {
     Nest loops(k, values, lanes, point);
     auto nest = [&] { loops.emit(); };
     // Where rows are whole vectors, each begins where the first does.
-    if (extents.back().isKnown() && extents.back().known % lanes == 0 &&
-        (values.transposedDim() < 0 || loops.turns()))
+    Ix row = extents.back();
+    bool whole = row.isKnown() && row.known % lanes == 0;
+    if (values.transposedDim() < 0 ? whole || hasLines(k, row, lanes)
+                                   : whole && loops.turns())
       emitStreamed(k, numbers, elements, lanes, nest);
     else
       nest();

@@ -112,40 +112,60 @@ void Reduction::emitRows() {
   // A long body is a chain of operations each of which waits for the one
   // before: two vectors are two chains side by side, added one after the other.
   bool inPairs = width == kLanes && !k.options.quick && k.isLong();
-  auto pair = [&](Ix i, ValueRange carried) {
-    SmallVector<Value> sums(carried), next = elements(i, Lanes{2 * kLanes, {}});
-    for (int64_t half : {0, 1})
-      for (auto [n, op] : llvm::enumerate(reductions)) {
-        SmallVector<int32_t> lanes;
-        for (int64_t lane = 0; lane < kLanes; ++lane)
-          lanes.push_back(int32_t(half * kLanes + lane));
-        sums[n] = Combiner::of(op).combine(e, sums[n],
-                                           e.shuffle(next[n], next[n], lanes));
+  auto add = [&](Ix i, Lanes covered, ValueRange carried) {
+    SmallVector<Value> sums(carried), next = elements(i, covered);
+    for (auto [n, op] : llvm::enumerate(reductions)) {
+      Combiner by = Combiner::of(op);
+      if (covered.mask)
+        next[n] = e.make<arith::SelectOp>(covered.mask, next[n],
+                                          by.identity(e, covered.count));
+      for (int64_t from = 0; from < covered.count; from += width) {
+        auto part =
+            llvm::to_vector(llvm::seq(int32_t(from), int32_t(from + width)));
+        sums[n] = by.combine(e, sums[n],
+                             width == covered.count
+                                 ? next[n]
+                                 : e.shuffle(next[n], next[n], part));
       }
+    }
+    return sums;
+  };
+  // Vectors that begin at lines of memory where rows do not: the lanes of the
+  // sums then are so many places behind their own.
+  bool byLines = false;
+  Ix behind;
+  auto turnBack = [&](Value sums) {
+    for (int64_t places = width / 2; places >= 1; places /= 2) {
+      SmallVector<int32_t> lanes;
+      for (int64_t lane = 0; lane < width; ++lane)
+        lanes.push_back(int32_t((lane + places) % width));
+      Ix digit = e.rem(e.div(behind, places), 2);
+      sums =
+          e.make<arith::SelectOp>(e.compare(arith::CmpIPredicate::ne, digit, 0),
+                                  e.shuffle(sums, sums, lanes), sums);
+    }
     return sums;
   };
   auto block = [&](Ix from, Ix to) {
     SmallVector<Value> initial = identities();
+    int64_t pair = 2 * kLanes;
+    if (byLines)
+      return e.lineLoop(behind, from, to, inPairs ? pair : width, initial, add);
     if (inPairs) {
-      Ix pairs = e.mul(e.div(e.sub(to, from), 2 * kLanes), 2 * kLanes);
-      initial = e.loop(from, e.add(from, pairs), 2 * kLanes, initial, pair);
+      Ix pairs = e.mul(e.div(e.sub(to, from), pair), pair);
+      initial = e.loop(from, e.add(from, pairs), pair, initial,
+                       [&](Ix i, ValueRange carried) {
+                         return add(i, Lanes{pair, {}}, carried);
+                       });
       from = e.add(from, pairs);
     }
-    return e.vectorLoop(
-        from, to, width, k.peels(), initial,
-        [&](Ix i, Lanes covered, ValueRange carried) {
-          SmallVector<Value> next = elements(i, covered);
-          for (auto [n, op] : llvm::enumerate(reductions)) {
-            if (covered.mask)
-              next[n] = e.make<arith::SelectOp>(
-                  covered.mask, next[n], Combiner::of(op).identity(e, width));
-            next[n] = Combiner::of(op).combine(e, carried[n], next[n]);
-          }
-          return next;
-        });
+    return e.vectorLoop(from, to, width, k.peels(), initial, add);
   };
   auto row = [&](Ix o) {
     along.enter({o, Ix(0), Ix(0)}, 1);
+    byLines = e.streams && extent.known % width != 0;
+    if (byLines)
+      behind = along.behindLine(extent);
     SmallVector<Value> totals;
     if (oneBlock()) {
       totals = block(0, extent);
@@ -162,18 +182,20 @@ void Reduction::emitRows() {
           });
     }
     for (auto [n, op] : llvm::enumerate(reductions))
-      totals[n] = Combiner::of(op).fold(e, totals[n]);
+      totals[n] =
+          Combiner::of(op).fold(e, byLines ? turnBack(totals[n]) : totals[n]);
     after.enter({o, Ix(0), Ix(0)}, -1);
     finish(0, Lanes(), totals);
   };
   auto rows = [&] { e.loop(Ix(k.begin), Ix(k.end), 1, row); };
   // Where rows are whole vectors, each begins where the first does.
-  SmallVector<unsigned> whole;
-  if (extent.isKnown() && extent.known % kLanes == 0)
+  SmallVector<unsigned> full;
+  if (extent.isKnown() &&
+      (extent.known % kLanes == 0 || hasLines(k, extent, width)))
     for (unsigned n = 0; n < k.results().size(); ++n)
       if (cast<RankedTensorType>(k.results()[n].getType()).getRank() == 3)
-        whole.push_back(n);
-  emitStreamed(k, whole, e.mul(outer, extent), width, rows);
+        full.push_back(n);
+  emitStreamed(k, full, e.mul(outer, extent), width, rows);
   int64_t ops = k.numPointwise() + 1;
   k.work = [=, outerRef = outerRef,
             extentRef = extentRef](Emit &e, ArrayRef<Extents> shapes) {

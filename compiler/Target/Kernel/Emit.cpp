@@ -348,6 +348,23 @@ void Emit::when(Value condition, function_ref<void()> then,
   }
 }
 
+SmallVector<Value> Emit::select(Value condition, TypeRange types,
+                                function_ref<SmallVector<Value>()> then,
+                                function_ref<SmallVector<Value>()> otherwise) {
+  auto branch = make<scf::IfOp>(types, condition, true);
+  InsertionGuard guard(*this);
+  auto fill = [&](Block *block, function_ref<SmallVector<Value>()> values) {
+    if (!block->empty())
+      block->back().erase();
+    setInsertionPointToEnd(block);
+    SmallVector<Value> results = values();
+    make<scf::YieldOp>(results);
+  };
+  fill(branch.thenBlock(), then);
+  fill(branch.elseBlock(), otherwise);
+  return SmallVector<Value>(branch.getResults());
+}
+
 SmallVector<Value>
 Emit::vectorLoop(Ix lower, Ix upper, int64_t width, bool peel,
                  ValueRange initial,
@@ -373,21 +390,8 @@ Emit::vectorLoop(Ix lower, Ix upper, int64_t width, bool peel,
   };
   if (length.isKnown()) // known not to be whole
     return rest();
-  auto branch =
-      make<scf::IfOp>(ValueRange(results).getTypes(),
-                      compare(arith::CmpIPredicate::slt, middle, upper), true);
-  InsertionGuard guard(*this);
-  setInsertionPointToStart(branch.thenBlock());
-  if (!branch.thenBlock()->empty())
-    branch.thenBlock()->back().erase();
-  setInsertionPointToEnd(branch.thenBlock());
-  SmallVector<Value> last = rest();
-  make<scf::YieldOp>(last);
-  if (!branch.elseBlock()->empty())
-    branch.elseBlock()->back().erase();
-  setInsertionPointToEnd(branch.elseBlock());
-  make<scf::YieldOp>(results);
-  return SmallVector<Value>(branch.getResults());
+  return select(compare(arith::CmpIPredicate::slt, middle, upper),
+                ValueRange(results).getTypes(), rest, [&] { return results; });
 }
 
 void Emit::vectorLoop(Ix lower, Ix upper, int64_t width, bool peel,
@@ -396,4 +400,26 @@ void Emit::vectorLoop(Ix lower, Ix upper, int64_t width, bool peel,
     body(i, lanes);
     return SmallVector<Value>();
   });
+}
+
+SmallVector<Value>
+Emit::lineLoop(Ix before, Ix lower, Ix upper, int64_t width, ValueRange initial,
+               function_ref<SmallVector<Value>(Ix, Lanes, ValueRange)> body) {
+  auto step = [&](Ix i, ValueRange carried) {
+    Value whole = make<arith::AndIOp>(
+        compare(arith::CmpIPredicate::sge, i, lower),
+        compare(arith::CmpIPredicate::sle, add(i, width), upper));
+    auto part = [&] {
+      Value front = maskBelow(max(sub(lower, i), 0), width);
+      Value behind =
+          make<arith::XOrIOp>(front, constant(getI1Type(), 1, width));
+      Value below = maskBelow(sub(upper, i), width);
+      Value mask = make<arith::AndIOp>(below, behind);
+      return body(i, Lanes{width, mask}, carried);
+    };
+    return select(
+        whole, carried.getTypes(),
+        [&] { return body(i, Lanes{width, {}}, carried); }, part);
+  };
+  return loop(sub(lower, before), upper, width, initial, step);
 }

@@ -127,6 +127,12 @@ public:
   void when(mlir::Value condition, llvm::function_ref<void()> then,
             llvm::function_ref<void()> otherwise = nullptr);
 
+  /// What one of the two gives.
+  llvm::SmallVector<mlir::Value>
+  select(mlir::Value condition, mlir::TypeRange types,
+         llvm::function_ref<llvm::SmallVector<mlir::Value>()> then,
+         llvm::function_ref<llvm::SmallVector<mlir::Value>()> otherwise);
+
   /// A loop over vectors of `width` lanes. `peel`: the last, partial vector is
   /// a copy of the body instead of a mask in every iteration.
   void vectorLoop(Ix lower, Ix upper, int64_t width, bool peel,
@@ -136,6 +142,15 @@ public:
       llvm::function_ref<llvm::SmallVector<mlir::Value>(Ix, Lanes,
                                                         mlir::ValueRange)>
           body);
+
+  /// A loop over vectors the first of which begins so many lanes in front of
+  /// `lower`: at a line of memory. Those at the ends are masked.
+  llvm::SmallVector<mlir::Value>
+  lineLoop(Ix before, Ix lower, Ix upper, int64_t width,
+           mlir::ValueRange initial,
+           llvm::function_ref<llvm::SmallVector<mlir::Value>(Ix, Lanes,
+                                                             mlir::ValueRange)>
+               body);
 
 private:
   mlir::Block *entryBlock();

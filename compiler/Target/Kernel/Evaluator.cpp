@@ -389,6 +389,18 @@ void Evaluator::enter(ArrayRef<Ix> indices, int dim) {
     enter(a, indices, false);
 }
 
+Ix Evaluator::behindLine(Ix n) {
+  Emit &e = k.e;
+  for (const Access &a : writes)
+    e.prefetch(e.at(a.address, n, a.buffer->element), /*write=*/true);
+  // Where the narrowest begins a line, the others do.
+  auto bytes = [&](const Access &a) { return e.bytesOf(a.buffer->element); };
+  const Access &a = *llvm::min_element(
+      writes, [&](auto &x, auto &y) { return bytes(x) < bytes(y); });
+  Ix at = Value(e.make<LLVM::PtrToIntOp>(e.getI64Type(), a.address));
+  return e.div(e.rem(at, 64), bytes(a));
+}
+
 void Evaluator::point(Ix at, Lanes covered) {
   index = at;
   lanes = covered;

@@ -68,6 +68,10 @@ public:
   // 3. Code.
   /// Fixes all loop indices but that of `vectorDim`, at the insertion point.
   void enter(llvm::ArrayRef<Ix> indices, int vectorDim);
+  /// How many elements behind a line of memory the results' row of n elements
+  /// begins that enter() fixed; they are dense, the first begins at one. Where
+  /// it ends, the line is fetched: parts of it are stored.
+  Ix behindLine(Ix n);
   /// Starts a point: forgets the values of the last one.
   void point(Ix index, Lanes lanes);
   void give(mlir::Value v, mlir::Value emitted) { memo[v] = emitted; }
