@@ -51,7 +51,7 @@ ScalarExpr powerOfTwo(ScalarExpr n, ScalarExpr like) {
   return fromBits(shiftLeft(biased, fractionBits(like)), like);
 }
 
-static ScalarExpr horner(ScalarExpr x, llvm::ArrayRef<double> c) {
+ScalarExpr horner(ScalarExpr x, llvm::ArrayRef<double> c) {
   ScalarExpr sum = constantLike(x, c.back());
   for (double coefficient : llvm::reverse(c.drop_back()))
     sum = fma(sum, x, coefficient);

@@ -54,9 +54,11 @@ ScalarExpr powerOfTwo(ScalarExpr n, ScalarExpr like);
 // Polynomials and pairs
 //===----------------------------------------------------------------------===//
 
-/// c[0] + c[1] x + ..., by Horner's rule with fma. The rest of a long one is
-/// the sum of its even and odd powers: two chains of operations that do not
-/// wait for each other.
+/// c[0] + c[1] x + ..., by Horner's rule with fma.
+ScalarExpr horner(ScalarExpr x, llvm::ArrayRef<double> c);
+/// The same, but the rest of a long one is the sum of its even and odd powers:
+/// two chains of operations that do not wait for each other, and a product
+/// more.
 ScalarExpr polynomial(ScalarExpr x, llvm::ArrayRef<double> c);
 
 /// An unevaluated sum, |lo| at most half an ulp of hi once normalised.
