@@ -378,7 +378,9 @@ Value Gemm::placeTile(Ix batch, Ix m0, RowPanel i, Ix n0, Ix j, Ix rows,
     Ix number = tiling.inOneBlock(
         e, extents.k, 0,
         e.add(e.mul(i.number, e.ceilDiv(nLength, nr)), e.div(j, nr)));
-    return e.at(sumsBase, e.mul(number, tiling.mStep * nr), element);
+    // Panels of one row less have room for that row.
+    int64_t height = tiling.panels ? tiling.mStep : mr;
+    return e.at(sumsBase, e.mul(number, height * nr), element);
   }
   Ix resultRow = strideAlong(rowAxis);
   Ix offset = e.add(e.mul(batch, strideAlong(batchAxis)),

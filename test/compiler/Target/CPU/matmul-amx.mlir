@@ -85,12 +85,34 @@ func.func private @k2(%x: tensor<1x512xf32>, %w: tensor<512x64xf32>)
   return %0 : tensor<1x64xf32>
 }
 
+// Without tile registers sums wait in tiles of eight rows, as many as there is
+// room for.
+// CHECK-LABEL: llvm.func internal @k4(
+// CHECK: "llvm.x86.tilerelease"
+// CHECK: } else {
+// CHECK: %[[COLUMNS:.*]] = arith.addi %{{.*}}, %c31_i64
+// CHECK-NEXT: %[[EACH:.*]] = arith.divui %[[COLUMNS]], %c32_i64
+// CHECK-NEXT: arith.muli %{{.*}}, %[[EACH]]
+// CHECK-NEXT: arith.divui %{{.*}}, %c32_i64
+// CHECK-NEXT: %[[TILE:.*]] = arith.addi
+// CHECK-NEXT: %[[PLACE:.*]] = arith.muli %[[TILE]], %c256_i64
+// CHECK-NEXT: llvm.getelementptr %{{.*}}[%[[PLACE]]] : (!llvm.ptr, i64) -> !llvm.ptr, f32
+func.func private @k4(%x: tensor<1024x1024xf32>, %w: tensor<1024x1024xf32>)
+    -> (tensor<1024x1024xf32>, tensor<1024x1024xf32>) attributes {etch.kernel} {
+  %0 = etch.matmul %x, %w : (tensor<1024x1024xf32>, tensor<1024x1024xf32>) -> tensor<1024x1024xf32>
+  %1 = etch.exp %0 : (tensor<1024x1024xf32>) -> tensor<1024x1024xf32>
+  return %0, %1 : tensor<1024x1024xf32>, tensor<1024x1024xf32>
+}
+
 // Linux is asked once for each run.
 // CHECK-LABEL: llvm.func internal @etch.run(
 // CHECK: llvm.inline_asm has_side_effects "syscall"
 // CHECK: llvm.return
 func.func @main(%x: memref<64x512xf32>, %w: memref<512x64xf32>,
-    %y: memref<64x64xf32> {etch.result = 0 : i64}, %arena: memref<?xi8> {etch.arena}) {
+    %u: memref<1024x1024xf32>, %v: memref<1024x1024xf32>,
+    %y: memref<64x64xf32> {etch.result = 0 : i64}, %z: memref<1024x1024xf32> {etch.result = 1 : i64},
+    %q: memref<1024x1024xf32> {etch.result = 2 : i64}, %arena: memref<?xi8> {etch.arena}) {
   device.launch @k0 ins(%x, %w : memref<64x512xf32>, memref<512x64xf32>) outs(%y : memref<64x64xf32>)
+  device.launch @k4 ins(%u, %v : memref<1024x1024xf32>, memref<1024x1024xf32>) outs(%z, %q : memref<1024x1024xf32>, memref<1024x1024xf32>)
   return
 }
