@@ -70,14 +70,19 @@ struct RegisterTile {
   mlir::Value nextLeft, ahead;
   /// Steps that the columns are fetched ahead of their use; 0: not.
   int64_t fetchAhead = 0;
-  /// What will be read or written after this: every so many steps `bytes` more.
+  /// What will be read or written after this: every so many steps `bytes` more,
+  /// after each run of steps (0: there is one) from the start again.
   struct Fetch {
     mlir::Value from;
     int64_t every = 1;
-    Ix bytes;
-    bool write = false;
+    int64_t bytes = 0;
+    bool write = false; ///< into the first cache, else into the second one
+    int64_t run = 0;
   };
-  llvm::SmallVector<Fetch, 4> fetches; ///< into the second cache
+  llvm::SmallVector<Fetch, 4> fetches;
+  /// Steps of a turn of the loop, which fetches what a line holds once; they
+  /// divide the depth.
+  int64_t steps = 1;
 
   int64_t columns() const { return vectors * lanes; }
   /// One block of K: chains from 0.

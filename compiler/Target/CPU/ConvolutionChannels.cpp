@@ -34,6 +34,9 @@ constexpr int64_t kRegisters = 31, kMostPlaces = 14, kStep = 2;
 /// Steps that packed filters are fetched ahead of their use; places of an image
 /// whose channels lie near each other.
 constexpr int64_t kAhead = 8, kFewPlaces = 256;
+/// Steps of a turn of the innermost loop, at most: the processor foresees the
+/// end of a loop of few turns, and fetches once what a line holds.
+constexpr int64_t kSteps = 4;
 /// The least chain that is worth turning what it sums up to; and the least use
 /// of the multiply-adds, of a hundred.
 constexpr int64_t kLeastChain = 128, kLeastUse = 85;
@@ -87,6 +90,9 @@ struct Cut {
   }
   Ix groups(Emit &e, Ix batch) const { return e.ceilDiv(batch, images); }
   int64_t tiles() const { return images * stripRows * stripPieces; }
+  int64_t panelsOfUnit() const {
+    return std::max<int64_t>(std::min(channelTile, filters) / width(), 1);
+  }
   /// Of the window's taps those of a channel follow one another.
   int64_t window() const { return taps[0] * taps[1]; }
   /// Channels that a block of the chain meets, at most.
@@ -149,6 +155,7 @@ private:
   void emitUnit(Ix unit);
   void stage(Ix rows, Ix from, Ix block);
   void fetchNext(RegisterTile &t, Ix row, Ix piece, int64_t places, Ix from);
+  void fetchStaged(RegisterTile &t, Ix tile, Ix from);
   void stagePanels(Ix rows, Ix lastPiece, Ix from, Ix block);
   void overPieces(Ix last, llvm::function_ref<void(Ix, int64_t)> body);
   /// Of those of a strip.
@@ -462,16 +469,10 @@ void ChannelLanes::offerFilters() {
 /// A block's sums behind those of the blocks before it.
 SmallVector<Value> ChannelLanes::withSums(ValueRange block, Value before,
                                           Ix from) {
-  Value first = e.compare(arith::CmpIPredicate::eq, from, 0);
-  Value none = Combiner{Combiner::sum, element}.identity(e, c.lanes);
-  SmallVector<Value> result;
-  for (auto [n, value] : llvm::enumerate(block)) {
-    Value sum = e.load(e.at(before, int64_t(n) * c.lanes, element), 1, element,
-                       Lanes{c.lanes, {}});
-    sum = e.make<arith::SelectOp>(first, none, sum);
-    result.push_back(ScalarExpr(e, e.loc, sum) + ScalarExpr(e, e.loc, value));
-  }
-  return result;
+  return behindBlocks(e, element, from, block, [&](size_t n) {
+    return std::pair(e.at(before, int64_t(n) * c.lanes, element),
+                     Lanes{c.lanes, {}});
+  });
 }
 
 /// Turns complete sums and computes what follows them, channel by channel.
@@ -508,6 +509,34 @@ void ChannelLanes::finish(ValueRange values, int64_t places, Ix row, Ix place) {
   }
 }
 
+/// A share of what is staged next: channels of the next block, or the rows of
+/// the next strip, or image.
+void ChannelLanes::fetchStaged(RegisterTile &t, Ix tile, Ix from) {
+  const auto &strides = source->strides;
+  int64_t steps = std::min(c.chain, kGemmBlock);
+  int64_t channels = c.onePlace ? steps : c.channelsOfBlock();
+  int64_t shares = c.panelsOfUnit() * c.tiles() / channels;
+  int64_t rows = std::min(c.stripRows * c.stride[0], c.source[0]);
+  int64_t bytes = rows * c.source[1] * c.bytes;
+  int64_t lines = shares ? llvm::divideCeil(bytes, shares * 64) : 0;
+  if (!lines || lines > steps)
+    return;
+  tile = e.add(e.mul(number, c.tiles()), tile);
+  Value last =
+      e.compare(arith::CmpIPredicate::sge, e.add(from, kGemmBlock), c.chain);
+  Ix first = e.select(last, 0, e.ceilDiv(e.add(from, kGemmBlock), c.window()));
+  Ix top = e.max(e.sub(e.mul(firstRow, c.stride[0]), c.pad[0]), 0);
+  Ix next = e.select(last, c.rowStrips > 1 ? 0 : c.images, 0);
+  if (c.rowStrips > 1)
+    top = e.add(top, e.select(last, c.stripRows * c.stride[0], 0));
+  Ix offset = e.add(e.mul(e.add(image, next), strides[0]),
+                    e.mul(e.add(first, e.div(tile, shares)), strides[1]));
+  Value place =
+      e.at(source->pointer, e.add(offset, e.mul(top, strides[2])), element);
+  t.fetches.push_back({e.atByte(place, e.mul(e.rem(tile, shares), lines * 64)),
+                       int64_t(llvm::bit_floor(uint64_t(steps / lines))), 64});
+}
+
 /// Each tile fetches its share of what is used next: panels of filters, a block
 /// of the image, and what its sums will meet.
 void ChannelLanes::fetchNext(RegisterTile &t, Ix row, Ix piece, int64_t places,
@@ -525,12 +554,13 @@ void ChannelLanes::fetchNext(RegisterTile &t, Ix row, Ix piece, int64_t places,
     int64_t plane = c.source[0] * c.source[1];
     Ix offset = e.add(e.mul(image, c.channels * plane),
                       e.mul(e.add(from, kGemmBlock), plane));
-    int64_t panels =
-        std::max<int64_t>(std::min(c.channelTile, c.filters) / c.width(), 1);
+    int64_t panels = c.panelsOfUnit();
     int64_t own = c.stripRows * c.stripPieces;
     share(e.at(source->pointer, offset, element), steps * plane * c.bytes,
           e.add(e.mul(this->number, own), tileNumber(row, piece)),
           panels * own);
+  } else {
+    fetchStaged(t, number, from);
   }
   // Rows of the result are short: one line for each channel. That before it is
   // the last one of the tile before.
@@ -587,13 +617,24 @@ void ChannelLanes::tile(Ix row, Ix piece, int64_t places, Ix from, Ix block) {
   t.right = panel;
   t.rightStride = c.width();
   t.fetchAhead = kAhead;
+  t.steps = k.options.quick ? 1 : kSteps;
+  while (std::min(c.chain, kGemmBlock) % t.steps || c.chain % t.steps)
+    --t.steps;
   fetchNext(t, row, piece, places, from);
-  SmallVector<Value> block0 = t.emit(e, block);
   Ix h = e.add(row, firstRow), place = e.mul(piece, c.places);
   if (c.chain <= kGemmBlock)
-    return finish(block0, places, h, place);
+    return finish(t.emit(e, block), places, h, place);
   Ix at = e.add(e.mul(number, c.tiles()), numberOf(row, piece));
   Value own = e.at(sums, e.mul(at, c.places * c.width()), element);
+  // What the block is added to: within the shortest block, in longer ones
+  // again rather than what lies behind.
+  int64_t last = c.chain % kGemmBlock ? c.chain % kGemmBlock : kGemmBlock;
+  int64_t lines = llvm::divideCeil(places * c.width() * c.bytes, 64);
+  int64_t every =
+      int64_t(llvm::bit_floor(uint64_t(std::max<int64_t>(last / lines, 1))));
+  t.fetches.push_back(
+      {own, every, 64, true, every * int64_t(llvm::PowerOf2Ceil(lines))});
+  SmallVector<Value> block0 = t.emit(e, block);
   SmallVector<Value> all = withSums(block0, own, from);
   e.when(
       e.compare(arith::CmpIPredicate::sge, e.add(from, kGemmBlock), c.chain),

@@ -73,7 +73,7 @@ SmallVector<Value> RegisterTile::emit(Emit &e, Ix depth) const {
                                 8))
                  : e.mul(k, stride);
   };
-  return e.loop(0, depth, 1, zeros, [&](Ix k, ValueRange sums) {
+  auto step = [&](Ix k, ValueRange sums) {
     SmallVector<Value> next, right;
     Value atRight =
         e.at(this->right, stepOf(rightSteps, rightStride, k), element);
@@ -88,9 +88,6 @@ SmallVector<Value> RegisterTile::emit(Emit &e, Ix depth) const {
          b += 64)
       e.prefetch(
           e.atByte(e.at(atRight, e.mul(rightStride, fetchAhead), element), b));
-    for (const Fetch &f : fetches)
-      e.prefetch(e.atByte(f.from, e.mul(e.div(k, f.every), f.bytes)), f.write,
-                 /*nearest=*/f.write);
     for (int64_t r = 0; r < rows; ++r) {
       Value number = e.load(e.at(atLeft, rowOffsets[size_t(r)], element), 0,
                             element, Lanes{lanes, {}});
@@ -101,25 +98,33 @@ SmallVector<Value> RegisterTile::emit(Emit &e, Ix depth) const {
                 ScalarExpr(e, e.loc, sums[size_t(r * vectors + v)])));
     }
     return next;
+  };
+  auto fetch = [&](const Fetch &f, Ix k) {
+    Ix own = f.run ? e.rem(k, f.run) : k;
+    e.prefetch(e.atByte(f.from, e.mul(e.div(own, f.every), f.bytes)), f.write,
+               /*nearest=*/f.write);
+  };
+  return e.loop(0, depth, steps, zeros, [&](Ix k, ValueRange sums) {
+    SmallVector<Value> values(sums.begin(), sums.end());
+    for (int64_t n = 0; n < steps; ++n) {
+      for (const Fetch &f : fetches)
+        if (n % f.every == 0 && (n == 0 || f.bytes * steps > 64))
+          fetch(f, e.add(k, n));
+      values = step(e.add(k, n), values);
+    }
+    return values;
   });
 }
 
 void RegisterTile::addTo(Emit &e, Value sums, Ix pitch, ValueRange block,
                          Ix from) const {
-  Value first, none;
-  if (!from.isKnown()) { // -0 and the first block are that block, exactly
-    first = e.compare(arith::CmpIPredicate::eq, from, 0);
-    none = Combiner{Combiner::sum, element}.identity(e, lanes);
-  }
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t v = 0; v < vectors; ++v) {
-      Value address = e.at(sums, e.add(e.mul(pitch, r), v * lanes), element);
-      Value sum = block[size_t(r * vectors + v)];
-      if (first) {
-        Value before = e.load(address, 1, element, Lanes{lanes, {}});
-        before = e.make<arith::SelectOp>(first, none, before);
-        sum = ScalarExpr(e, e.loc, before) + ScalarExpr(e, e.loc, sum);
-      }
-      e.store(sum, address, Lanes{lanes, {}});
-    }
+  auto place = [&](size_t n) {
+    int64_t row = int64_t(n) / vectors, vector = int64_t(n) % vectors;
+    return std::pair(
+        e.at(sums, e.add(e.mul(pitch, row), vector * lanes), element),
+        Lanes{lanes, {}});
+  };
+  for (auto [n, sum] :
+       llvm::enumerate(behindBlocks(e, element, from, block, place)))
+    e.store(sum, place(n).first, Lanes{lanes, {}});
 }

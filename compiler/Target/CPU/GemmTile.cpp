@@ -414,20 +414,8 @@ Value Gemm::placeTile(Ix batch, Ix m0, RowPanel i, Ix n0, Ix j, Ix rows,
 /// A block's result behind those of the blocks before it.
 SmallVector<Value> Gemm::withSums(Value sums, ValueRange registers, Ix from,
                                   Ix columns) {
-  if (from.isKnown())
-    return llvm::to_vector(registers);
-  // -0 and the first block are that block, exactly.
-  Value first = e.compare(arith::CmpIPredicate::eq, from, 0);
-  Value none = Combiner{Combiner::sum, element}.identity(e, tiling.lanes);
-  SmallVector<Value> values;
-  for (auto [n, value] : llvm::enumerate(registers)) {
-    auto [place, covered] = placeOf(sums, n, columns);
-    Value before = e.load(place, 1, element, covered);
-    before = e.make<arith::SelectOp>(first, none, before);
-    values.push_back(ScalarExpr(e, e.loc, before) +
-                     ScalarExpr(e, e.loc, value));
-  }
-  return values;
+  return behindBlocks(e, element, from, registers,
+                      [&](size_t n) { return placeOf(sums, n, columns); });
 }
 
 void Gemm::storeSums(Value sums, ValueRange values, Ix columns) {

@@ -7,6 +7,7 @@
 #include "compiler/Target/Kernel/Combiner.h"
 
 #include "dialects/Etch/EtchDialect.h"
+#include "dialects/Etch/ScalarExpr.h"
 
 using namespace mlir;
 using namespace etch;
@@ -66,4 +67,25 @@ Value Combiner::orEmpty(Emit &e, Ix extent, Value v) const {
     return zero;
   return e.make<arith::SelectOp>(e.compare(arith::CmpIPredicate::eq, extent, 0),
                                  zero, v);
+}
+
+// One condition for all: loads that are selected one by one become a branch
+// each.
+SmallVector<Value> etch::kernel::behindBlocks(
+    Emit &e, Type element, Ix from, ValueRange block,
+    function_ref<std::pair<Value, Lanes>(size_t)> places) {
+  auto alone = [&] { return llvm::to_vector(block); };
+  if (from.isKnown())
+    return alone();
+  auto behind = [&] {
+    SmallVector<Value> sums;
+    for (auto [n, value] : llvm::enumerate(block)) {
+      auto [place, covered] = places(n);
+      sums.push_back(ScalarExpr(e, e.loc, e.load(place, 1, element, covered)) +
+                     ScalarExpr(e, e.loc, value));
+    }
+    return sums;
+  };
+  return e.select(e.compare(arith::CmpIPredicate::eq, from, 0),
+                  block.getTypes(), alone, behind);
 }

@@ -33,6 +33,12 @@ inline constexpr int64_t kReductionLanes = 16;
 /// of multiply-adds from 0, whose sums add in order.
 inline constexpr int64_t kGemmBlock = 256;
 
+/// Sums of the block that begins at `from` behind those of the blocks before
+/// it, which are at `places`. None are before the first one, or a known one.
+llvm::SmallVector<mlir::Value>
+behindBlocks(Emit &e, mlir::Type element, Ix from, mlir::ValueRange block,
+             llvm::function_ref<std::pair<mlir::Value, Lanes>(size_t)> places);
+
 } // namespace etch::kernel
 
 #endif // ETCH_COMPILER_TARGET_KERNEL_COMBINER_H

@@ -4,16 +4,25 @@
 
 // Tiles are fourteen places of a row by two vectors of filters: no lane is
 // empty. Images are copied with their padding, filters are packed by the first
-// unit of a range, sums are turned and then written a row of each channel.
+// unit of a range, sums are turned and then written a row of each channel. A
+// turn of the innermost loop has four steps; one condition guards all sums of
+// the blocks before; each tile fetches its own ones and a share of what is
+// copied for the next block.
 // CHECK-LABEL: llvm.func internal @k0(
 // CHECK: arith.ori
 // CHECK: llvm.intr.masked.load
 // CHECK: scf.if
 // CHECK: llvm.shufflevector
-// CHECK: scf.for {{.*}} step %c1_i64{{.*}} iter_args
-// CHECK-COUNT-28: math.fma
+// CHECK: scf.for {{.*}} step %c4_i64{{.*}} iter_args
+// CHECK: "llvm.intr.prefetch"{{.*}}hint = 2
+// CHECK: "llvm.intr.prefetch"{{.*}}hint = 2
+// CHECK-COUNT-112: math.fma
 // CHECK-NOT: math.fma
 // CHECK: scf.yield
+// CHECK: scf.if
+// CHECK-NOT: arith.select
+// CHECK-COUNT-28: arith.addf
+// CHECK-NEXT: scf.yield
 // CHECK: llvm.shufflevector
 // CHECK: llvm.intr.masked.store
 // CHECK: llvm.return
@@ -26,12 +35,12 @@ func.func private @k0(%x: tensor<?x256x14x14xf32>, %w: tensor<256x256x3x3xf32>, 
 // Images of few places are read where they lie, in pieces of a register tile:
 // nine of fourteen places, one of what is left.
 // CHECK-LABEL: llvm.func internal @k1(
-// CHECK: scf.for {{.*}} step %c1_i64{{.*}} iter_args
-// CHECK-COUNT-28: math.fma
+// CHECK: scf.for {{.*}} step %c4_i64{{.*}} iter_args
+// CHECK-COUNT-112: math.fma
 // CHECK-NOT: math.fma
 // CHECK: scf.yield
-// CHECK: scf.for {{.*}} step %c1_i64{{.*}} iter_args
-// CHECK-COUNT-10: math.fma
+// CHECK: scf.for {{.*}} step %c4_i64{{.*}} iter_args
+// CHECK-COUNT-40: math.fma
 // CHECK-NOT: math.fma
 // CHECK: llvm.return
 func.func private @k1(%x: tensor<?x512x1x131xf32>, %w: tensor<2048x512x1x1xf32>, %n: index)
@@ -56,12 +65,34 @@ func.func private @k5(%x: tensor<?x512x7x7xf32>, %w: tensor<512x512x3x3xf32>, %n
 // CHECK-LABEL: llvm.func internal @k2(
 // CHECK-NOT: llvm.intr.masked.gather
 // CHECK: llvm.shufflevector
-// CHECK-COUNT-28: math.fma
+// CHECK-COUNT-112: math.fma
 // CHECK: llvm.return
 func.func private @k2(%x: tensor<?x256x56x56xf32>, %w: tensor<128x256x1x1xf32>, %n: index)
     -> tensor<?x128x28x28xf32> attributes {etch.kernel} {
   %0 = etch.conv2d %x, %w, %n {stride = array<i64: 2, 2>, pad = array<i64: 0, 0>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: -9223372036854775808, 128, 28, 28>} : (tensor<?x256x56x56xf32>, tensor<128x256x1x1xf32>, index) -> tensor<?x128x28x28xf32>
   return %0 : tensor<?x128x28x28xf32>
+}
+
+// Steps of a turn divide the chain, and its blocks: three of 147; one of 297,
+// whose first block has 256.
+// CHECK-LABEL: llvm.func internal @k6(
+// CHECK: scf.for {{.*}} step %c3_i64{{.*}} iter_args
+// CHECK-COUNT-84: math.fma
+// CHECK-NOT: math.fma
+// CHECK-LABEL: llvm.func internal @k7(
+// CHECK: scf.for {{.*}} step %c1_i64{{.*}} iter_args
+// CHECK-COUNT-28: math.fma
+// CHECK-NOT: math.fma
+// CHECK: llvm.return
+func.func private @k6(%x: tensor<?x3x28x28xf32>, %w: tensor<64x3x7x7xf32>, %n: index)
+    -> tensor<?x64x28x28xf32> attributes {etch.kernel} {
+  %0 = etch.conv2d %x, %w, %n {stride = array<i64: 1, 1>, pad = array<i64: 3, 3>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: -9223372036854775808, 64, 28, 28>} : (tensor<?x3x28x28xf32>, tensor<64x3x7x7xf32>, index) -> tensor<?x64x28x28xf32>
+  return %0 : tensor<?x64x28x28xf32>
+}
+func.func private @k7(%x: tensor<?x33x28x28xf32>, %w: tensor<64x33x3x3xf32>, %n: index)
+    -> tensor<?x64x28x28xf32> attributes {etch.kernel} {
+  %0 = etch.conv2d %x, %w, %n {stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: -9223372036854775808, 64, 28, 28>} : (tensor<?x33x28x28xf32>, tensor<64x33x3x3xf32>, index) -> tensor<?x64x28x28xf32>
+  return %0 : tensor<?x64x28x28xf32>
 }
 
 // Short chains are not worth turning their sums, and few filters leave lanes

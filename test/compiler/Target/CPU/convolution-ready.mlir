@@ -12,7 +12,7 @@
 // CHECK: scf.for %{{.*}} = %[[FIRST]] to
 // CHECK: llvm.intr.masked.load
 // CHECK: iter_args
-// CHECK-COUNT-28: math.fma
+// CHECK-COUNT-112: math.fma
 // CHECK-NOT: math.fma
 // CHECK: scf.yield
 // CHECK: llvm.return
