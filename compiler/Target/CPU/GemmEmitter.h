@@ -72,6 +72,9 @@ private:
   Fetch fetchNext(RowPanel i, Ix j, Ix from);
   Fetch fetchUpdated(RowPanel i, Ix j, Ix from);
   Fetch fetchBatch(RowPanel i, Ix j);
+  void fetchMet(Ix row);
+  bool fetchesRowByRow();
+  void meetRows(Ix offset, Ix resultRow, Ix from);
   bool mayKeepSums();
   bool mayReadRows();
   mlir::Value placeTile(Ix batch, Ix m0, RowPanel i, Ix n0, Ix j, Ix rows,
@@ -122,6 +125,13 @@ private:
   int64_t used = 0;        ///< vectors of the register tile that hold columns
   /// The register tile at hand packs its columns, its rows.
   bool packsColumns = false, packsRows = false;
+  /// Rows that a register tile's sums meet at its end, `pitch` apart.
+  struct MetRows {
+    mlir::Value start;
+    Ix pitch;
+    bool write = false;
+  };
+  llvm::SmallVector<MetRows, 4> met; ///< of the tile at hand
   Ix sumsRow; ///< from row to row of the register tile's sums
 };
 

@@ -23,6 +23,12 @@ static constexpr int64_t kRowsAhead = 8, kLeftAhead = 16;
 static constexpr int64_t kStepsAhead = 64;
 /// Steps of K that the inner loop takes at a time, unless it packs.
 static constexpr int64_t kStepsTogether = 2;
+/// …and at least for a row of what is fetched for the end of a tile.
+static constexpr int64_t kStepsOfRow = 4;
+/// Fetching a line, of many, takes so long that a tile of fewer steps waits.
+static constexpr int64_t kStepsOfLine = 160;
+/// Bytes that stay near.
+static constexpr int64_t kNear = 512 << 10;
 
 Value Gemm::multiplyAdd(Value x, Value y, Value z) {
   ScalarExpr l(e, e.loc, x), r(e, e.loc, y), sum(e, e.loc, z);
@@ -91,7 +97,6 @@ Gemm::Left Gemm::leftOf(RowPanel i, Ix depth, Ix from) {
 /// comes from afar meanwhile: of a panel's lines each register tile has its
 /// share, one every few steps. Null where they are not packed, or near anyway.
 Gemm::Fetch Gemm::fetchNext(RowPanel i, Ix j, Ix from) {
-  constexpr int64_t kNear = 512 << 10;
   Ix depth = extents.k, n = extents.n;
   int64_t bytes = e.bytesOf(element), line = 64 / bytes;
   bool across = b.rowStride.is(1);
@@ -272,13 +277,28 @@ SmallVector<Value> Gemm::registerTile(RowPanel i, Ix j, Ix depth, Ix from,
   bool alone = packsColumns || packsRows || op->hasAttr(kUpdatesAttr);
   int64_t together = k.options.quick || alone ? 1 : kStepsTogether;
   Ix whole = together == 1 ? depth : e.mul(e.div(depth, together), together);
-  SmallVector<Value> sums =
-      e.loop(0, whole, together, zeros, [&](Ix step, ValueRange before) {
-        SmallVector<Value> sums = llvm::to_vector(before);
-        for (int64_t s = 0; s < together; ++s)
-          sums = add(e.add(step, s), sums);
-        return sums;
-      });
+  auto addSteps = [&](Ix lower, Ix upper, ValueRange initial) {
+    return e.loop(lower, upper, together, initial,
+                  [&](Ix step, ValueRange before) {
+                    SmallVector<Value> sums = llvm::to_vector(before);
+                    for (int64_t s = 0; s < together; ++s)
+                      sums = add(e.add(step, s), sums);
+                    return sums;
+                  });
+  };
+  SmallVector<Value> sums;
+  if (fetchesRowByRow()) {
+    Ix steps = e.mul(e.div(whole, mr * together), together);
+    sums = e.loop(0, mr, 1, zeros, [&](Ix row, ValueRange before) {
+      fetchMet(row);
+      Ix lower = e.mul(row, steps);
+      Value last = e.compare(arith::CmpIPredicate::eq, row, mr - 1);
+      return addSteps(lower, e.select(last, whole, e.add(lower, steps)),
+                      before);
+    });
+  } else {
+    sums = addSteps(0, whole, zeros);
+  }
   if (together == 1 || (extents.k.isKnown() && extents.k.known % together == 0))
     return sums;
   return e.loop(whole, depth, 1, sums, add);
@@ -346,34 +366,64 @@ std::pair<Value, Lanes> Gemm::placeOf(Value sums, size_t vector, Ix columns) {
 
 /// What a tile's sums will meet in arrays like the result: rows too short for
 /// hardware to guess them.
-static void fetchMet(Kernel &k, Value result, Ix offset, Ix resultRow,
-                     int64_t rows, int64_t bytes) {
-  Emit &e = k.e;
+void Gemm::meetRows(Ix offset, Ix resultRow, Ix from) {
+  Value result = op->getResult(0), last;
+  if (!from.isKnown())
+    last = e.compare(arith::CmpIPredicate::sge, e.add(from, kGemmBlock),
+                     extents.k);
   // The product itself reads operands as they lie, or turned.
   auto isMet = [&](Value v) {
     return llvm::any_of(v.getUsers(), [&](Operation *user) {
-      return user != result.getDefiningOp() && !isa<TransposeOp>(user);
+      return user != op && !isa<TransposeOp>(user);
     });
   };
   for (BlockArgument argument : k.source.getBody().getArguments()) {
     if (argument.getType() != result.getType() || !isMet(argument))
       continue;
-    const Buffer *met = k.argumentBuffer(argument);
-    if (!met || !met->dense)
+    const Buffer *buffer = k.argumentBuffer(argument);
+    if (!buffer || !buffer->dense)
       continue;
-    Value from = e.at(met->pointer, offset, met->element);
-    for (int64_t r = 0; r < rows; ++r)
-      for (int64_t b = 0; b < bytes; b += 64)
-        e.prefetch(e.atByte(e.at(from, e.mul(r, resultRow), met->element), b));
+    MetRows rows = {e.at(buffer->pointer, offset, buffer->element), resultRow};
+    if (last) { // before it the sums' rows again
+      rows.start = e.make<arith::SelectOp>(last, rows.start, met[0].start);
+      rows.pitch = e.select(last, resultRow, met[0].pitch);
+    }
+    met.push_back(rows);
   }
 }
 
+/// Fetches a row of what a register tile meets.
+void Gemm::fetchMet(Ix row) {
+  int64_t bytes = used * tiling.lanes * e.bytesOf(element);
+  for (const MetRows &m : met)
+    for (int64_t b = 0; b < bytes; b += 64)
+      e.prefetch(e.atByte(e.at(m.start, e.mul(row, m.pitch), element), b),
+                 m.write);
+}
+
+/// Whether a tile fetches what it meets a row at a time rather than all before
+/// it begins: where that takes long beside the multiply-adds, and comes from
+/// afar.
+bool Gemm::fetchesRowByRow() {
+  Ix m = extents.m, n = extents.n, depth = extents.k;
+  int64_t bytes = e.bytesOf(element);
+  if (met.empty() || k.options.quick || tiling.alongB || !depth.isKnown() ||
+      depth.is(0) ||
+      (m.isKnown() && n.isKnown() && m.known * n.known * bytes < kNear))
+    return false;
+  int64_t steps = std::min(depth.known, kGemmBlock),
+          last = (depth.known - 1) % kGemmBlock + 1;
+  return last >= kStepsOfRow * tiling.mr &&
+         steps <= kStepsOfLine * int64_t(met.size());
+}
+
 /// Where the sums of a register tile wait, in rows that lie `sumsRow` apart;
-/// the result's lines are fetched to be written at the tile's end.
+/// where that is the result, its lines and those that meet them are fetched.
 Value Gemm::placeTile(Ix batch, Ix m0, RowPanel i, Ix n0, Ix j, Ix rows,
                       Ix from) {
   int64_t mr = tiling.mr, nr = tiling.nr();
   sumsRow = nr;
+  met.clear();
   if (!tiling.sumsInResult) {
     Ix number = tiling.inOneBlock(
         e, extents.k, 0,
@@ -394,20 +444,10 @@ Value Gemm::placeTile(Ix batch, Ix m0, RowPanel i, Ix n0, Ix j, Ix rows,
     place = e.make<arith::SelectOp>(whole, place,
                                     e.at(sumsBase, e.mul(j, mr), element));
   }
-  for (int64_t r = 0; r < mr; ++r)
-    for (int64_t b = 0; b < used * tiling.lanes * e.bytesOf(element); b += 64)
-      e.prefetch(e.atByte(e.at(place, e.mul(r, sumsRow), element), b),
-                 /*write=*/true);
-  auto fetch = [&] {
-    fetchMet(k, op->getResult(0), offset, resultRow, mr,
-             used * tiling.lanes * e.bytesOf(element));
-  };
-  if (from.isKnown())
-    fetch();
-  else
-    e.when(e.compare(arith::CmpIPredicate::sge, e.add(from, kGemmBlock),
-                     extents.k),
-           fetch);
+  met.push_back({place, sumsRow, /*write=*/true});
+  meetRows(offset, resultRow, from);
+  for (int64_t r = 0; !fetchesRowByRow() && r < mr; ++r)
+    fetchMet(r);
   return place;
 }
 
