@@ -52,7 +52,8 @@ private:
   UnitAxis unitAxis(int i, Ix residue);
   void stage(Ix image, Ix images, Ix channel, Ix channels, Ix firstRow);
   void fillTables();
-  void multiply(Value filters, Value into, Ix rows, Ix length);
+  void multiply(Value filters, Value into, Ix rows, Ix length, Ix offset);
+  void fetchMet(RegisterTile &t, Ix offset, Ix column);
   void multiplyRows(const RegisterTile &tile, Value filters, Value into,
                     Ix rows, Ix from, Ix block);
   void multiplyPanels(Value filters, Value into, Ix rows, Ix image, Ix images,
@@ -79,6 +80,10 @@ private:
   Value sourceSteps, filterSteps, ahead, staged, panel, sums;
   Ix depth;
 };
+
+/// Steps of a register tile that leave time to compute what follows; bytes of a
+/// result that stay near.
+constexpr int64_t kManySteps = 160, kNear = 512 << 10;
 
 } // namespace
 
@@ -295,20 +300,47 @@ void Correlation::multiplyRows(const RegisterTile &tile, Value filters,
     for (int64_t r = 0; r < tile.rows; ++r)
       t.rowOffsets.push_back(e.mul(
           whole ? Ix(r) : e.min(r, e.sub(e.sub(rows, 1), row)), rowStride));
+    for (RegisterTile::Fetch &f : t.fetches)
+      f.from = e.atByte(f.from, e.mul(row, f.bytes));
     SmallVector<Value> products = t.emit(e, block);
     t.addTo(e, e.at(into, e.mul(row, c.columns), element), c.columns, products,
             from);
   });
 }
 
-/// The sums of `rows` rows of the filters for `length` staged places.
-void Correlation::multiply(Value filters, Value into, Ix rows, Ix length) {
+/// Tiles of few steps fetch the lines of the result that their sums become, a
+/// row at a time, the first of which is at `offset`.
+void Correlation::fetchMet(RegisterTile &t, Ix offset, Ix column) {
+  Ix row = x.result[1], plane = e.mul(x.result[0], row);
+  int64_t steps = depth.isKnown() ? depth.known * 3 / 4 : 0;
+  if (job.transposed || !plane.isKnown() || !x.rows.isKnown() ||
+      steps < t.rows || depth.known > kManySteps ||
+      plane.known * x.rows.known * job.bytes < kNear)
+    return;
+  // Staged rows are longer than those of the result.
+  Ix skipped = e.mul(e.div(column, c.pitch), e.sub(c.pitch, row));
+  offset = e.add(offset, e.sub(column, skipped));
+  for (unsigned n = 0; n < k.results().size(); ++n) {
+    if (k.results()[n].getType() != op->getResult(0).getType())
+      continue;
+    Value from = e.at(k.buffers[k.resultBuffer(n)].pointer, offset, element);
+    for (int64_t b = 0; b < t.columns() * job.bytes; b += 64)
+      t.fetches.push_back({e.atByte(from, b), steps / t.rows,
+                           plane.known * job.bytes, /*write=*/true});
+  }
+}
+
+/// The sums of `rows` rows of the filters for `length` staged places; the
+/// result's first place is at `offset`.
+void Correlation::multiply(Value filters, Value into, Ix rows, Ix length,
+                           Ix offset) {
   e.loop(0, e.max(depth, 1), kGemmBlock, [&](Ix from) {
     Ix block = e.min(kGemmBlock, e.sub(depth, from));
     e.loop(0, length, job.tile.columns(), [&](Ix column) {
       RegisterTile t = job.tile;
       t.right = e.at(staged, column, element);
       t.rightSteps = e.at(sourceSteps, from, e.getI64Type());
+      fetchMet(t, offset, column);
       multiplyRows(t, filters, e.at(into, column, element), rows, from, block);
     });
   });
@@ -490,7 +522,11 @@ void Correlation::emitUnit(Ix unit) {
         return multiplyPanels(filters, into, rows, image, images, channel,
                               firstRow, outputRows);
       stage(image, 1, channel, x.channels, firstRow);
-      multiply(filters, into, rows, e.mul(outputRows, c.pitch));
+      Ix first =
+          e.add(e.mul(e.add(e.mul(image, job.groups), group), x.rows), row);
+      Ix offset =
+          e.mul(e.add(e.mul(first, x.result[0]), firstRow), x.result[1]);
+      multiply(filters, into, rows, e.mul(outputRows, c.pitch), offset);
     };
     if (depth.isKnown() || !job.transposed)
       return sumUp();

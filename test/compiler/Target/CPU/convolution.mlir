@@ -79,6 +79,28 @@ func.func private @k4(%x: tensor<1x256x56x56xf32>, %w: tensor<72x256x1x1xf32>)
   return %0 : tensor<1x72x28x28xf32>
 }
 
+// A network's first layer: so few steps for each line of a large result that
+// tiles fetch its lines to be written. A small result is near.
+// CHECK-LABEL: llvm.func internal @k5(
+// CHECK: scf.for {{.*}} step %c48_i64
+// CHECK: iter_args
+// CHECK-COUNT-3: "llvm.intr.prefetch"{{.*}}rw = 1
+// CHECK-NOT: llvm.intr.prefetch
+// CHECK-COUNT-24: math.fma
+// CHECK-LABEL: llvm.func internal @k6(
+// CHECK-NOT: llvm.intr.prefetch
+// CHECK: llvm.return
+func.func private @k5(%x: tensor<1x3x224x224xf32>, %w: tensor<64x3x3x3xf32>)
+    -> tensor<1x64x224x224xf32> attributes {etch.kernel} {
+  %0 = etch.conv2d %x, %w {stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 1, 64, 224, 224>} : (tensor<1x3x224x224xf32>, tensor<64x3x3x3xf32>) -> tensor<1x64x224x224xf32>
+  return %0 : tensor<1x64x224x224xf32>
+}
+func.func private @k6(%x: tensor<64x3x32x32xf32>, %w: tensor<64x3x3x3xf32>)
+    -> tensor<64x64x32x32xf32> attributes {etch.kernel} {
+  %0 = etch.conv2d %x, %w {stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 64, 64, 32, 32>} : (tensor<64x3x32x32xf32>, tensor<64x3x3x3xf32>) -> tensor<64x64x32x32xf32>
+  return %0 : tensor<64x64x32x32xf32>
+}
+
 func.func @main(%x: memref<32x64x56x56xf32>, %w: memref<64x64x3x3xf32>,
     %x1: memref<32x512x4x4xf32>, %w1: memref<512x512x3x3xf32>,
     %x2: memref<31x67x53x53xf32>, %w2: memref<67x61x3x3xf32>,
