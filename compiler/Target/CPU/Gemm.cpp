@@ -374,6 +374,7 @@ void Gemm::chooseTiling() {
 /// Rows and columns of tiles suit both tile registers and what takes their
 /// place. Copies cost much beside them: tiles are not halved.
 void Gemm::chooseAmxTiling() {
+  offerAmxColumns();
   tiling.lanes = 16;
   tiling.vectors = 2;
   tiling.mr = 8;
@@ -687,8 +688,7 @@ LogicalResult Gemm::emit() {
   rounds = k.options.bf16 && isa<MatmulOp>(op) && element.isF32() &&
            !extents.m.is(1) && !extents.n.is(1);
   amx = rounds && k.options.amx && k.options.vectorBits >= 512 && rowAxis >= 0;
-  if (amx)
-    offerAmxColumns();
+  maybeTurn();
   amx ? chooseAmxTiling() : chooseTiling();
   findReadyColumns();
   // What is never split, or into enough tiles anyway, has them whole.

@@ -37,6 +37,7 @@ private:
   mlir::Value readyColumns(Ix batch, Ix n0, Ix from, Ix depth);
   void chooseAmxTiling();
   void chooseRegisters(int64_t registers);
+  void maybeTurn();
   bool isSmall(const Matrix &matrix, Ix rows);
   int64_t narrowTail();
   bool startsWithPanel();
@@ -106,6 +107,7 @@ private:
   bool mayBeDot = true; ///< one row by one column is a sum of products
   bool rounds = false;  ///< operands, to bfloat16 (see GemmAmx.cpp)…
   bool amx = false;     ///< …on tile registers where they may be used
+  bool turned = false;  ///< tiles are of the result's transpose
   ExtentRefs refs;
   Extent4 extents;
   Ix part; ///< steps in one part of K

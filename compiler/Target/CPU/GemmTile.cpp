@@ -477,10 +477,25 @@ void Gemm::enterRow(Ix batch, Ix row) {
 /// The epilogue of one register tile at rows m.. and columns n.. of the result.
 void Gemm::finish(Value sums, Ix pitch, Ix batch, Ix m, Ix n, Ix rows,
                   Ix columns) {
+  bool peel = k.options.vectorBits < 512;
+  // Written as the result lies, that is along the tile's columns.
+  if (turned)
+    return e.loop(0, columns, 1, [&](Ix c) {
+      SmallVector<Ix> indices = {batch, 0, 0};
+      indices[size_t(columnAxis)] = e.add(n, c);
+      after->enter(indices, rowAxis);
+      Value column = e.at(sums, c, element);
+      e.vectorLoop(0, rows, tiling.lanes, peel, [&](Ix r, Lanes covered) {
+        after->point(e.add(m, r), covered);
+        after->give(op->getResult(0),
+                    e.load(e.at(column, e.mul(r, pitch), element), pitch,
+                           element, covered));
+        after->store();
+      });
+    });
   e.loop(0, rows, 1, [&](Ix r) {
     Value row = e.at(sums, e.mul(r, pitch), element);
     enterRow(batch, e.add(m, r));
-    bool peel = k.options.vectorBits < 512;
     e.vectorLoop(0, columns, tiling.lanes, peel, [&](Ix c, Lanes covered) {
       after->point(e.add(n, c), covered);
       after->give(op->getResult(0), e.load(e.at(row, c, element), 1, element,
@@ -515,7 +530,8 @@ void Gemm::finishRegisters(ValueRange values, Ix batch, Ix m, Ix n,
 void Gemm::endTile(Value sums, ValueRange registers, Ix from, Ix batch, Ix m,
                    Ix n, Ix rows, Ix columns) {
   bool masks = k.options.vectorBits >= 512;
-  bool inRegisters = tiling.unrolledEnd && (masks || columns.is(tiling.nr()));
+  bool inRegisters =
+      !turned && tiling.unrolledEnd && (masks || columns.is(tiling.nr()));
   // What is known to hold needs no question: null.
   auto asked = [&](bool known, arith::CmpIPredicate is, Ix x, Ix y) {
     return known ? Value() : e.compare(is, x, y);

@@ -22,7 +22,8 @@ const Sizes all[] = {
     {50, 100, 1},    {3, 0, 4},      {100, 784, 10}, {64, 64, 64},
     {261, 300, 300}, {2, 3, 17},     {17, 1000, 16}, {0, 3, 4},
     {31, 300, 48},   {80, 1024, 48}, {3, 300, 37},   {1, 530, 100},
-    {5, 40, 32},     {67, 290, 70},  {97, 520, 33},  {2060, 260, 20}};
+    {5, 40, 32},     {67, 290, 70},  {97, 520, 33},  {2060, 260, 20},
+    {64, 600, 67}};
 
 struct Form {
   bool left, right; ///< transposed
@@ -221,6 +222,31 @@ func.func @main(%x: tensor<3x20x300xf32>, %w: tensor<3x40x300xf32>) -> tensor<3x
       for (int64_t j = 0; j < 40; ++j)
         expected[(b * 20 + i) * 40 + j] =
             element(xb, wb, {20, 300, 40}, forms[1], i, j);
+  }
+  ASSERT_EQ(compiled.in(x).in(w).out(y).run(), ETCH_OK);
+  EXPECT_TRUE(y.same(expected));
+}
+
+/// Rows fill vectors better than columns do: the result is made transposed.
+TEST(Gemm, TurnedBatches) {
+  Program compiled(R"(
+func.func @main(%x: tensor<2x530x31xf32>, %w: tensor<2x530x34xf32>) -> tensor<2x31x34xf32> {
+  %0 = etch.transpose %x {permutation = array<i64: 0, 2, 1>} : (tensor<2x530x31xf32>) -> tensor<2x31x530xf32>
+  %1 = etch.matmul %0, %w : (tensor<2x31x530xf32>, tensor<2x530x34xf32>) -> tensor<2x31x34xf32>
+  return %1 : tensor<2x31x34xf32>
+})");
+  ASSERT_TRUE(compiled);
+  auto x = randomArray<float>({2, 530, 31}, 1),
+       w = randomArray<float>({2, 530, 34}, 2);
+  Array<float> y({2, 31, 34}), expected({2, 31, 34});
+  for (int64_t b = 0; b < 2; ++b) {
+    Array<float> xb({530, 31}), wb({530, 34});
+    std::copy_n(x.data.begin() + b * 530 * 31, 530 * 31, xb.data.begin());
+    std::copy_n(w.data.begin() + b * 530 * 34, 530 * 34, wb.data.begin());
+    for (int64_t i = 0; i < 31; ++i)
+      for (int64_t j = 0; j < 34; ++j)
+        expected[(b * 31 + i) * 34 + j] =
+            element(xb, wb, {31, 530, 34}, forms[2], i, j);
   }
   ASSERT_EQ(compiled.in(x).in(w).out(y).run(), ETCH_OK);
   EXPECT_TRUE(y.same(expected));
