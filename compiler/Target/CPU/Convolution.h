@@ -80,9 +80,10 @@ struct RegisterTile {
     int64_t run = 0;
   };
   llvm::SmallVector<Fetch, 4> fetches;
-  /// Steps of a turn of the loop, which fetches what a line holds once; they
-  /// divide the depth.
+  /// Steps of a turn of the loop, which fetches what a line holds once, and
+  /// whether they divide the depth.
   int64_t steps = 1;
+  bool dividesDepth = true;
 
   int64_t columns() const { return vectors * lanes; }
   /// One block of K: chains from 0.

@@ -34,8 +34,8 @@ constexpr int64_t kRegisters = 31, kMostPlaces = 14, kStep = 2;
 /// Steps that packed filters are fetched ahead of their use; places of an image
 /// whose channels lie near each other.
 constexpr int64_t kAhead = 8, kFewPlaces = 256;
-/// Steps of a turn of the innermost loop, at most: the processor foresees the
-/// end of a loop of few turns, and fetches once what a line holds.
+/// Steps of a turn of the innermost loop; they divide blocks. The processor
+/// foresees the end of a loop of few turns, and fetches once what a line holds.
 constexpr int64_t kSteps = 4;
 /// The least chain that is worth turning what it sums up to; and the least use
 /// of the multiply-adds, of a hundred.
@@ -618,8 +618,7 @@ void ChannelLanes::tile(Ix row, Ix piece, int64_t places, Ix from, Ix block) {
   t.rightStride = c.width();
   t.fetchAhead = kAhead;
   t.steps = k.options.quick ? 1 : kSteps;
-  while (std::min(c.chain, kGemmBlock) % t.steps || c.chain % t.steps)
-    --t.steps;
+  t.dividesDepth = c.chain % t.steps == 0;
   fetchNext(t, row, piece, places, from);
   Ix h = e.add(row, firstRow), place = e.mul(piece, c.places);
   if (c.chain <= kGemmBlock)

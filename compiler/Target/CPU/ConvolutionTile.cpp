@@ -104,7 +104,8 @@ SmallVector<Value> RegisterTile::emit(Emit &e, Ix depth) const {
     e.prefetch(e.atByte(f.from, e.mul(e.div(own, f.every), f.bytes)), f.write,
                /*nearest=*/f.write);
   };
-  return e.loop(0, depth, steps, zeros, [&](Ix k, ValueRange sums) {
+  Ix whole = dividesDepth ? depth : e.mul(e.div(depth, steps), steps);
+  auto turn = [&](Ix k, ValueRange sums) {
     SmallVector<Value> values(sums.begin(), sums.end());
     for (int64_t n = 0; n < steps; ++n) {
       for (const Fetch &f : fetches)
@@ -113,7 +114,9 @@ SmallVector<Value> RegisterTile::emit(Emit &e, Ix depth) const {
       values = step(e.add(k, n), values);
     }
     return values;
-  });
+  };
+  SmallVector<Value> sums = e.loop(0, whole, steps, zeros, turn);
+  return dividesDepth ? sums : e.loop(whole, depth, 1, sums, step);
 }
 
 void RegisterTile::addTo(Emit &e, Value sums, Ix pitch, ValueRange block,
