@@ -227,8 +227,11 @@ void measure(const Workload &w, std::vector<std::unique_ptr<Rival>> &rivals,
     flops = std::max(flops, c.row.flops / c.row.seconds);
     roofs.bytes = std::max(roofs.bytes, c.row.bytes / c.row.seconds);
   }
-  for (size_t i = 0; i < systems; ++i)
+  for (size_t i = 0; i < systems; ++i) {
     rows.push_back(contenders[i].row);
+    if (const Row &loop = contenders.back().row; w.bytes && loop.bytes)
+      rows.back().triad = loop.bytes / loop.seconds;
+  }
 }
 
 int usage(const char *self) {

@@ -107,6 +107,7 @@ struct Row {
   bool tiles = false;
   std::string neighbour; ///< as in Workload
   double work = 0;       ///< the flops if they are many, else the inputs' size
+  double triad = 0;      ///< bytes per second of the triad beside it
 };
 
 /// The machine's limits on one core, measured in this run.

@@ -81,6 +81,12 @@ void addElementwise(std::vector<Workload> &workloads) {
         });
       }
     }
+  // Reads two arrays for one that it writes, as updates do.
+  Workload triad = {"triad f32, 64 MB", "", "", {{{16 << 20}}, {{16 << 20}}}};
+  triad.bytes = 12.0 * (16 << 20);
+  addFunction(workloads, triad, [](const Variables &xs) -> Variables {
+    return {xs[0] * 0.5 + xs[1]};
+  });
   struct {
     const char *name;
     Function f;

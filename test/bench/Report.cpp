@@ -70,12 +70,12 @@ bool etch::bench::report(const std::vector<Row> &rows, const Roofs &roofs,
       auto [at, first] = best.try_emplace(row.workload, row.seconds);
       at->second = std::min(at->second, row.seconds);
     }
-  printf("\none-core roofs: %.1f GFLOP/s (f32 FMA), %.1f GB/s (triad)\n\n",
+  printf("\none-core roofs: %.1f GFLOP/s (f32 FMA), %.1f GB/s\n\n",
          roofs.flops / 1e9, roofs.bytes / 1e9);
   if (roofs.tiles)
     printf("tile registers (bf16): %.1f GFLOP/s\n\n", roofs.tiles / 1e9);
-  printf("%-46s %-12s %12s %9s %7s %8s %9s\n", "workload", "system", "time",
-         "GFLOP/s", "GB/s", "of roof", "to rival");
+  printf("%-46s %-12s %12s %9s %7s %8s %9s %9s\n", "workload", "system", "time",
+         "GFLOP/s", "GB/s", "of roof", "to rival", "of triad");
   std::string entries;
   double logs = 0;
   int compared = 0;
@@ -104,12 +104,15 @@ bool etch::bench::report(const std::vector<Row> &rows, const Roofs &roofs,
       cell("%.1f", bytes / 1e9, 7);
       cell("%.1f%%", 100 * fraction, 8);
       cell("%.2f", ratio, 9);
+      double triad = row.triad ? bytes / row.triad : 0;
+      cell("%.1f%%", 100 * triad, 9);
       printf("\n");
       entry += ", \"seconds\": " + number("%.5g", row.seconds) +
                ", \"gflops\": " + number("%.5g", flops / 1e9) +
                ", \"gbytes\": " + number("%.5g", bytes / 1e9) +
                ", \"fraction_of_roof\": " + number("%.4g", fraction) +
-               ", \"ratio_to_best_rival\": " + number("%.4g", ratio) + "}";
+               ", \"ratio_to_best_rival\": " + number("%.4g", ratio) +
+               ", \"fraction_of_triad\": " + number("%.4g", triad) + "}";
       if (row.system == "etch" && ratio) {
         logs += std::log(ratio);
         ++compared;
