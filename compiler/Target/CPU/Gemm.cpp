@@ -175,23 +175,23 @@ bool Gemm::mayKeepSums() {
 }
 
 /// Whether rows of x that lie along K are read where they are: not if those of
-/// a register tile meet in the same lines of the caches.
-bool Gemm::mayReadRows() {
+/// a register tile, `mr`, meet in the same lines of the caches.
+bool Gemm::mayReadRows(int64_t mr) {
   if (k.options.vectorBits < 512 || tiling.inParts || !a.depthStride.is(1) ||
       !a.rowStride.isKnown())
     return false;
   if (extents.m.isKnown() && extents.m.known <= 64)
     return true;
   // Rows that may be fewer have an address each, which is a register.
-  if (!tiling.wholeRows && tiling.mr > 8)
+  if (!tiling.wholeRows && mr > 8)
     return false;
   // Lines at multiples of `period` share a set of the nearest cache; a row's
   // block of K is `run` bytes long.
   constexpr int64_t period = 4096, most = 7;
   int64_t run = kGemmBlock * e.bytesOf(element);
   int64_t apart = a.rowStride.known * e.bytesOf(element) % period;
-  int64_t span = run + std::min(apart, period - apart) * (tiling.mr - 1);
-  return tiling.mr * run <= most * span;
+  int64_t span = run + std::min(apart, period - apart) * (mr - 1);
+  return mr * run <= most * span;
 }
 
 /// Rows and vectors of a register tile: those that cover the result with the
@@ -209,6 +209,7 @@ void Gemm::chooseRegisters(int64_t registers) {
   };
   double least = 0;
   int64_t single = tiling.vectors == 1, rows = tiling.mr;
+  bool readable = !m.isKnown() && mayReadRows(rows);
   for (int64_t vectors : {single ? 1 : 2, 3, 5}) {
     if (vectors > 2 && (single || !n.isKnown() || k.options.vectorBits < 512))
       break;
@@ -232,6 +233,9 @@ void Gemm::chooseRegisters(int64_t registers) {
       // Packed from rows that lie side by side, whole lines are cheapest.
       if (a.rowStride.is(1))
         cost += 0.03 * (double(llvm::PowerOf2Ceil(mr)) / double(mr) - 1);
+      // Packed for each tile of columns, where fewer were read as they lie.
+      if (readable && !mayReadRows(mr))
+        cost += 0.03;
       // A last panel of its own leaves less unused (narrowTail).
       double columns = covered(n, nr), vectorsOnly = covered(n, tiling.lanes);
       bool narrow = n.isKnown() && n.known > nr && vectors > 1 &&
@@ -328,7 +332,7 @@ void Gemm::chooseTiling() {
   // that lie along K, or what is small. What is rounded is copied.
   bool known = m.isKnown() && n.isKnown() && !tiling.inParts && !rounds;
   tiling.directA =
-      !rounds && ((known && n.known <= tiling.nr()) || mayReadRows() ||
+      !rounds && ((known && n.known <= tiling.nr()) || mayReadRows(tiling.mr) ||
                   (tiling.wholeRows && isSmall(a, m)));
   tiling.directB = (known && m.known <= tiling.mr && b.rowStride.is(1) &&
                     (masks || n.known % tiling.lanes == 0)) ||
@@ -363,6 +367,11 @@ void Gemm::chooseTiling() {
     tiling.alongB = tiling.directA = tiling.directB = true;
     tiling.vectors = 1;
   }
+  // Few rows come from the second cache however often. Where they are not
+  // packed for each tile, smaller tiles cost nothing, and take less memory.
+  if (tiling.directA && !tiling.directB && extents.batch.is(1) &&
+      !(m.isKnown() && m.known > kFewRows))
+    tiling.nFew = columns(tile / 2);
   tiling.unrolledEnd =
       tiling.mr * tiling.vectors * (1 + k.numPointwise()) <= kUnrolledEnd;
   tiling.sumsInResult = mayKeepSums();
@@ -396,77 +405,6 @@ void Gemm::chooseAmxTiling() {
 //===----------------------------------------------------------------------===//
 // Tiles
 //===----------------------------------------------------------------------===//
-
-/// Packs a block of K, or what of it lies in one part, as panels that are
-/// `pitch` steps long.
-void Gemm::packPart(const Matrix &matrix, Value target, Ix length, Ix total,
-                    int64_t width, int64_t paddedWidth, Ix depth, Ix pitch) {
-  bool masks = k.options.vectorBits >= 512;
-  bool whole = total.isKnown() && total.known % width == 0;
-  if (masks && matrix.rowStride.is(1)) {
-    PanelRows rows;
-    rows.source = matrix.pointer;
-    rows.depthStride = matrix.depthStride;
-    rows.element = element;
-    rows.width = width;
-    rows.paddedWidth = paddedWidth;
-    rows.length = length;
-    rows.whole = whole;
-    rows.wholeSteps = !tiling.inParts && extents.k.isKnown() &&
-                      extents.k.known % kPackedSteps == 0;
-    rows.depth = depth;
-    rows.pitch = e.mul(paddedWidth, pitch);
-    rows.target = target;
-    rows.rounds = rounds;
-    return emitPackRows(e, rows, k.lanesOf(element));
-  }
-  e.loop(0, length, width, [&](Ix row) {
-    Panel panel;
-    panel.source = e.at(matrix.pointer, e.mul(row, matrix.rowStride), element);
-    panel.rowStride = matrix.rowStride;
-    panel.depthStride = matrix.depthStride;
-    panel.element = element;
-    panel.width = width;
-    panel.paddedWidth = paddedWidth;
-    panel.valid = whole ? Ix(width) : e.min(width, e.sub(length, row));
-    panel.depth = depth;
-    if (!tiling.inParts && extents.k.isKnown() && extents.k.known > 0) {
-      int64_t lanes = k.lanesOf(element);
-      panel.hasVector = (extents.k.known - 1) % kGemmBlock + 1 >= lanes;
-      panel.wholeVectors = extents.k.known % lanes == 0;
-    }
-    panel.rounds = rounds;
-    panel.target = e.at(
-        target, e.mul(e.mul(e.div(row, width), paddedWidth), pitch), element);
-    emitPack(e, panel, k.lanesOf(element), masks);
-  });
-}
-
-void Gemm::pack(const Matrix &matrix, Value target, Ix length, Ix total,
-                int64_t width, int64_t paddedWidth, Ix from, Ix depth) {
-  Ix pitch = tiling.pitch(e, depth);
-  Matrix block = matrix;
-  auto start = [&](Value base, Ix step) {
-    block.pointer = e.at(base, e.mul(step, matrix.depthStride), element);
-  };
-  if (!tiling.inParts) {
-    start(matrix.pointer, from);
-    return packPart(block, target, length, total, width, paddedWidth, depth,
-                    pitch);
-  }
-  Ix size = e.max(part, 1), to = e.add(from, depth);
-  e.loop(e.div(from, size), e.div(e.add(to, e.sub(size, 1)), size), 1,
-         [&](Ix number) {
-           Ix begin = e.mul(number, size), first = e.max(begin, from);
-           Ix last = e.min(e.add(begin, size), to);
-           start(
-               e.at(matrix.pointer, e.mul(number, matrix.partStride), element),
-               e.sub(first, begin));
-           Ix skipped = e.mul(e.sub(first, from), paddedWidth);
-           packPart(block, e.at(target, skipped, element), length, total, width,
-                    paddedWidth, e.sub(last, first), pitch);
-         });
-}
 
 void Gemm::enterTile(Ix batch, Ix &m0, Ix n0) {
   Value lastRows =

@@ -77,7 +77,7 @@ private:
   bool fetchesRowByRow();
   void meetRows(Ix offset, Ix resultRow, Ix from);
   bool mayKeepSums();
-  bool mayReadRows();
+  bool mayReadRows(int64_t mr);
   mlir::Value placeTile(Ix batch, Ix m0, RowPanel i, Ix n0, Ix j, Ix rows,
                         Ix from);
   Ix strideAlong(int axis);

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Target/CPU/Gemm.h"
+#include "compiler/Target/CPU/GemmEmitter.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -285,4 +286,75 @@ void etch::cpu::emitPackRows(Emit &e, const PanelRows &p, int64_t lanes) {
       e.loop(full, p.length, p.width,
              [&](Ix row) { panel(row, e.sub(p.length, row), false); });
   });
+}
+
+/// Packs a block of K, or what of it lies in one part, as panels that are
+/// `pitch` steps long.
+void Gemm::packPart(const Matrix &matrix, Value target, Ix length, Ix total,
+                    int64_t width, int64_t paddedWidth, Ix depth, Ix pitch) {
+  bool masks = k.options.vectorBits >= 512;
+  bool whole = total.isKnown() && total.known % width == 0;
+  if (masks && matrix.rowStride.is(1)) {
+    PanelRows rows;
+    rows.source = matrix.pointer;
+    rows.depthStride = matrix.depthStride;
+    rows.element = element;
+    rows.width = width;
+    rows.paddedWidth = paddedWidth;
+    rows.length = length;
+    rows.whole = whole;
+    rows.wholeSteps = !tiling.inParts && extents.k.isKnown() &&
+                      extents.k.known % kPackedSteps == 0;
+    rows.depth = depth;
+    rows.pitch = e.mul(paddedWidth, pitch);
+    rows.target = target;
+    rows.rounds = rounds;
+    return emitPackRows(e, rows, k.lanesOf(element));
+  }
+  e.loop(0, length, width, [&](Ix row) {
+    Panel panel;
+    panel.source = e.at(matrix.pointer, e.mul(row, matrix.rowStride), element);
+    panel.rowStride = matrix.rowStride;
+    panel.depthStride = matrix.depthStride;
+    panel.element = element;
+    panel.width = width;
+    panel.paddedWidth = paddedWidth;
+    panel.valid = whole ? Ix(width) : e.min(width, e.sub(length, row));
+    panel.depth = depth;
+    if (!tiling.inParts && extents.k.isKnown() && extents.k.known > 0) {
+      int64_t lanes = k.lanesOf(element);
+      panel.hasVector = (extents.k.known - 1) % kGemmBlock + 1 >= lanes;
+      panel.wholeVectors = extents.k.known % lanes == 0;
+    }
+    panel.rounds = rounds;
+    panel.target = e.at(
+        target, e.mul(e.mul(e.div(row, width), paddedWidth), pitch), element);
+    emitPack(e, panel, k.lanesOf(element), masks);
+  });
+}
+
+void Gemm::pack(const Matrix &matrix, Value target, Ix length, Ix total,
+                int64_t width, int64_t paddedWidth, Ix from, Ix depth) {
+  Ix pitch = tiling.pitch(e, depth);
+  Matrix block = matrix;
+  auto start = [&](Value base, Ix step) {
+    block.pointer = e.at(base, e.mul(step, matrix.depthStride), element);
+  };
+  if (!tiling.inParts) {
+    start(matrix.pointer, from);
+    return packPart(block, target, length, total, width, paddedWidth, depth,
+                    pitch);
+  }
+  Ix size = e.max(part, 1), to = e.add(from, depth);
+  e.loop(e.div(from, size), e.div(e.add(to, e.sub(size, 1)), size), 1,
+         [&](Ix number) {
+           Ix begin = e.mul(number, size), first = e.max(begin, from);
+           Ix last = e.min(e.add(begin, size), to);
+           start(
+               e.at(matrix.pointer, e.mul(number, matrix.partStride), element),
+               e.sub(first, begin));
+           Ix skipped = e.mul(e.sub(first, from), paddedWidth);
+           packPart(block, e.at(target, skipped, element), length, total, width,
+                    paddedWidth, e.sub(last, first), pitch);
+         });
 }

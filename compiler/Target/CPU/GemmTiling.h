@@ -45,6 +45,7 @@ struct Tiling {
   int64_t lanes = 1, vectors = 1, mr = 1;
   int64_t mTile = 1, nTile = 1;
   int64_t nAlone = 1;   ///< columns of a tile where one thread has them all
+  int64_t nFew = 0;     ///< where not zero: beside few rows
   int64_t mStep = 1;    ///< tiles have a multiple of so many rows…
   int64_t together = 1; ///< …times the panels of rows packed at a time
   /// Where not zero: so many panels of rows, the first `tall` of them of mr
@@ -102,9 +103,14 @@ struct Tiling {
       return e.max(e.roundUp(each, step), step);
     };
     t.m = even(rows, choose(mTile, rows), mStep * together);
-    Ix columns = nAlone;
-    if (halves && several)
+    bool few = nFew && x.m.isKnown();
+    Ix columns = few ? nFew : nAlone;
+    if (halves && several && !few)
       columns = e.select(several, choose(nTile, x.n), nAlone);
+    if (nFew && !few)
+      columns =
+          e.select(e.compare(mlir::arith::CmpIPredicate::sle, x.m, kFewRows),
+                   nFew, columns);
     t.n = even(x.n, columns, nr());
     t.mCount = e.div(e.add(rows, e.sub(t.m, 1)), t.m);
     t.nCount = e.div(e.add(x.n, e.sub(t.n, 1)), t.n);

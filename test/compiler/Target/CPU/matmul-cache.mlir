@@ -17,10 +17,12 @@ func.func private @k0(%x: tensor<1024x1024xf32>, %w: tensor<1024x1024xf32>)
   return %0 : tensor<1024x1024xf32>
 }
 
-// Few rows: the next columns want room in that cache, too.
+// Few rows that are read where they lie: 256 columns, however many threads.
 // CHECK-LABEL: llvm.func internal @k1(
-// CHECK: arith.select %{{.*}}, %c256_i64, %c512_i64
-// CHECK-NEXT: arith.select %{{.*}}, %{{.*}}, %c512_i64
+// CHECK-NOT: c512_i64
+// CHECK: arith.muli %{{.*}}, %c256_i64
+// CHECK-NOT: c512_i64
+// CHECK: math.fma
 func.func private @k1(%x: tensor<100x1000xf32>, %w: tensor<1000x1000xf32>)
     -> tensor<100x1000xf32> attributes {etch.kernel} {
   %0 = etch.matmul %x, %w : (tensor<100x1000xf32>, tensor<1000x1000xf32>) -> tensor<100x1000xf32>
@@ -71,6 +73,23 @@ func.func private @k4(%x: tensor<1024x512xf32>, %w: tensor<1024x512xf32>)
   %0 = etch.transpose %x {permutation = array<i64: 1, 0>} : (tensor<1024x512xf32>) -> tensor<512x1024xf32>
   %1 = etch.matmul %0, %w : (tensor<512x1024xf32>, tensor<1024x512xf32>) -> tensor<512x512xf32>
   return %1 : tensor<512x512xf32>
+}
+
+// As many as come: whether there are few is asked at run time. Eight rows, which
+// need not be packed, by two vectors.
+// CHECK-LABEL: llvm.func internal @k5(
+// CHECK: %[[FEW:.*]] = arith.cmpi sle, %{{.*}}, %c256_i64
+// CHECK-NEXT: arith.select %[[FEW]], %c256_i64, %{{.*}}
+// CHECK: scf.for {{.*}} step %c8_i64
+// CHECK: scf.for {{.*}} step %c32_i64
+// CHECK: iter_args
+// CHECK-COUNT-32: math.fma
+// CHECK-NOT: math.fma
+// CHECK: scf.yield
+func.func private @k5(%x: tensor<?x784xf32>, %w: tensor<784x1000xf32>)
+    -> tensor<?x1000xf32> attributes {etch.kernel} {
+  %0 = etch.matmul %x, %w : (tensor<?x784xf32>, tensor<784x1000xf32>) -> tensor<?x1000xf32>
+  return %0 : tensor<?x1000xf32>
 }
 
 func.func @main(%arena: memref<?xi8> {etch.arena}) {
