@@ -5,7 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "frontend/compile/Program.h"
-#include "frontend/core/Pool.h"
+#include "etch/memory.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -308,7 +308,7 @@ void Program::compile_variant(Variant &v) {
     CompiledModule m = module_compiler(text_for_compiler(v), driver_options());
     ++compiles;
     // What eager mode has kept: the program brings the memory that it needs.
-    release_large_blocks();
+    release_cached_memory();
     milliseconds = m.milliseconds;
     phases = m.phases;
     origin = m.origin;

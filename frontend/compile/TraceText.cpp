@@ -586,6 +586,7 @@ ProgramText Printer::print() {
   print_events(0, t.events.size());
   out +=
       "  func.return" + names + (types.empty() ? "" : " : " + types) + "\n}\n";
+  out.shrink_to_fit(); // it is kept
   program.text = std::move(out);
   return std::move(program);
 }

@@ -44,7 +44,11 @@ public:
   Trace &trace() { return *t; }
   bool is_new() const { return own != nullptr; }
   /// Gives the new trace away; it stays that of the call.
-  std::unique_ptr<Trace> share_new() { return std::move(own); }
+  std::unique_ptr<Trace> share_new() {
+    own->events.shrink_to_fit(); // it is kept
+    own->values.shrink_to_fit();
+    return std::move(own);
+  }
   /// Why the last call left its trace; "" when it did not.
   const std::string &reason() const { return why; }
 

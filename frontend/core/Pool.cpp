@@ -206,8 +206,6 @@ void detail::pool_free(void *block, size_t bytes) noexcept {
   cache.cached += int64_t(size);
 }
 
-void detail::release_large_blocks() { large_cache().drain(); }
-
 void etch::release_cached_memory() {
   drain(pool_cache);
   large_cache().drain();

@@ -31,8 +31,6 @@ extern constinit thread_local PoolCache pool_cache;
 
 /// A 64-byte aligned block of at least `bytes`. Throws std::bad_alloc.
 void *pool_allocate(size_t bytes);
-/// Gives the large blocks that are free back to the system.
-void release_large_blocks();
 /// `bytes` as given to pool_allocate. Any thread may free.
 void pool_free(void *block, size_t bytes) noexcept;
 

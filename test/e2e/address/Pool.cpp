@@ -21,8 +21,6 @@ void *etch::detail::pool_allocate(size_t bytes) {
   return block;
 }
 
-void etch::detail::release_large_blocks() {}
-
 void etch::detail::pool_free(void *block, size_t) noexcept { std::free(block); }
 
 namespace etch {

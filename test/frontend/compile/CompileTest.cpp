@@ -439,6 +439,16 @@ TEST(Compile, C136_ExplainSaysWhy) {
   EXPECT_THAT(f.explain(), HasSubstr("got add"));
 }
 
+TEST(Compile, LetsGoOfWhatEagerModeKept) {
+  constexpr int64_t small = 100 * 100 * 4, large = 10 * small;
+  for (int64_t rows : {100, 1000})
+    ones({rows, 100}).astype(f32);
+  ASSERT_GE(memory_stats().cached_bytes, small + large);
+  auto f = compile([](const Variable &x) { return x * 3.25 - 7.5; });
+  f(ones({3}));
+  EXPECT_LT(memory_stats().cached_bytes, small);
+}
+
 // What no cache holds is walked at several places at a time and stored past the
 // caches; what then remains has any length.
 TEST(Compile, LargeArrays) {
