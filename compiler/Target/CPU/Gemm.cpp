@@ -422,7 +422,7 @@ void Gemm::enterTile(Ix batch, Ix &m0, Ix n0) {
   nLength = e.min(tiles.n, e.sub(extents.n, n0));
   firstRow = m0;
   firstColumn = n0;
-  auto corner = [&](const Matrix &matrix, Ix row) {
+  auto corner = [&](const Matrix &matrix, Ix batch, Ix row) {
     Matrix part = matrix;
     part.pointer = e.at(
         matrix.pointer,
@@ -430,10 +430,15 @@ void Gemm::enterTile(Ix batch, Ix &m0, Ix n0) {
         element);
     return part;
   };
-  tileA = corner(a, m0);
-  tileB = corner(b, n0);
-  // The next unit has other rows, or, after the last of those, other columns.
-  nextB = corner(b, e.select(lastRows, e.add(n0, tiles.n), n0)).pointer;
+  tileA = corner(a, batch, m0);
+  tileB = corner(b, batch, n0);
+  // The next unit has other rows, or, after the last of those, other columns,
+  // or, after those, the next matrices.
+  Ix column = e.select(lastRows, e.add(n0, tiles.n), n0);
+  Value over = e.compare(arith::CmpIPredicate::sge, column, extents.n);
+  nextB = corner(b, e.select(over, e.add(batch, 1), batch),
+                 e.select(over, 0, column))
+              .pointer;
 }
 
 /// All panels of rows of a tile.

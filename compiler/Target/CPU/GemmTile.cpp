@@ -94,8 +94,9 @@ Gemm::Left Gemm::leftOf(RowPanel i, Ix depth, Ix from) {
 }
 
 /// What fetches the columns' next block while the rows pass by, so that it
-/// comes from afar meanwhile: of a panel's lines each register tile has its
-/// share, one every few steps. Null where they are not packed, or near anyway.
+/// comes from afar meanwhile: of its lines each register tile has its share,
+/// one every few steps, in the order in which they lie side by side. Null where
+/// they are not packed, or near anyway.
 Gemm::Fetch Gemm::fetchNext(RowPanel i, Ix j, Ix from) {
   Ix depth = extents.k, n = extents.n;
   int64_t bytes = e.bytesOf(element), line = 64 / bytes;
@@ -119,21 +120,27 @@ Gemm::Fetch Gemm::fetchNext(RowPanel i, Ix j, Ix from) {
   Value after = e.at(tileB.pointer,
                      e.mul(e.add(from, kGemmBlock), b.depthStride), element);
   Value base = e.make<arith::SelectOp>(last, nextB, after);
-  Ix share = i.number;
-  Ix column = e.mul(e.rem(e.div(share, every), lines), line);
-  Ix first = e.mul(e.rem(share, every), kGemmBlock / every);
-  base = e.at(base, e.mul(e.add(j, column), b.rowStride), element);
+  // Runs of lines: of a step's columns, or of a column's steps.
+  int64_t steps = std::min(depth.known, kGemmBlock);
+  Ix run = across ? e.ceilDiv(tiles.n, line) : Ix(kGemmBlock / line);
+  Ix all = e.mul(run, across ? Ix(steps) : tiles.n);
+  Ix panels = e.ceilDiv(nLength, tiling.nr());
+  Ix tile = e.add(e.mul(i.number, panels), e.div(j, tiling.nr()));
+  Ix first = e.mul(tile, int64_t(llvm::divideCeil(steps, every)));
+  // Lines and runs are few: a product takes the place of their quotient.
+  constexpr int64_t one = int64_t(1) << 32;
+  Ix inverse = e.add(e.div(one, run), 1);
   return [=, this](Ix step) {
-    Value now = e.compare(arith::CmpIPredicate::eq, e.rem(step, every), 0);
-    e.when(now, [&] {
-      Ix at = e.add(first, e.div(step, every)), offset;
-      if (across)
-        offset = e.mul(at, b.depthStride);
-      else
-        offset = e.add(e.mul(e.div(at, line), b.rowStride),
-                       e.mul(e.rem(at, line), line));
-      e.prefetch(e.at(base, offset, element), /*write=*/false,
-                 /*nearest=*/false);
+    e.when(e.compare(arith::CmpIPredicate::eq, e.rem(step, every), 0), [&] {
+      Ix at = e.add(first, e.div(step, every));
+      e.when(e.compare(arith::CmpIPredicate::slt, at, all), [&] {
+        Ix number = e.div(e.mul(at, inverse), one);
+        Ix inRun = e.sub(at, e.mul(number, run));
+        Ix offset = e.add(e.mul(number, across ? b.depthStride : b.rowStride),
+                          e.mul(inRun, line));
+        e.prefetch(e.at(base, offset, element), /*write=*/false,
+                   /*nearest=*/false);
+      });
     });
   };
 }

@@ -41,15 +41,20 @@ func.func private @k1(%x: tensor<512x512xf32>, %w: tensor<512x512xf32>)
 }
 
 // Few rows: while they pass by, the next block of columns comes into the second
-// cache, a line every few steps. The multiplication's loop has no other branch.
+// cache, a line every few steps, one after the other along a tile's rows, 16
+// lines of 256 columns. The multiplication's loop has no other branch.
 // Rows of x are nearly 4 kB apart, but their blocks of K overlap in the nearest
 // cache by less than it holds: they are read where they are.
 // CHECK-LABEL: llvm.func internal @k2(
 // CHECK-NOT: llvm.shufflevector
 // CHECK: scf.for {{.*}} iter_args
 // CHECK: scf.if
-// CHECK-NEXT: arith
+// CHECK: scf.if
+// CHECK: %[[NUMBER:.*]] = arith.divui %{{.*}}, %c4294967296_i64
+// CHECK: arith.muli %[[NUMBER]], %c16_i64
+// CHECK: arith.muli %[[NUMBER]], %c1000_i64
 // CHECK: "llvm.intr.prefetch"(%{{.*}}) <{cache = 1 : i32, hint = 2 : i32, rw = 0 : i32}>
+// CHECK-NEXT: }
 // CHECK-NEXT: }
 // CHECK-COUNT-20: math.fma
 // CHECK: scf.yield
