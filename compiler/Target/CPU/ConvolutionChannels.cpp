@@ -39,7 +39,7 @@ constexpr int64_t kAhead = 8, kFewPlaces = 256;
 constexpr int64_t kSteps = 4;
 /// The least chain that is worth turning what it sums up to; and the least use
 /// of the multiply-adds, of a hundred.
-constexpr int64_t kLeastChain = 128, kLeastUse = 85;
+constexpr int64_t kLeastChain = 128, kLeastUse = 82;
 /// Images of fewer places are not worth it; places that use a panel of filters
 /// before the next one comes.
 constexpr int64_t kLeastPlaces = 36, kPlaces = 196;
@@ -626,18 +626,25 @@ void ChannelLanes::tile(Ix row, Ix piece, int64_t places, Ix from, Ix block) {
   Ix at = e.add(e.mul(number, c.tiles()), numberOf(row, piece));
   Value own = e.at(sums, e.mul(at, c.places * c.width()), element);
   // What the block is added to: within the shortest block, in longer ones
-  // again rather than what lies behind.
-  int64_t last = c.chain % kGemmBlock ? c.chain % kGemmBlock : kGemmBlock;
+  // again rather than what lies behind; before one that is too short.
+  int64_t rest = c.chain % kGemmBlock ? c.chain % kGemmBlock : kGemmBlock;
   int64_t lines = llvm::divideCeil(places * c.width() * c.bytes, 64);
-  int64_t every =
-      int64_t(llvm::bit_floor(uint64_t(std::max<int64_t>(last / lines, 1))));
+  bool isShort = rest < lines * t.steps;
+  auto every =
+      int64_t(llvm::bit_floor(uint64_t((isShort ? kGemmBlock : rest) / lines)));
   t.fetches.push_back(
       {own, every, 64, true, every * int64_t(llvm::PowerOf2Ceil(lines))});
+  Value last =
+      e.compare(arith::CmpIPredicate::sge, e.add(from, kGemmBlock), c.chain);
+  if (isShort)
+    e.when(last, [&] {
+      for (int64_t line = 0; line < lines; ++line)
+        e.prefetch(e.atByte(own, 64 * line), /*write=*/true);
+    });
   SmallVector<Value> block0 = t.emit(e, block);
   SmallVector<Value> all = withSums(block0, own, from);
   e.when(
-      e.compare(arith::CmpIPredicate::sge, e.add(from, kGemmBlock), c.chain),
-      [&] { finish(all, places, h, place); },
+      last, [&] { finish(all, places, h, place); },
       [&] {
         for (auto [n, value] : llvm::enumerate(all))
           e.store(value, e.at(own, int64_t(n) * c.lanes, element),

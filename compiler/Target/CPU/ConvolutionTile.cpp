@@ -8,6 +8,8 @@
 
 #include "dialects/Etch/ScalarExpr.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 using namespace mlir;
 using namespace etch;
 using namespace etch::cpu;
@@ -65,6 +67,34 @@ void etch::cpu::emitStagedRow(Emit &e, const StagedRow &row, int64_t lanes) {
 // Register tile
 //===----------------------------------------------------------------------===//
 
+/// The same values, computed before what follows loads anything. LLVM would
+/// load the numbers of several rows and steps first, for which registers are
+/// lacking: what it keeps on the stack instead costs up to three times as much.
+static SmallVector<Value> settled(Emit &e, ValueRange values) {
+  auto vector = dyn_cast<VectorType>(values[0].getType());
+  if (!vector ||
+      !llvm::is_contained({16, 32, 64}, vector.getNumElements() *
+                                            e.bytesOf(vector.getElementType())))
+    return values; // not a register's
+  SmallVector<std::string> constraints(values.size(), "=v");
+  for (size_t n = 0; n < values.size(); ++n)
+    constraints.push_back(std::to_string(n));
+  bool isOne = values.size() == 1;
+  Type type = isOne ? values[0].getType()
+                    : LLVM::LLVMStructType::getLiteral(
+                          e.getContext(), llvm::to_vector(values.getTypes()));
+  auto all = e.make<LLVM::InlineAsmOp>(
+      TypeRange(type), values, /*asm_string=*/"", llvm::join(constraints, ","),
+      /*has_side_effects=*/true, /*is_align_stack=*/false,
+      LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr());
+  if (isOne)
+    return {all.getResult(0)};
+  SmallVector<Value> same;
+  for (size_t n = 0; n < values.size(); ++n)
+    same.push_back(e.make<LLVM::ExtractValueOp>(all.getResult(0), int64_t(n)));
+  return same;
+}
+
 SmallVector<Value> RegisterTile::emit(Emit &e, Ix depth) const {
   SmallVector<Value> zeros(size_t(rows * vectors),
                            e.constant(element, 0, lanes));
@@ -91,11 +121,12 @@ SmallVector<Value> RegisterTile::emit(Emit &e, Ix depth) const {
     for (int64_t r = 0; r < rows; ++r) {
       Value number = e.load(e.at(atLeft, rowOffsets[size_t(r)], element), 0,
                             element, Lanes{lanes, {}});
+      SmallVector<Value> row;
       for (int64_t v = 0; v < vectors; ++v)
-        next.push_back(
-            fma(ScalarExpr(e, e.loc, number),
-                ScalarExpr(e, e.loc, right[size_t(v)]),
-                ScalarExpr(e, e.loc, sums[size_t(r * vectors + v)])));
+        row.push_back(fma(ScalarExpr(e, e.loc, number),
+                          ScalarExpr(e, e.loc, right[size_t(v)]),
+                          ScalarExpr(e, e.loc, sums[size_t(r * vectors + v)])));
+      next.append(settled(e, row));
     }
     return next;
   };

@@ -88,6 +88,40 @@ func.func private @k6(%x: tensor<?x33x28x28xf32>, %w: tensor<64x33x3x3xf32>, %n:
   return %0 : tensor<?x64x28x28xf32>
 }
 
+// Three vectors of filters by eight places, though lanes stay empty: 131 filters
+// of 144. The sums of a place are settled before the numbers of the next one
+// are loaded, or LLVM would load all of them first and lack registers.
+// CHECK-LABEL: llvm.func internal @k7(
+// CHECK: scf.for {{.*}} step %c4_i64{{.*}} iter_args
+// CHECK-COUNT-3: math.fma
+// CHECK-NOT: math.fma
+// CHECK: llvm.inline_asm has_side_effects "", "=v,=v,=v,0,1,2"
+// CHECK-COUNT-3: math.fma
+// CHECK-NOT: math.fma
+// CHECK: llvm.inline_asm has_side_effects "", "=v,=v,=v,0,1,2"
+// CHECK: llvm.return
+func.func private @k7(%x: tensor<31x127x29x29xf32>, %w: tensor<131x127x3x3xf32>)
+    -> tensor<31x131x15x15xf32> attributes {etch.kernel} {
+  %0 = etch.conv2d %x, %w {stride = array<i64: 2, 2>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 31, 131, 15, 15>} : (tensor<31x127x29x29xf32>, tensor<131x127x3x3xf32>) -> tensor<31x131x15x15xf32>
+  return %0 : tensor<31x131x15x15xf32>
+}
+
+// The last block of the chain has 16 steps, its sums 24 lines: they are fetched
+// before it, not within.
+// CHECK-LABEL: llvm.func internal @k8(
+// CHECK: scf.for {{.*}} to %c2_i64
+// CHECK: scf.if
+// CHECK-NEXT: "llvm.intr.prefetch"{{.*}}hint = 3 : i32, rw = 1
+// CHECK-COUNT-23: "llvm.intr.prefetch"{{.*}}hint = 3 : i32, rw = 1
+// CHECK-NEXT: {{^ +[}]}}
+// CHECK: scf.for {{.*}} step %c4_i64{{.*}} iter_args
+// CHECK: llvm.return
+func.func private @k8(%x: tensor<16x144x16x16xf32>, %w: tensor<144x144x3x3xf32>)
+    -> tensor<16x144x16x16xf32> attributes {etch.kernel} {
+  %0 = etch.conv2d %x, %w {stride = array<i64: 1, 1>, pad = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, shape = array<i64: 16, 144, 16, 16>} : (tensor<16x144x16x16xf32>, tensor<144x144x3x3xf32>) -> tensor<16x144x16x16xf32>
+  return %0 : tensor<16x144x16x16xf32>
+}
+
 // Short chains are not worth turning their sums, and few filters leave lanes
 // empty: places along the lanes.
 // CHECK-LABEL: llvm.func internal @k3(
