@@ -126,6 +126,11 @@ LogicalResult Kernel::emit() {
       {e.getStrArrayAttr({"prefer-vector-width", bits}),
        e.getStrArrayAttr({"min-legal-vector-width", bits}),
        e.getStringAttr("nounwind"), e.getStringAttr("noinline")}));
+  // What registers lack room for is aligned on the stack only if that is
+  // decided before: else now and then it lies across two pages, and a loop that
+  // uses it takes three times as long.
+  function.setFramePointerAttr(LLVM::FramePointerKindAttr::get(
+      e.getContext(), LLVM::framePointerKind::FramePointerKind::All));
   Block *entry = function.addEntryBlock(e);
   closure = entry->getArgument(0);
   begin = entry->getArgument(1);

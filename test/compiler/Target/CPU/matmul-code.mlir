@@ -4,8 +4,10 @@
 // RUN: etch-opt %s --etch-codegen-cpu="vector-bits=256 stop=loops" | FileCheck %s --check-prefix=AVX2
 
 // A register tile of a narrower machine is smaller: twelve sums and what they
-// are made of fill its sixteen registers. Sums wait in the result.
+// are made of fill its sixteen registers. Sums wait in the result. Kernels keep
+// a frame pointer: what registers lack room for is aligned behind it.
 // CHECK-LABEL: llvm.func internal @k0(
+// CHECK-SAME: frame_pointer = #llvm.framePointerKind<all>
 // AVX2-LABEL: llvm.func internal @k0(
 // AVX2: scf.for {{.*}} -> (vector<8xf32>{{(, vector<8xf32>){11}[)]}} : i64
 // AVX2: math.fma
