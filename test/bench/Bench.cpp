@@ -156,17 +156,14 @@ void measure(const Workload &w, std::vector<std::unique_ptr<Rival>> &rivals,
   fprintf(stderr, "%s\n", w.name.c_str());
   std::vector<Contender> contenders;
   std::vector<double> ours;
-  // What few use, memory limits.
-  double work = 0;
+  double elements = w.results;
   for (const Input &input : w.inputs)
-    work += double(input.size());
-  if (w.flops > 32 * work)
-    work = w.flops;
+    elements += double(input.size());
   for (const Workload::System &system : w.systems) {
     if (system.threads > settings.threads)
       continue;
     Row row = {w.name,  system.name, system.threads, 0,           w.flops,
-               w.bytes, "",          w.tiles,        w.neighbour, work};
+               w.bytes, "",          w.tiles,        w.neighbour, elements};
     Runner runner = system.make();
     if (!runner.run) {
       row.missing = "cannot compile it";

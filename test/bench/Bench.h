@@ -84,6 +84,7 @@ struct Workload {
   std::vector<Input> inputs;
   double flops = 0;   ///< of one run; 0 when that is not what matters
   double bytes = 0;   ///< that must move in one run; 0 likewise
+  double results = 0; ///< elements of the results, where they count
   bool tiles = false; ///< the flops may be those of tile registers
   int checkRuns = 1;
   bool compare = true; ///< false: results are random
@@ -106,7 +107,7 @@ struct Row {
   std::string missing; ///< why there is no time
   bool tiles = false;
   std::string neighbour; ///< as in Workload
-  double work = 0;       ///< the flops if they are many, else the inputs' size
+  double elements = 0;   ///< of inputs, and of results where they count
   double triad = 0;      ///< bytes per second of the triad beside it
 };
 

@@ -62,6 +62,7 @@ void etch::bench::addMatmuls(std::vector<Workload> &workloads) {
       if (form[i] == 'T')
         std::swap(w.inputs[i].shape[0], w.inputs[i].shape[1]);
     w.flops = 2.0 * double(m) * double(k) * double(n);
+    w.results = double(m) * double(n);
     w.tiles = bf16;
     Rounding rounding = bf16 ? Rounding::bf16 : Rounding::strict;
     auto system = [=, inputs = w.inputs](int threads, bool keeps) {

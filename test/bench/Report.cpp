@@ -50,10 +50,16 @@ void etch::bench::addRatios(const std::vector<Row> &rows,
   };
   for (const Row &row : rows) {
     const Row *round = find(row.neighbour, row.system);
-    if (row.system == "etch" && row.missing.empty() && round)
+    if (row.system == "etch" && row.missing.empty() && round) {
+      // Memory limits what computes little with each element.
+      bool computes = std::min(row.flops / row.elements,
+                               round->flops / round->elements) > 16;
+      double more =
+          computes ? row.flops / round->flops : row.elements / round->elements;
       figures.push_back(
           {row.workload + ": time for as much as " + row.neighbour,
-           row.seconds / row.work * round->work / round->seconds, "x", 1.25});
+           row.seconds / round->seconds / more, "x", 1.25});
+    }
     const Row *one = find(row.workload, "etch");
     if (row.system == "etch 2 busy" && row.missing.empty() && one)
       figures.push_back({row.workload + ": 2 threads beside a busy core to 1",
