@@ -196,8 +196,8 @@ bool Gemm::mayReadRows(int64_t mr) {
 
 /// Rows and vectors of a register tile: those that cover the result with the
 /// least of columns that nobody wants. A larger tile reads less for each of its
-/// sums. Two vectors want panels that stay in the nearest cache;
-/// more of them are as good for long panels only. The figures are measured.
+/// sums. Two vectors want panels that stay in the nearest cache; three are
+/// nearly as good for any, more for long ones only. The figures are measured.
 void Gemm::chooseRegisters(int64_t registers) {
   constexpr int64_t kNearest = 44 << 10;
   Ix m = extents.m, n = extents.n;
@@ -227,7 +227,7 @@ void Gemm::chooseRegisters(int64_t registers) {
       bool isLong = bytes > kNearest;
       double cost = 1 + 0.3 / (height * double(vectors)) + (uneven ? 0.02 : 0);
       if (vectors > 2)
-        cost += isLong ? 0.015 : vectors > 3 ? 0.08 : 0.02;
+        cost += isLong ? 0.015 : vectors > 3 ? 0.08 : 0.005;
       else if (isLong)
         cost += 0.055;
       // Packed from rows that lie side by side, whole lines are cheapest.
