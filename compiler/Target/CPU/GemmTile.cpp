@@ -183,7 +183,7 @@ Gemm::Fetch Gemm::fetchBatch(RowPanel i, Ix j) {
   if (extents.batch.is(1) || !m.isKnown() || !n.isKnown() || !depth.isKnown() ||
       k.options.quick || k.options.vectorBits < 512 || tiling.inParts ||
       depth.known > kGemmBlock || m.known > tiling.mTile ||
-      n.known > tiling.nTile)
+      n.known > tiling.nTile || m.is(0) || n.is(0) || depth.is(0))
     return nullptr;
   int64_t bytes = e.bytesOf(element),
           across = int64_t(llvm::divideCeil(n.known, tiling.nr())),

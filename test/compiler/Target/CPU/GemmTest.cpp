@@ -227,6 +227,26 @@ func.func @main(%x: tensor<3x20x300xf32>, %w: tensor<3x40x300xf32>) -> tensor<3x
   EXPECT_TRUE(y.same(expected));
 }
 
+/// There is nothing to fetch of a next pair of matrices.
+TEST(Gemm, BatchesOfEmptyMatrices) {
+  for (const Sizes &s : {Sizes{0, 4, 4}, {2, 0, 4}, {2, 4, 0}}) {
+    auto type = [](int64_t rows, int64_t columns) {
+      return "tensor<33x" + std::to_string(rows) + "x" +
+             std::to_string(columns) + "xf32>";
+    };
+    std::string x = type(s.m, s.k), w = type(s.k, s.n), y = type(s.m, s.n);
+    Program compiled("func.func @main(%x: " + x + ", %w: " + w + ") -> " + y +
+                     " {\n  %0 = etch.matmul %x, %w : (" + x + ", " + w +
+                     ") -> " + y + "\n  return %0 : " + y + "\n}\n");
+    ASSERT_TRUE(compiled);
+    auto left = randomArray<float>({33, s.m, s.k}, 1),
+         right = randomArray<float>({33, s.k, s.n}, 2);
+    Array<float> result({33, s.m, s.n}), zeros({33, s.m, s.n});
+    ASSERT_EQ(compiled.in(left).in(right).out(result).run(), ETCH_OK);
+    EXPECT_TRUE(result.same(zeros));
+  }
+}
+
 /// Rows fill vectors better than columns do: the result is made transposed.
 TEST(Gemm, TurnedBatches) {
   Program compiled(R"(
