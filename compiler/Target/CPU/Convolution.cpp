@@ -425,7 +425,8 @@ void Correlation::multiplyPanels(Value filters, Value into, Ix rows, Ix image,
     Ix wide = e.max(e.sub(vectors, e.mul(narrow, tile.vectors - 1)), 0);
     wide = e.mul(e.div(wide, tile.vectors), nr);
     panelsOf(tile.vectors, 0, wide);
-    if (!wide.isKnown() || !columns.isKnown() || wide.known < columns.known)
+    if (tile.vectors > 1 &&
+        (!wide.isKnown() || !columns.isKnown() || wide.known < columns.known))
       panelsOf(tile.vectors - 1, wide, columns);
   });
 }

@@ -51,8 +51,10 @@ const Sizes all[] = {
     {1, 40, 17, {9, 37}, {3, 3}, {1, 1}, {1, 1}},
     {2, 7, 6, {9, 11}, {3, 2}, {2, 3}, {1, 2}},
     {1, 3, 16, {23, 21}, {7, 7}, {2, 2}, {3, 3}},
-    // Small images, packed: two at once; rows of filters that no tile divides;
-    // strips of one image; strides whose residues have no taps.
+    // Small images, packed: all places in one vector; two at once; rows of
+    // filters that no tile divides; strips of one image; strides whose residues
+    // have no taps.
+    {2, 32, 32, {1, 1}, {3, 3}, {1, 1}, {1, 1}},
     {9, 35, 64, {4, 4}, {3, 3}, {1, 1}, {1, 1}},
     {23, 20, 61, {7, 5}, {3, 3}, {1, 1}, {1, 1}},
     {1, 9, 96, {31, 37}, {3, 3}, {1, 1}, {2, 3}},
