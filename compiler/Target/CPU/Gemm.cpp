@@ -677,26 +677,29 @@ LogicalResult Gemm::emit() {
 }
 
 /// Both ways, of which the number of rows chooses one at run time.
-static LogicalResult emitOpenRows(Kernel &k, MatmulOp op) {
+static LogicalResult emitOpenRows(Kernel &k, MatmulOp op, int64_t most) {
   ExtentRef rows = k.extentOf(op->getOperand(0), 0);
+  auto isFew = [=](Emit &e, Ix m) {
+    return e.compare(arith::CmpIPredicate::ult, e.sub(m, 1), most);
+  };
   bool good = true;
   decltype(k.work) fewWork;
   decltype(k.scratchBytes) fewBytes;
   k.e.when(
-      isFewRows(k.e, rows.in(ArrayRef<Buffer>(k.buffers))),
+      isFew(k.e, rows.in(ArrayRef<Buffer>(k.buffers))),
       [&] {
         good &= succeeded(emitStreamedProduct(k, op));
         fewWork = std::exchange(k.work, nullptr);
         fewBytes = std::exchange(k.scratchBytes, nullptr);
       },
       [&] { good &= succeeded(Gemm(k, op).emit()); });
-  k.work = [few = fewWork, many = k.work, rows](Emit &e,
-                                                ArrayRef<Extents> shapes) {
-    Value isFew = isFewRows(e, rows.in(shapes));
+  k.work = [few = fewWork, many = k.work, rows,
+            isFew](Emit &e, ArrayRef<Extents> shapes) {
+    Value streams = isFew(e, rows.in(shapes));
     Work a = few(e, shapes), b = many(e, shapes);
-    b.count = e.select(isFew, a.count, b.count);
-    b.cost = e.select(isFew, a.cost, b.cost);
-    b.grain = e.select(isFew, a.grain, b.grain);
+    b.count = e.select(streams, a.count, b.count);
+    b.cost = e.select(streams, a.cost, b.cost);
+    b.grain = e.select(streams, a.grain, b.grain);
     return b;
   };
   k.scratchBytes = [few = fewBytes,
@@ -713,11 +716,13 @@ LogicalResult etch::cpu::emitMatmul(Kernel &k) {
         return Gemm(k, product).emit();
       if (mayBeSmall(k, product))
         return emitMaybeSmall(k, product);
-      if (k.options.bf16 || !streamsMatrix(k, product))
-        return Gemm(k, product).emit();
-      auto x = cast<RankedTensorType>(product->getOperand(0).getType());
-      return x.isDynamicDim(0) ? emitOpenRows(k, product)
-                               : emitStreamedProduct(k, product);
+      int64_t most = k.options.bf16 ? 0 : streamedRows(k, product),
+              m = cast<RankedTensorType>(product->getOperand(0).getType())
+                      .getDimSize(0);
+      if (most && ShapedType::isDynamic(m))
+        return emitOpenRows(k, product, most);
+      return m > 0 && m <= most ? emitStreamedProduct(k, product)
+                                : Gemm(k, product).emit();
     }
   return k.source.emitError("no matmul in this kernel");
 }

@@ -68,10 +68,9 @@ inline constexpr int64_t kPackedSteps = 4;
 /// has masked loads.
 void emitPackRows(Emit &e, const PanelRows &rows, int64_t lanes);
 
-/// Few rows by a matrix that comes from memory: it is read in long runs. Where
-/// the number of rows is open, the kernel must ask whether they are few.
-bool streamsMatrix(Kernel &k, MatmulOp op);
-mlir::Value isFewRows(Emit &e, Ix m);
+/// Few rows by a matrix that is read where it lies, in long runs. Up to how many
+/// rows that is best; 0: never. Where their number is open, the kernel must ask.
+int64_t streamedRows(Kernel &k, MatmulOp op);
 llvm::LogicalResult emitStreamedProduct(Kernel &k, MatmulOp op);
 
 /// Eager products of any extents: those of few numbers pack nothing.

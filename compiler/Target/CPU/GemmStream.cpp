@@ -2,10 +2,10 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A few rows use each element of a matrix once or a few times: how fast it
-// comes from memory is all that counts, and only long runs of addresses come
-// fast. So a unit goes through some rows of the matrix side by side, for many
-// columns, whose sums wait in the nearest cache meanwhile.
+// A few rows use each element of a matrix so few times that how fast it comes
+// from memory counts most, and only long runs of addresses come fast. So a unit
+// goes through some rows of the matrix side by side, for many columns, whose
+// sums wait in a cache meanwhile.
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Target/CPU/Gemm.h"
@@ -19,16 +19,26 @@ using namespace mlir;
 using namespace etch;
 using namespace etch::cpu;
 
-/// Rows of the matrix that are read side by side; sums of a unit, in bytes; the
-/// least matrix, in bytes, that is not in a cache anyway.
-static constexpr int64_t kStreams = 16, kSums = 64 << 10, kLarge = 3 << 20;
-/// Rows of x: more of them are worth panels.
-static constexpr int64_t kMostRows = 8;
-/// Rows of x whose numbers for so many rows of the matrix are kept in
-/// registers; sums of them, in bytes.
-static constexpr int64_t kRowsKept = 4, kRowsAtOnce = 4, kNearSums = 16 << 10;
+/// Rows of the matrix that are read side by side, for one row of x, for one
+/// tile of them, and for more; the next ones are fetched meanwhile.
+static constexpr int64_t kStreamsOfOne = 4, kStreams = 16, kMostStreams = 32;
+/// Rows of x: more of them are worth panels. Those of a matrix that the second
+/// cache holds may as well be packed, unless it is for any number of rows.
+static constexpr int64_t kMostRows = 48, kOpenRows = 16;
+/// Sums of a block of K, in bytes.
+static constexpr int64_t kSums = 128 << 10;
+/// Vectors of a register tile: chains enough to hide how long a multiply-add
+/// takes.
+static constexpr int64_t kVectors = 2;
 
 namespace {
+
+/// Rows of x in tiles of as many rows, and those behind `whole` in lower tiles;
+/// as many rows of sums as the tiles have.
+struct Runs {
+  Ix whole, rows;
+  int64_t height, rest;
+};
 
 class StreamedProduct {
 public:
@@ -37,17 +47,17 @@ public:
 
 private:
   LogicalResult bind();
-  void emitUnits(int64_t rows);
-  void emitColumns(Ix begin, Ix end, int64_t most);
-  void addRows(Ix row, int64_t steps);
+  void emitUnits(Ix rows);
+  void emitPiece();
+  void copyNumbers(Ix row, Ix steps);
   void addGroup(Ix row, Ix steps, Value none);
-  void addStrip(Ix row, Ix steps, Value none, Ix column, int64_t vectors,
-                Value mask);
+  void addTile(Ix first, int64_t height, Ix row, Ix steps, Value none,
+               Ix column, ArrayRef<Lanes> covered);
   void addBlock(Ix from);
-  void clearSums();
   void finish();
   Value sumAt(Value base, Ix row, Ix column) {
-    return e.at(base, e.add(e.mul(row, sumColumns), column), element);
+    return e.at(base, e.add(e.mul(row, e.add(sumColumns, lanes)), column),
+                element);
   }
   Value sum(Value a, Value b) {
     return ScalarExpr(e, e.loc, a) + ScalarExpr(e, e.loc, b);
@@ -60,33 +70,33 @@ private:
   const Buffer *x, *w;
   Ix m;
   int64_t n, depth, lanes, unitColumns;
-  int64_t sumColumns; ///< that there is room for
   std::optional<Evaluator> after;
-  int64_t rows, vectors; ///< of a register tile
+  Ix streams;
+  Runs runs;
+  Ix sumColumns; ///< for which there is room
   // Of the columns at hand:
   Ix firstColumn, columns;
   Value block, total; ///< sums of the block of K, and of those before
+  Value numbers;      ///< of x, `streams` of each row
+  Value copied;       ///< of the matrix, for several tiles
 };
 
 } // namespace
 
-Value etch::cpu::isFewRows(Emit &e, Ix m) {
-  return e.compare(arith::CmpIPredicate::ult, e.sub(m, 1), kMostRows);
-}
-
-bool etch::cpu::streamsMatrix(Kernel &k, MatmulOp op) {
+int64_t etch::cpu::streamedRows(Kernel &k, MatmulOp op) {
   auto x = cast<RankedTensorType>(op->getOperand(0).getType()),
        w = cast<RankedTensorType>(op->getOperand(1).getType());
   const Buffer *left = k.argumentBuffer(op->getOperand(0)),
                *right = k.argumentBuffer(op->getOperand(1));
   if (!left || !right || !right->dense || x.getRank() != 2 ||
-      !w.hasStaticShape() || !isa<FloatType>(w.getElementType()) ||
-      k.options.vectorBits < 512)
-    return false;
-  int64_t bytes = k.e.bytesOf(w.getElementType()), m = x.getDimSize(0);
-  return (x.isDynamicDim(0) || (m >= 1 && m <= kMostRows)) &&
-         w.getDimSize(1) * bytes >= 1024 &&
-         w.getNumElements() * bytes >= kLarge;
+      !w.hasStaticShape() || !isa<FloatType>(w.getElementType()))
+    return 0;
+  int64_t bytes = k.e.bytesOf(w.getElementType());
+  if (w.getDimSize(1) * bytes < 256 || w.getDimSize(0) < kStreamsOfOne)
+    return 0;
+  if (w.getNumElements() * bytes > k.options.cacheBytes)
+    return kMostRows;
+  return x.isDynamicDim(0) ? kOpenRows : 0;
 }
 
 LogicalResult StreamedProduct::bind() {
@@ -101,108 +111,114 @@ LogicalResult StreamedProduct::bind() {
   // Work for several threads, of runs as long as may be.
   int64_t bytes = e.bytesOf(element);
   unitColumns =
-      std::min(kSums / (2 * kMostRows * bytes),
-               std::max<int64_t>(llvm::divideCeil(n, 4), 1024 / bytes));
+      std::clamp<int64_t>(llvm::divideCeil(n, 4), 1024 / bytes, 4096 / bytes);
   unitColumns = llvm::alignTo(unitColumns, 4 * lanes);
   after.emplace(k, SmallVector<Ix>{1, m, n}, ArrayRef<int>{1, 2});
   return after->writeResults(op.getResult());
 }
 
-/// `steps` rows of the matrix from `row` on, for some columns. `none`: whether
-/// they are the first of a block of K.
-void StreamedProduct::addStrip(Ix row, Ix steps, Value none, Ix column,
-                               int64_t vectors, Value mask) {
+/// Some rows of x by `steps` rows of the matrix from `row` on, for some
+/// columns. `none`: whether they are the first of a block of K.
+void StreamedProduct::addTile(Ix first, int64_t height, Ix row, Ix steps,
+                              Value none, Ix column, ArrayRef<Lanes> covered) {
+  int64_t vectors = int64_t(covered.size());
   SmallVector<Value> sums;
+  auto place = [&](int64_t r, int64_t v) {
+    return sumAt(block, e.add(first, r), e.add(column, v * lanes));
+  };
   Value zero = e.constant(element, 0, lanes);
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t v = 0; v < vectors; ++v) {
-      Value before = e.load(sumAt(block, r, e.add(column, v * lanes)), 1,
-                            element, Lanes{lanes, {}});
-      sums.push_back(e.make<arith::SelectOp>(none, zero, before));
-    }
-  Value right = e.at(w->pointer,
-                     e.add(e.mul(row, n), e.add(firstColumn, column)), element);
-  Value left = e.at(x->pointer, e.mul(row, x->strides[1]), element);
-  sums = e.loop(0, steps, 1, sums, [&](Ix step, ValueRange carried) {
-    SmallVector<Value> next, matrix;
-    Value at = e.at(right, e.mul(step, n), element);
+  for (int64_t r = 0; r < height; ++r)
     for (int64_t v = 0; v < vectors; ++v)
-      matrix.push_back(
-          e.load(e.at(at, v * lanes, element), 1, element, Lanes{lanes, mask}));
-    for (int64_t r = 0; r < rows; ++r) {
-      // Behind the last row: that one again. Nobody looks at its sums.
-      Ix own = m.isKnown() ? Ix(r) : e.min(r, e.sub(m, 1));
-      Ix place = e.add(e.mul(own, x->strides[0]), e.mul(step, x->strides[1]));
-      Value number =
-          e.load(e.at(left, place, element), 0, element, Lanes{lanes, {}});
+      sums.push_back(e.make<arith::SelectOp>(
+          none, zero, e.load(place(r, v), 1, element, Lanes{lanes, {}})));
+  Value matrix = e.at(
+      w->pointer, e.add(e.mul(row, n), e.add(firstColumn, column)), element);
+  Value left = e.at(numbers, e.mul(first, kMostStreams), element);
+  // The first of several tiles copies what it reads for the others: rows of the
+  // matrix may be as far apart as a way of the nearest cache is long. Two tiles
+  // fetch a vector each of the next rows: memory always has something to do.
+  bool isOnly = runs.rows.isKnown() && runs.rows.known <= height;
+  Value isFirst = e.compare(arith::CmpIPredicate::eq, first, 0),
+        hasNone = e.compare(arith::CmpIPredicate::sle, runs.rows, height);
+  Value right =
+      isOnly ? matrix : e.make<arith::SelectOp>(isFirst, matrix, copied);
+  Ix pitch = isOnly ? Ix(n) : e.select(isFirst, n, vectors * lanes);
+  Ix fetch = isOnly ? Ix(0) : e.select(isFirst, 0, vectors - 1);
+  SmallVector<Ix> fetched = {fetch};
+  if (vectors > 1 && (isOnly || !runs.rows.isKnown()))
+    fetched.push_back(isOnly ? Ix(1) : e.select(hasNone, 1, fetch));
+  sums = e.loop(0, steps, 1, sums, [&](Ix step, ValueRange carried) {
+    SmallVector<Value> next, read;
+    Value at = e.at(right, e.mul(step, pitch), element);
+    for (int64_t v = 0; v < vectors; ++v)
+      read.push_back(
+          e.load(e.at(at, v * lanes, element), 1, element, covered[size_t(v)]));
+    for (int64_t v = 0; v < vectors && !isOnly; ++v)
+      e.store(
+          read[size_t(v)],
+          e.at(copied, e.add(e.mul(step, vectors * lanes), v * lanes), element),
+          Lanes{lanes, {}});
+    for (Ix v : fetched)
+      e.prefetch(e.at(matrix,
+                      e.add(e.mul(v, lanes), e.mul(e.add(step, streams), n)),
+                      element));
+    for (int64_t r = 0; r < height; ++r) {
+      Value number = e.load(e.at(left, e.add(r * kMostStreams, step), element),
+                            0, element, Lanes{lanes, {}});
       for (int64_t v = 0; v < vectors; ++v)
         next.push_back(fma(ScalarExpr(e, e.loc, number),
-                           ScalarExpr(e, e.loc, matrix[size_t(v)]),
+                           ScalarExpr(e, e.loc, read[size_t(v)]),
                            ScalarExpr(e, e.loc, carried[size_t(next.size())])));
     }
     return next;
   });
   for (auto [number, value] : llvm::enumerate(sums)) {
     int64_t i = int64_t(number);
-    e.store(value,
-            sumAt(block, i / vectors, e.add(column, i % vectors * lanes)),
-            Lanes{lanes, {}});
+    e.store(value, place(i / vectors, i % vectors), Lanes{lanes, {}});
   }
 }
 
+/// Of x for so many rows of the matrix, side by side: its rows may be as far
+/// apart, too.
+void StreamedProduct::copyNumbers(Ix row, Ix steps) {
+  e.loop(0, runs.rows, 1, [&](Ix r) {
+    // Behind the last row: that one again. Nobody looks at its sums.
+    Ix own = m.isKnown() ? r : e.min(r, e.sub(m, 1));
+    Value from = e.at(
+        x->pointer, e.add(e.mul(own, x->strides[0]), e.mul(row, x->strides[1])),
+        element);
+    Value to = e.at(numbers, e.mul(r, kMostStreams), element);
+    e.vectorLoop(0, steps, runs.rows.is(1) ? kStreamsOfOne : lanes,
+                 /*peel=*/false, [&](Ix step, Lanes covered) {
+                   Value at = e.at(from, e.mul(step, x->strides[1]), element);
+                   e.store(e.load(at, x->strides[1], element, covered),
+                           e.at(to, step, element), covered);
+                 });
+  });
+}
+
+/// All rows of x by `steps` rows of the matrix.
 void StreamedProduct::addGroup(Ix row, Ix steps, Value none) {
-  int64_t step = vectors * lanes;
-  Ix whole = n % step == 0 ? columns : e.mul(e.div(columns, step), step);
+  copyNumbers(row, steps);
+  auto strip = [&](Ix column, ArrayRef<Lanes> covered) {
+    for (auto [from, to, height] : {std::tuple(Ix(0), runs.whole, runs.height),
+                                    {runs.whole, runs.rows, runs.rest}})
+      if (height)
+        e.loop(from, to, height, [&, height = height](Ix first) {
+          addTile(first, height, row, steps, none, column, covered);
+        });
+  };
+  int64_t step = kVectors * lanes;
+  bool isWhole = n % step == 0;
+  Ix whole = isWhole ? columns : e.mul(e.div(columns, step), step);
   e.loop(0, whole, step, [&](Ix column) {
-    addStrip(row, steps, none, column, vectors, Value());
+    strip(column, SmallVector<Lanes>(size_t(kVectors), {lanes, {}}));
   });
-  if (n % step == 0)
-    return;
-  e.loop(whole, columns, lanes, [&](Ix column) {
-    addStrip(row, steps, none, column, 1,
-             e.maskBelow(e.sub(columns, column), lanes));
-  });
-}
-
-void StreamedProduct::clearSums() {
-  Value zero = e.constant(element, 0, lanes);
-  for (int64_t r = 0; r < rows; ++r)
-    e.loop(0, columns, lanes, [&](Ix column) {
-      e.store(zero, sumAt(block, r, column), Lanes{lanes, {}});
+  if (!isWhole)
+    e.loop(whole, columns, lanes, [&](Ix column) {
+      Value mask = e.maskBelow(e.sub(columns, column), lanes);
+      strip(column, Lanes{lanes, mask});
     });
-}
-
-/// A few rows of the matrix, from end to end: so many streams of addresses,
-/// which go on in the rows behind them.
-void StreamedProduct::addRows(Ix row, int64_t steps) {
-  SmallVector<Value> numbers, places;
-  for (int64_t s = 0; s < steps; ++s) {
-    Ix step = e.add(row, s);
-    places.push_back(
-        e.at(w->pointer, e.add(e.mul(step, n), firstColumn), element));
-    for (int64_t r = 0; r < rows; ++r) {
-      Ix place = e.add(e.mul(r, x->strides[0]), e.mul(step, x->strides[1]));
-      numbers.push_back(
-          e.load(e.at(x->pointer, place, element), 0, element, {lanes, {}}));
-    }
-  }
-  e.vectorLoop(0, columns, lanes, /*peel=*/true, [&](Ix column, Lanes covered) {
-    SmallVector<Value> matrix;
-    for (Value place : places) {
-      Value at = e.at(place, column, element);
-      matrix.push_back(e.load(at, 1, element, covered));
-      e.prefetch(e.at(at, steps * n, element));
-    }
-    for (int64_t r = 0; r < rows; ++r) {
-      Value place = sumAt(block, r, column);
-      Value value = e.load(place, 1, element, Lanes{lanes, {}});
-      for (int64_t s = 0; s < steps; ++s)
-        value = fma(ScalarExpr(e, e.loc, numbers[size_t(s * rows + r)]),
-                    ScalarExpr(e, e.loc, matrix[size_t(s)]),
-                    ScalarExpr(e, e.loc, value));
-      e.store(value, place, Lanes{lanes, {}});
-    }
-  });
 }
 
 /// A block of K is done: its sums behind those of the blocks before.
@@ -232,64 +248,77 @@ void StreamedProduct::finish() {
   });
 }
 
-/// Columns from one to another, at most so many at a time.
-void StreamedProduct::emitColumns(Ix begin, Ix end, int64_t most) {
-  sumColumns = most;
-  total = e.at(block, rows * most, element);
-  e.loop(begin, end, most, [&](Ix first) {
-    firstColumn = first;
-    columns = e.min(most, e.sub(end, first));
-    e.loop(0, depth, kGemmBlock, [&](Ix from) {
-      Ix last = e.min(e.add(from, kGemmBlock), depth);
-      if (rows <= kRowsKept) {
-        clearSums();
-        Ix whole = last;
-        if (depth % kRowsAtOnce)
-          whole = e.mul(e.div(last, kRowsAtOnce), kRowsAtOnce);
-        e.loop(from, whole, kRowsAtOnce,
-               [&](Ix row) { addRows(row, kRowsAtOnce); });
-        e.loop(whole, last, 1, [&](Ix row) { addRows(row, 1); });
-      } else {
-        e.loop(from, last, kStreams, [&](Ix row) {
-          Ix steps = depth % kStreams ? e.min(kStreams, e.sub(last, row))
-                                      : Ix(kStreams);
-          addGroup(row, steps, e.compare(arith::CmpIPredicate::eq, row, from));
-        });
-      }
-      addBlock(from);
+void StreamedProduct::emitPiece() {
+  e.loop(0, depth, kGemmBlock, [&](Ix from) {
+    Ix last = e.min(e.add(from, kGemmBlock), depth);
+    e.loop(0, e.ceilDiv(e.sub(last, from), streams), 1, [&](Ix group) {
+      Ix row = e.add(from, e.mul(group, streams));
+      bool whole = streams.isKnown() && depth % streams.known == 0;
+      addGroup(row, whole ? streams : e.min(streams, e.sub(last, row)),
+               e.compare(arith::CmpIPredicate::eq, group, 0));
     });
-    finish();
+    addBlock(from);
   });
+  finish();
 }
 
-void StreamedProduct::emitUnits(int64_t rows) {
-  this->rows = rows;
-  // Chains enough to hide how long a multiply-add takes, few registers.
-  vectors = 2;
+/// Tiles of nearly as many rows, as registers have room for; of any number of
+/// rows, tiles of few.
+static Runs runsOf(Emit &e, Ix m, bool masks) {
+  int64_t most = masks ? 14 : 6, open = masks ? 8 : 4;
+  if (!m.isKnown())
+    return {e.mul(e.div(m, open), open), e.roundUp(m, open / 2), open,
+            open / 2};
+  int64_t tiles = llvm::divideCeil(m.known, most),
+          height = llvm::divideCeil(m.known, tiles),
+          tall = m.known - tiles * (height - 1);
+  return {height * tall, m, height, tall < tiles ? height - 1 : 0};
+}
+
+/// For which there is room, of so many rows: whole tiles.
+static Ix sumColumnsOf(Emit &e, Ix rows, int64_t n, int64_t lanes,
+                       int64_t bytes) {
+  int64_t least = 4 * lanes;
+  Ix most = e.div(kSums / bytes, rows);
+  return e.min(e.max(e.mul(e.div(most, least), least), least),
+               int64_t(llvm::alignTo(n, least)));
+}
+
+/// What one thread has is one run of columns, as long as there is room for
+/// their sums.
+void StreamedProduct::emitUnits(Ix rows) {
+  runs = runsOf(e, rows, k.options.vectorBits >= 512);
+  bool isTile = rows.isKnown() && rows.known <= runs.height;
+  streams = rows.is(1) ? kStreamsOfOne : isTile ? kStreams : kMostStreams;
+  if (!rows.isKnown())
+    streams = e.select(e.compare(arith::CmpIPredicate::sle, rows, runs.height),
+                       kStreams, kMostStreams);
+  sumColumns = sumColumnsOf(e, runs.rows, n, lanes, e.bytesOf(element));
   block = k.scratch();
-  // What one thread has is one run of columns, where its sums stay near.
-  int64_t most = unitColumns;
-  if (rows <= kRowsKept)
-    most =
-        std::max(most, kNearSums / (rows * e.bytesOf(element)) / lanes * lanes);
-  emitColumns(e.mul(Ix(k.begin), unitColumns),
-              e.min(e.mul(Ix(k.end), unitColumns), n), most);
+  total = sumAt(block, runs.rows, 0);
+  numbers = sumAt(total, runs.rows, 0);
+  copied = e.at(numbers, e.mul(runs.rows, kMostStreams), element);
+  Ix begin = e.mul(Ix(k.begin), unitColumns),
+     end = e.min(e.mul(Ix(k.end), unitColumns), n);
+  e.loop(0, e.ceilDiv(e.sub(end, begin), sumColumns), 1, [&](Ix piece) {
+    firstColumn = e.add(begin, e.mul(piece, sumColumns));
+    columns = e.min(sumColumns, e.sub(end, firstColumn));
+    emitPiece();
+  });
 }
 
 LogicalResult StreamedProduct::emit() {
   if (failed(bind()))
     return failure();
   if (m.isKnown())
-    emitUnits(m.known);
+    emitUnits(m);
   else
     e.when(
         e.compare(arith::CmpIPredicate::eq, m, 1), [&] { emitUnits(1); },
-        [&] { emitUnits(kMostRows); });
+        [&] { emitUnits(m); });
   ExtentRef of = k.extentOf(op->getOperand(0), 0);
   int64_t count = llvm::divideCeil(n, unitColumns), each = n * (depth + 4) / 4,
-          bytes = std::max(2 * kMostRows * unitColumns * e.bytesOf(element),
-                           2 * kNearSums) +
-                  64;
+          bytes = e.bytesOf(element);
   k.work = [=](Emit &e, ArrayRef<Extents> shapes) {
     Work work;
     work.count = count;
@@ -297,7 +326,16 @@ LogicalResult StreamedProduct::emit() {
     work.grain = 1;
     return work;
   };
-  k.scratchBytes = [=](Emit &, ArrayRef<Extents>) { return Ix(bytes); };
+  bool masks = k.options.vectorBits >= 512;
+  k.scratchBytes = [=, n = n, lanes = lanes](Emit &e,
+                                             ArrayRef<Extents> shapes) {
+    Ix rows = runsOf(e, e.min(of.in(shapes), kMostRows), masks).rows;
+    Ix sums = sumColumnsOf(e, e.max(rows, 1), n, lanes, bytes);
+    Ix each = e.add(e.mul(e.add(sums, lanes), 2), kMostStreams);
+    return e.add(
+        e.mul(e.add(e.mul(rows, each), kMostStreams * kVectors * lanes), bytes),
+        64);
+  };
   return success();
 }
 

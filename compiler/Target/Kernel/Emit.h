@@ -71,7 +71,7 @@ public:
   Ix mul(Ix a, Ix b);
   Ix div(Ix a, Ix b);
   Ix rem(Ix a, Ix b);
-  Ix ceilDiv(Ix a, int64_t b) { return div(add(a, b - 1), b); }
+  Ix ceilDiv(Ix a, Ix b) { return div(add(a, sub(b, 1)), b); }
   Ix roundUp(Ix a, int64_t b) { return mul(ceilDiv(a, b), b); }
   Ix min(Ix a, Ix b);
   Ix max(Ix a, Ix b);

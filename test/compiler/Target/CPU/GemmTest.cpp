@@ -161,24 +161,43 @@ TEST(Gemm, StaticShapes) {
     }
 }
 
-/// Matrices that come from memory by a few rows. How many is known, or open.
+/// Few rows by matrices that are read where they lie; how many is known, or
+/// open: then small matrices are, too.
 TEST(Gemm, FewRowsByALargeMatrix) {
   const Form plain = {false, false};
-  for (const Sizes &s :
-       {Sizes{1, 800, 1003}, {3, 1517, 700}, {8, 771, 1104}, {5, 100, 8200}}) {
+  for (const Sizes &s : {Sizes{1, 800, 1003},
+                         {3, 1517, 700},
+                         {8, 771, 1104},
+                         {5, 100, 8200},
+                         {14, 803, 701},
+                         {17, 790, 704},
+                         {29, 1100, 517},
+                         {48, 500, 1090}}) {
     Program compiled(program<float>(s, plain, false, true));
     ASSERT_TRUE(compiled);
     check<float>(compiled, s, plain, true);
   }
-  Program open(R"(
-func.func @main(%x: tensor<?x1117xf32>, %w: tensor<1117x750xf32>) -> tensor<?x750xf32> {
-  %0 = etch.matmul %x, %w : (tensor<?x1117xf32>, tensor<1117x750xf32>) -> tensor<?x750xf32>
-  return %0 : tensor<?x750xf32>
-}
-)");
-  ASSERT_TRUE(open);
-  for (int64_t m : {0, 1, 2, 7, 8, 9, 30})
-    check<float>(open, {m, 1117, 750}, plain, false);
+  auto type = [](std::string rows, int64_t columns) {
+    return "tensor<" + rows + "x" + std::to_string(columns) + "xf32>";
+  };
+  for (auto [mcpu, k, n] : {std::tuple("native", 1117, 750),
+                            {"x86-64-v3", 1117, 750},
+                            {"native", 37, 91},
+                            {"x86-64-v3", 37, 91},
+                            {"x86-64-v2", 37, 91}}) {
+    std::string x = type("?", k), w = type(std::to_string(k), n),
+                y = type("?", n);
+    Program open("func.func @main(%x: " + x + ", %w: " + w + ") -> " + y +
+                     " {\n  %0 = etch.matmul %x, %w : (" + x + ", " + w +
+                     ") -> " + y + "\n  return %0 : " + y + "\n}\n",
+                 mcpu);
+    ASSERT_TRUE(open);
+    for (int64_t m : {0, 1, 2, 4, 7, 8, 9, 13, 16, 17, 30, 48, 49})
+      check<float>(open, {m, k, n}, plain, false);
+  }
+  Program full(program<double>({11, 300, 903}, plain, false, true));
+  ASSERT_TRUE(full);
+  check<double>(full, {11, 300, 903}, plain, true);
 }
 
 TEST(Gemm, OtherTypes) {

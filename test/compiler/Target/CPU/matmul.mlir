@@ -96,9 +96,9 @@ func.func private @k4(%x: tensor<512x1024xf32>, %w: tensor<1024x512xf32>)
   %0 = etch.matmul %x, %w : (tensor<512x1024xf32>, tensor<1024x512xf32>) -> tensor<512x512xf32>
   return %0 : tensor<512x512xf32>
 }
-func.func private @k5(%x: tensor<3x1024xf32>, %w: tensor<1024x512xf32>)
+func.func private @k5(%x: tensor<3x256xf32>, %w: tensor<256x512xf32>)
     -> tensor<3x512xf32> attributes {etch.kernel} {
-  %0 = etch.matmul %x, %w : (tensor<3x1024xf32>, tensor<1024x512xf32>) -> tensor<3x512xf32>
+  %0 = etch.matmul %x, %w : (tensor<3x256xf32>, tensor<256x512xf32>) -> tensor<3x512xf32>
   return %0 : tensor<3x512xf32>
 }
 func.func private @k6(%x: tensor<63x48xf32>, %w: tensor<48x48xf32>)
