@@ -19,9 +19,8 @@ using namespace mlir;
 using namespace etch;
 using namespace etch::cpu;
 
-/// Rows of the matrix that are read side by side, for one row of x, for one
-/// tile of them, and for more; the next ones are fetched meanwhile.
-static constexpr int64_t kStreamsOfOne = 4, kStreams = 16, kMostStreams = 32;
+/// Rows of the matrix that are read side by side.
+static constexpr int64_t kStreams = 32;
 /// Rows of x: more of them are worth panels. Those of a matrix that the second
 /// cache holds may as well be packed, unless it is for any number of rows.
 static constexpr int64_t kMostRows = 48, kOpenRows = 16;
@@ -71,13 +70,12 @@ private:
   Ix m;
   int64_t n, depth, lanes, unitColumns;
   std::optional<Evaluator> after;
-  Ix streams;
   Runs runs;
   Ix sumColumns; ///< for which there is room
   // Of the columns at hand:
   Ix firstColumn, columns;
   Value block, total; ///< sums of the block of K, and of those before
-  Value numbers;      ///< of x, `streams` of each row
+  Value numbers;      ///< of x, `kStreams` of each row
   Value copied;       ///< of the matrix, for several tiles
 };
 
@@ -92,7 +90,7 @@ int64_t etch::cpu::streamedRows(Kernel &k, MatmulOp op) {
       !w.hasStaticShape() || !isa<FloatType>(w.getElementType()))
     return 0;
   int64_t bytes = k.e.bytesOf(w.getElementType());
-  if (w.getDimSize(1) * bytes < 256 || w.getDimSize(0) < kStreamsOfOne)
+  if (w.getDimSize(1) * bytes < 256 || w.getDimSize(0) < 4)
     return 0;
   if (w.getNumElements() * bytes > k.options.cacheBytes)
     return kMostRows;
@@ -133,20 +131,27 @@ void StreamedProduct::addTile(Ix first, int64_t height, Ix row, Ix steps,
           none, zero, e.load(place(r, v), 1, element, Lanes{lanes, {}})));
   Value matrix = e.at(
       w->pointer, e.add(e.mul(row, n), e.add(firstColumn, column)), element);
-  Value left = e.at(numbers, e.mul(first, kMostStreams), element);
+  Value left = e.at(numbers, e.mul(first, kStreams), element);
   // The first of several tiles copies what it reads for the others: rows of the
-  // matrix may be as far apart as a way of the nearest cache is long. Two tiles
-  // fetch a vector each of the next rows: memory always has something to do.
+  // matrix may be as far apart as a way of the nearest cache is long.
   bool isOnly = runs.rows.isKnown() && runs.rows.known <= height;
   Value isFirst = e.compare(arith::CmpIPredicate::eq, first, 0),
         hasNone = e.compare(arith::CmpIPredicate::sle, runs.rows, height);
   Value right =
       isOnly ? matrix : e.make<arith::SelectOp>(isFirst, matrix, copied);
   Ix pitch = isOnly ? Ix(n) : e.select(isFirst, n, vectors * lanes);
-  Ix fetch = isOnly ? Ix(0) : e.select(isFirst, 0, vectors - 1);
-  SmallVector<Ix> fetched = {fetch};
-  if (vectors > 1 && (isOnly || !runs.rows.isKnown()))
-    fetched.push_back(isOnly ? Ix(1) : e.select(hasNone, 1, fetch));
+  // One tile fetches the next columns; two a vector each of the next rows, so
+  // that memory has something to do while the second one computes.
+  SmallVector<Ix> fetched;
+  for (int64_t v = 0; v < vectors; ++v) {
+    Ix columns = (vectors + v) * lanes;
+    Ix rows = e.add(kStreams * n, e.select(isFirst, 0, (vectors - 1) * lanes));
+    if (isOnly)
+      fetched.push_back(columns);
+    else if (v == 0 || !runs.rows.isKnown())
+      fetched.push_back(runs.rows.isKnown() ? rows
+                                            : e.select(hasNone, columns, rows));
+  }
   sums = e.loop(0, steps, 1, sums, [&](Ix step, ValueRange carried) {
     SmallVector<Value> next, read;
     Value at = e.at(right, e.mul(step, pitch), element);
@@ -158,13 +163,11 @@ void StreamedProduct::addTile(Ix first, int64_t height, Ix row, Ix steps,
           read[size_t(v)],
           e.at(copied, e.add(e.mul(step, vectors * lanes), v * lanes), element),
           Lanes{lanes, {}});
-    for (Ix v : fetched)
-      e.prefetch(e.at(matrix,
-                      e.add(e.mul(v, lanes), e.mul(e.add(step, streams), n)),
-                      element));
+    for (Ix next : fetched)
+      e.prefetch(e.at(matrix, e.add(e.mul(step, n), next), element));
     for (int64_t r = 0; r < height; ++r) {
-      Value number = e.load(e.at(left, e.add(r * kMostStreams, step), element),
-                            0, element, Lanes{lanes, {}});
+      Value number = e.load(e.at(left, e.add(r * kStreams, step), element), 0,
+                            element, Lanes{lanes, {}});
       for (int64_t v = 0; v < vectors; ++v)
         next.push_back(fma(ScalarExpr(e, e.loc, number),
                            ScalarExpr(e, e.loc, read[size_t(v)]),
@@ -187,13 +190,12 @@ void StreamedProduct::copyNumbers(Ix row, Ix steps) {
     Value from = e.at(
         x->pointer, e.add(e.mul(own, x->strides[0]), e.mul(row, x->strides[1])),
         element);
-    Value to = e.at(numbers, e.mul(r, kMostStreams), element);
-    e.vectorLoop(0, steps, runs.rows.is(1) ? kStreamsOfOne : lanes,
-                 /*peel=*/false, [&](Ix step, Lanes covered) {
-                   Value at = e.at(from, e.mul(step, x->strides[1]), element);
-                   e.store(e.load(at, x->strides[1], element, covered),
-                           e.at(to, step, element), covered);
-                 });
+    Value to = e.at(numbers, e.mul(r, kStreams), element);
+    e.vectorLoop(0, steps, lanes, /*peel=*/false, [&](Ix step, Lanes covered) {
+      Value at = e.at(from, e.mul(step, x->strides[1]), element);
+      e.store(e.load(at, x->strides[1], element, covered),
+              e.at(to, step, element), covered);
+    });
   });
 }
 
@@ -251,11 +253,10 @@ void StreamedProduct::finish() {
 void StreamedProduct::emitPiece() {
   e.loop(0, depth, kGemmBlock, [&](Ix from) {
     Ix last = e.min(e.add(from, kGemmBlock), depth);
-    e.loop(0, e.ceilDiv(e.sub(last, from), streams), 1, [&](Ix group) {
-      Ix row = e.add(from, e.mul(group, streams));
-      bool whole = streams.isKnown() && depth % streams.known == 0;
-      addGroup(row, whole ? streams : e.min(streams, e.sub(last, row)),
-               e.compare(arith::CmpIPredicate::eq, group, 0));
+    e.loop(from, last, kStreams, [&](Ix row) {
+      Ix steps =
+          depth % kStreams ? e.min(kStreams, e.sub(last, row)) : Ix(kStreams);
+      addGroup(row, steps, e.compare(arith::CmpIPredicate::eq, row, from));
     });
     addBlock(from);
   });
@@ -288,16 +289,11 @@ static Ix sumColumnsOf(Emit &e, Ix rows, int64_t n, int64_t lanes,
 /// their sums.
 void StreamedProduct::emitUnits(Ix rows) {
   runs = runsOf(e, rows, k.options.vectorBits >= 512);
-  bool isTile = rows.isKnown() && rows.known <= runs.height;
-  streams = rows.is(1) ? kStreamsOfOne : isTile ? kStreams : kMostStreams;
-  if (!rows.isKnown())
-    streams = e.select(e.compare(arith::CmpIPredicate::sle, rows, runs.height),
-                       kStreams, kMostStreams);
   sumColumns = sumColumnsOf(e, runs.rows, n, lanes, e.bytesOf(element));
   block = k.scratch();
   total = sumAt(block, runs.rows, 0);
   numbers = sumAt(total, runs.rows, 0);
-  copied = e.at(numbers, e.mul(runs.rows, kMostStreams), element);
+  copied = e.at(numbers, e.mul(runs.rows, kStreams), element);
   Ix begin = e.mul(Ix(k.begin), unitColumns),
      end = e.min(e.mul(Ix(k.end), unitColumns), n);
   e.loop(0, e.ceilDiv(e.sub(end, begin), sumColumns), 1, [&](Ix piece) {
@@ -331,9 +327,9 @@ LogicalResult StreamedProduct::emit() {
                                              ArrayRef<Extents> shapes) {
     Ix rows = runsOf(e, e.min(of.in(shapes), kMostRows), masks).rows;
     Ix sums = sumColumnsOf(e, e.max(rows, 1), n, lanes, bytes);
-    Ix each = e.add(e.mul(e.add(sums, lanes), 2), kMostStreams);
+    Ix each = e.add(e.mul(e.add(sums, lanes), 2), kStreams);
     return e.add(
-        e.mul(e.add(e.mul(rows, each), kMostStreams * kVectors * lanes), bytes),
+        e.mul(e.add(e.mul(rows, each), kStreams * kVectors * lanes), bytes),
         64);
   };
   return success();

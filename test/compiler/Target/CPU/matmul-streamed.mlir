@@ -1,16 +1,18 @@
-// Few rows by a matrix that no near cache holds: it is read where it lies, some
-// of its rows side by side from end to end, and as many that follow are fetched,
-// while sums wait in scratch memory.
+// Few rows by a matrix that no near cache holds: it is read where it lies,
+// thirty-two of its rows side by side from end to end, while sums wait in scratch
+// memory.
 //
 // RUN: etch-opt %s --etch-codegen-cpu="vector-bits=512 stop=loops" | FileCheck %s
 
-// One row: four of the matrix.
+// One tile of rows fetches the next columns meanwhile.
 // CHECK-LABEL: llvm.func internal @k0(
 // CHECK: scf.for {{.*}} to %c25088_i64 step %c256_i64
-// CHECK: llvm.store {{.*}} : vector<4xf32>
 // CHECK: scf.for {{.*}} step %c32_i64
-// CHECK: scf.for {{.*}} to %c4_i64 step %c1_i64
-// CHECK-COUNT-2: llvm.intr.prefetch
+// CHECK: scf.for {{.*}} to %c32_i64 step %c1_i64
+// CHECK: arith.addi {{.*}}, %c32_i64
+// CHECK: llvm.intr.prefetch
+// CHECK: arith.addi {{.*}}, %c48_i64
+// CHECK: llvm.intr.prefetch
 // CHECK-COUNT-2: math.fma
 // CHECK-NEXT: scf.yield
 // CHECK-COUNT-2: llvm.store {{.*}} : vector<16xf32>
@@ -20,10 +22,10 @@ func.func private @k0(%x: tensor<1x25088xf32>, %w: tensor<25088x4096xf32>)
   return %0 : tensor<1x4096xf32>
 }
 
-// As many rows as there are registers for: sixteen of the matrix.
+// As many rows as there are registers for.
 // CHECK-LABEL: llvm.func internal @k1(
 // CHECK: scf.for {{.*}} step %c32_i64
-// CHECK: scf.for {{.*}} to %c16_i64 step %c1_i64
+// CHECK: scf.for {{.*}} to %c32_i64 step %c1_i64
 // CHECK-NOT: llvm.store
 // CHECK-COUNT-2: llvm.intr.prefetch
 // CHECK-COUNT-28: math.fma
@@ -34,8 +36,8 @@ func.func private @k1(%x: tensor<14x1024xf32>, %w: tensor<1024x1024xf32>)
   return %0 : tensor<14x1024xf32>
 }
 
-// More: tiles of eleven and ten rows, thirty-two of the matrix, which the first
-// tile copies for the others. Each fetches one of the two vectors.
+// More: tiles of eleven and ten rows, the first of which copies what it reads for
+// the others. Each fetches one of the two vectors of the next rows.
 // CHECK-LABEL: llvm.func internal @k2(
 // CHECK: scf.for {{.*}} to %c22_i64 step %c11_i64
 // CHECK: arith.select {{.*}} : !llvm.ptr
@@ -59,7 +61,7 @@ func.func private @k2(%x: tensor<32x1024xf32>, %w: tensor<1024x1024xf32>)
 // CHECK: arith.cmpi ult, {{.*}}, %c48_i64
 // CHECK: scf.if
 // CHECK: scf.if
-// CHECK: scf.for {{.*}} to %c4_i64 step %c1_i64
+// CHECK: scf.for {{.*}} to %c32_i64 step %c1_i64
 // CHECK-COUNT-2: math.fma
 // CHECK: } else {
 // CHECK: scf.for {{.*}} step %c8_i64
@@ -80,7 +82,7 @@ func.func private @k3(%x: tensor<?x1024xf32>, %w: tensor<1024x1024xf32>)
 // CHECK-LABEL: llvm.func internal @k4(
 // CHECK: arith.cmpi ult, {{.*}}, %c16_i64
 // CHECK-LABEL: llvm.func internal @k5(
-// CHECK-NOT: to %c4_i64 step %c1_i64
+// CHECK-NOT: to %c32_i64 step %c1_i64
 // CHECK: llvm.return
 func.func private @k4(%x: tensor<?x256xf32>, %w: tensor<256x512xf32>)
     -> tensor<?x512xf32> attributes {etch.kernel} {
