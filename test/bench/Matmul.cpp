@@ -107,6 +107,8 @@ void etch::bench::addMatmuls(std::vector<Workload> &workloads) {
   all(97, 787, 997, {100, 784, 1000});
   all(4, 1000, 1000);
   all(3, 1000, 1000, {4, 1000, 1000});
+  all(12, 1000, 1000);
+  all(13, 1009, 991, {12, 1000, 1000});
   all(4093, 61, 67, {4096, 64, 64});
   for (int64_t n : {256, 512, 1024, 2048})
     for (const char *form : {"NN", "NT", "TN"})

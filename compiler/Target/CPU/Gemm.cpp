@@ -30,7 +30,7 @@ static constexpr int64_t kUnrolledEnd = 160;
 
 /// Rows for which columns that lie along K are transposed in registers: they
 /// and their sums fill these.
-static constexpr int64_t kRowsAlong = 8;
+static constexpr int64_t kRowsAlong = 14;
 
 /// An operand is an argument, possibly transposed.
 LogicalResult Gemm::bindMatrix(Value operand, bool left, Matrix &matrix) {

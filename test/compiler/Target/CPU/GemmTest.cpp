@@ -200,6 +200,19 @@ TEST(Gemm, FewRowsByALargeMatrix) {
   check<double>(full, {11, 300, 903}, plain, true);
 }
 
+/// Columns that lie along K, transposed in registers beside few rows' sums.
+TEST(Gemm, FewRowsByColumnsAlongK) {
+  const Form along = {false, true};
+  for (const Sizes &s :
+       {Sizes{9, 300, 90}, {12, 133, 70}, {14, 529, 101}, {15, 40, 50}}) {
+    Program single(program<float>(s, along, false, true)),
+        full(program<double>(s, along, false, false));
+    ASSERT_TRUE(single && full);
+    check<float>(single, s, along, true);
+    check<double>(full, s, along, false);
+  }
+}
+
 TEST(Gemm, OtherTypes) {
   for (const Sizes &s : {Sizes{33, 300, 70}, {9, 17, 33}, {50, 100, 1}}) {
     Program f64(program<double>(s, forms[1], false, true)),

@@ -38,16 +38,28 @@ func.func private @k1(%x: tensor<1000x1000xf32>, %w: tensor<1000x1xf32>)
   return %0 : tensor<1000x1xf32>
 }
 
-// Nine rows are worth panels.
+// Fourteen rows: their sums and sixteen columns fill the registers.
 // CHECK-LABEL: llvm.func internal @k2(
+// CHECK-COUNT-80: llvm.shufflevector
+// CHECK-NOT: llvm.store
+// CHECK-COUNT-224: math.fma
+func.func private @k2(%x: tensor<14x1000xf32>, %w: tensor<1000x1000xf32>)
+    -> tensor<14x1000xf32> attributes {etch.kernel} {
+  %0 = etch.transpose %w {permutation = array<i64: 1, 0>} : (tensor<1000x1000xf32>) -> tensor<1000x1000xf32>
+  %1 = etch.matmul %x, %0 : (tensor<14x1000xf32>, tensor<1000x1000xf32>) -> tensor<14x1000xf32>
+  return %1 : tensor<14x1000xf32>
+}
+
+// Fifteen are worth panels.
+// CHECK-LABEL: llvm.func internal @k3(
 // CHECK-COUNT-80: llvm.shufflevector
 // CHECK: llvm.store
 // CHECK: math.fma
-func.func private @k2(%x: tensor<9x1000xf32>, %w: tensor<1000x1000xf32>)
-    -> tensor<9x1000xf32> attributes {etch.kernel} {
+func.func private @k3(%x: tensor<15x1000xf32>, %w: tensor<1000x1000xf32>)
+    -> tensor<15x1000xf32> attributes {etch.kernel} {
   %0 = etch.transpose %w {permutation = array<i64: 1, 0>} : (tensor<1000x1000xf32>) -> tensor<1000x1000xf32>
-  %1 = etch.matmul %x, %0 : (tensor<9x1000xf32>, tensor<1000x1000xf32>) -> tensor<9x1000xf32>
-  return %1 : tensor<9x1000xf32>
+  %1 = etch.matmul %x, %0 : (tensor<15x1000xf32>, tensor<1000x1000xf32>) -> tensor<15x1000xf32>
+  return %1 : tensor<15x1000xf32>
 }
 
 func.func @main(%arena: memref<?xi8> {etch.arena}) {
