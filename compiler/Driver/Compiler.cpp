@@ -211,6 +211,11 @@ bool Compilation::parse() {
   }
   target = std::move(*resolved);
   target.sanitize = request.options.sanitize;
+  if (!pipeline.joins)
+    pipeline.endsInPool = [bits = target.vectorBits](Conv2dOp convolution,
+                                                     MaxPoolIndexOp pool) {
+      return cpu::endsInPool(convolution, pool, bits);
+    };
   llvm::SourceMgr sources;
   // The parser wants text that ends with a NUL.
   sources.AddNewSourceBuffer(

@@ -102,6 +102,8 @@ void etch::buildFusePipeline(OpPassManager &pm,
     addUnlessLeftOut(pm, options, createStage());
   if (options.narrow)
     addUnlessLeftOut(pm, options, createNarrow());
+  if (options.endsInPool)
+    addUnlessLeftOut(pm, options, createPoolConvolutions(options.endsInPool));
   pm.addPass(createVerifyFuse());
 }
 

@@ -8,6 +8,7 @@
 #define ETCH_COMPILER_PIPELINES_PIPELINES_H
 
 #include "compiler/Pipelines/Phases.h"
+#include "compiler/Transforms/PoolConvolutions.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/PassManager.h"
@@ -43,6 +44,8 @@ struct PipelineOptions {
   /// The target's kernels read and write f32 that is stored as bf16, and the
   /// program agrees to that.
   bool narrow = false;
+  /// Which convolutions of the target end in a pool; null: none.
+  EndsInPool endsInPool;
   /// The target's convolutions want channels last (see ChannelsLast); sums may
   /// come in another order.
   bool channelsLast = false;

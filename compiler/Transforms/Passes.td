@@ -235,4 +235,13 @@ def Narrow : EtchPass<"narrow"> {
   }];
 }
 
+def PoolConvolutions : EtchPass<"pool-convolutions"> {
+  let summary = "Lets convolutions end in the pool of their result.";
+  let description = [{
+    Where a pool of values is all that reads what a convolution, and what follows
+    it in its kernel, makes, both become one kernel, if the target can: nothing
+    of the larger array is in memory. Keeps every bit.
+  }];
+}
+
 #endif // ETCH_COMPILER_TRANSFORMS_PASSES

@@ -10,13 +10,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Transforms/PoolValues.h"
+#include "compiler/Transforms/JoinCalls.h"
 
 #include "dialects/Etch/EtchDialect.h"
-
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/IRMapping.h"
-
-#include "llvm/ADT/StringMap.h"
 
 using namespace mlir;
 using namespace etch;
@@ -33,12 +29,6 @@ struct Pool {
   func::CallOp first() { return places ? places : index; }
 };
 } // namespace
-
-static func::FuncOp kernelOf(func::CallOp call) {
-  auto kernel = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
-      call, call.getCalleeAttr());
-  return kernel && kernel->hasAttr(kKernelAttr) ? kernel : func::FuncOp();
-}
 
 /// What the kernel knows an operand of its call by.
 static Value argumentOf(func::CallOp call, unsigned i) {
@@ -115,96 +105,20 @@ bool Pool::match(func::CallOp call) {
   return true;
 }
 
-/// Clones what a call computes; its operands are mapped.
-static void inlineCall(OpBuilder &b, func::CallOp call, IRMapping &map) {
-  func::FuncOp kernel = kernelOf(call);
-  IRMapping inner;
-  for (auto [argument, x] :
-       llvm::zip_equal(kernel.getArguments(), call.getOperands()))
-    inner.map(argument, map.lookup(x));
-  for (Operation &op : kernel.getBody().front().without_terminator())
-    if (llvm::isa<StopGradientOp>(op)) // a copy
-      inner.map(op.getResult(0), inner.lookup(op.getOperand(0)));
-    else
-      b.clone(op, inner);
-  Operation *end = kernel.getBody().front().getTerminator();
-  map.map(call.getResult(0), inner.lookup(end->getOperand(0)));
-}
-
-static func::FuncOp buildKernel(Pool &pool, StringRef name,
-                                ArrayRef<Value> operands) {
-  func::FuncOp before = kernelOf(pool.index);
-  OpBuilder b(before);
-  auto type = b.getFunctionType(
-      llvm::map_to_vector(operands, [](Value x) { return x.getType(); }),
-      pool.gather.getResultTypes());
-  auto kernel = func::FuncOp::create(b, before.getLoc(), name, type);
-  kernel.setPrivate();
-  kernel->setAttr(kKernelAttr, b.getUnitAttr());
-  Block *body = kernel.addEntryBlock();
-  b.setInsertionPointToEnd(body);
-  IRMapping map;
-  for (auto [x, argument] : llvm::zip_equal(operands, body->getArguments()))
-    map.map(x, argument);
-  if (pool.places)
-    inlineCall(b, pool.places, map);
-  inlineCall(b, pool.index, map);
-  b.clone(*pool.planes, map);
-  b.clone(*pool.indices, map);
-  inlineCall(b, pool.gather, map);
-  func::ReturnOp::create(b, kernel.getLoc(),
-                         map.lookup(pool.gather.getResult(0)));
-  return kernel;
-}
-
 void etch::joinPools(ModuleOp module) {
   SmallVector<Pool> pools;
   module.walk([&](func::CallOp call) {
     if (Pool pool; pool.match(call))
       pools.push_back(pool);
   });
-  llvm::StringMap<func::FuncOp> kernels;
+  CallJoiner joiner;
   for (Pool &pool : pools) {
-    // Images first, then each extent once.
-    SmallVector<Value> operands = {pool.first().getOperand(0)};
-    std::string name = (pool.index.getCallee() + ".values").str(), key = name;
-    auto add = [&](OperandRange more) {
-      for (Value x : more) {
-        auto *found = llvm::find(operands, x);
-        key += "," + std::to_string(found - operands.begin());
-        if (found == operands.end())
-          operands.push_back(x);
-      }
-    };
+    SmallVector<Operation *, 5> ops = {pool.index, pool.planes, pool.indices,
+                                       pool.gather};
     if (pool.places)
-      add(pool.places.getOperands().drop_front());
-    add(pool.index.getOperands().drop_front());
-    add(pool.planes->getOperands().drop_front());
-    add(pool.indices->getOperands().drop_front());
-    add(pool.gather.getOperands().drop_front(2));
-    key += pool.places ? pool.places.getCallee() : "";
-    func::FuncOp &kernel = kernels[key];
-    if (!kernel) {
-      if (module.lookupSymbol(name))
-        name += std::to_string(kernels.size());
-      kernel = buildKernel(pool, name, operands);
-    }
-    OpBuilder b(pool.gather);
-    auto call = func::CallOp::create(b, pool.gather.getLoc(), kernel, operands);
-    pool.gather.getResult(0).replaceAllUsesWith(call.getResult(0));
-    for (Operation *op :
-         {pool.gather.getOperation(), pool.planes.getOperation(),
-          pool.indices.getOperation(), pool.index.getOperation()})
-      op->erase();
-    if (pool.places)
-      pool.places->erase();
+      ops.insert(ops.begin(), pool.places);
+    joiner.join(ops, pool.index.getCallee() + ".values");
   }
-  if (pools.empty())
-    return;
-  // Kernels that nobody calls any more.
-  llvm::StringMap<bool> called;
-  module.walk([&](func::CallOp call) { called[call.getCallee()] = true; });
-  for (auto kernel : llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
-    if (kernel->hasAttr(kKernelAttr) && !called.contains(kernel.getSymName()))
-      kernel->erase();
+  if (!pools.empty())
+    eraseUncalled(module);
 }

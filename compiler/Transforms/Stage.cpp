@@ -14,6 +14,7 @@
 //    number of the call they come from.
 //===----------------------------------------------------------------------===//
 
+#include "compiler/Transforms/JoinCalls.h"
 #include "compiler/Transforms/Outline.h"
 #include "compiler/Transforms/Passes.h"
 #include "compiler/Transforms/StageGroup.h"
@@ -279,14 +280,7 @@ struct Stage : etch::impl::StageBase<Stage> {
     for (func::FuncOp function : functions)
       if (isProgram(function))
         Stager(getOperation(), function, made).run();
-    // Kernels that nobody calls any more.
-    llvm::StringMap<int> called;
-    getOperation().walk(
-        [&](func::CallOp call) { called[call.getCallee()] = 1; });
-    for (func::FuncOp function : functions)
-      if (function->hasAttr(kKernelAttr) &&
-          !called.contains(function.getSymName()))
-        function.erase();
+    eraseUncalled(getOperation());
   }
 };
 } // namespace

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Transforms/StageGroup.h"
+#include "compiler/Transforms/JoinCalls.h"
 
 #include "dialects/Etch/EtchDialect.h"
 #include "dialects/Etch/Stages.h"
@@ -143,31 +144,15 @@ void etch::makeOne(ModuleOp module, func::FuncOp program, StageGroup &group,
     b.setInsertionPoint(last);
   }
 
-  // All places that the code comes from; apart, those of its results.
   // First the place of what may fail: errors are reported there.
-  SmallVector<Location> places;
-  auto addPlaces = [&](func::CallOp call) {
-    if (auto fused = llvm::dyn_cast<FusedLoc>(call.getLoc()))
-      llvm::append_range(places, fused.getLocations());
-    else
-      places.push_back(call.getLoc());
-  };
+  SmallVector<func::CallOp> places;
   if (group.failing)
-    addPlaces(group.failing);
+    places.push_back(group.failing);
   for (func::CallOp call : group.calls)
     if (call != group.failing)
-      addPlaces(call);
-  auto placeOf = [](Value y) -> Attribute {
-    if (auto fused = llvm::dyn_cast<FusedLoc>(y.getLoc()))
-      if (auto of = llvm::dyn_cast_if_present<ArrayAttr>(fused.getMetadata()))
-        return of[llvm::cast<OpResult>(y).getResultNumber()];
-    return LocationAttr(y.getLoc());
-  };
-  auto call = func::CallOp::create(
-      b,
-      FusedLoc::get(b.getContext(), places,
-                    b.getArrayAttr(llvm::map_to_vector(outer, placeOf))),
-      kernel, arguments.getArrayRef());
+      places.push_back(call);
+  auto call = func::CallOp::create(b, joinedLoc(places, outer), kernel,
+                                   arguments.getArrayRef());
   if (Attribute backward = last->getAttr(kBackwardAttr))
     call->setAttr(kBackwardAttr, backward);
   // Views in an order in which each comes before those of it.

@@ -15,11 +15,21 @@ namespace etch {
 /// they must: simplify removes what matters to gradients alone, fuse gives each
 /// op a kernel, bufferize each value a buffer.
 inline constexpr std::string_view optionalPasses[] = {
-    "etch-reroll",        "etch-simplify",       "etch-relax",
-    "etch-hoist",         "etch-recompute-kept", "etch-channels-last",
-    "etch-rematerialise", "etch-recompute",      "etch-fuse",
-    "etch-contract",      "etch-stage",          "etch-narrow",
-    "etch-order",         "etch-bufferize",
+    "etch-reroll",
+    "etch-simplify",
+    "etch-relax",
+    "etch-hoist",
+    "etch-recompute-kept",
+    "etch-channels-last",
+    "etch-rematerialise",
+    "etch-recompute",
+    "etch-fuse",
+    "etch-contract",
+    "etch-stage",
+    "etch-narrow",
+    "etch-pool-convolutions",
+    "etch-order",
+    "etch-bufferize",
 };
 
 } // namespace etch

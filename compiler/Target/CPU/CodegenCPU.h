@@ -7,6 +7,8 @@
 #ifndef ETCH_COMPILER_TARGET_CPU_CODEGENCPU_H
 #define ETCH_COMPILER_TARGET_CPU_CODEGENCPU_H
 
+#include "dialects/Etch/EtchDialect.h"
+
 #include "mlir/Pass/Pass.h"
 
 #include <cstdint>
@@ -44,6 +46,10 @@ struct CodegenOptions {
   };
   std::vector<Image> images;
 };
+
+/// Whether the kernel of a convolution, with vectors of so many bits, can end
+/// in a pool of what follows it (see etch-pool-convolutions).
+bool endsInPool(Conv2dOp op, MaxPoolIndexOp pool, unsigned vectorBits);
 
 /// Pass `etch-codegen-cpu`: a module of kernels (functions of etch ops) and a
 /// bufferized `main` becomes a module of the LLVM dialect with the C ABI of

@@ -108,6 +108,13 @@ llvm::LogicalResult emitProduct(Kernel &k, mlir::Operation *op);
 /// better, or if extents of an image are open.
 std::optional<llvm::LogicalResult> emitChannelLanes(Kernel &k, Conv2dOp op);
 
+/// The pool of values that are gathered where it finds them (see
+/// Transforms/PoolValues); null if there is none.
+MaxPoolIndexOp pooledBy(mlir::Operation *gather);
+/// The values of one row of the result, whose windows begin in row 0.
+void emitPooledRow(Kernel &k, MaxPoolIndexOp op, const Buffer &rows,
+                   mlir::Value to);
+
 llvm::LogicalResult emitWeightGrad(Kernel &k, Conv2dWeightGradOp op);
 /// With filters of many small groups side by side in the lanes; false if that
 /// does not pay, or if extents are open.

@@ -17,136 +17,29 @@
 // what each tile reads side by side.
 //===----------------------------------------------------------------------===//
 
-#include "compiler/Target/CPU/Convolution.h"
+#include "compiler/Target/CPU/ChannelCut.h"
 
 #include "compiler/Target/Kernel/Evaluator.h"
+#include "dialects/Etch/Contraction.h"
 #include "dialects/Etch/ScalarExpr.h"
-
-#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace etch;
 using namespace etch::cpu;
 
-/// Registers for sums; most places of a tile; what a step takes beside its
-/// multiply-adds, in these.
-constexpr int64_t kRegisters = 31, kMostPlaces = 14, kStep = 2;
-/// Steps that packed filters are fetched ahead of their use; places of an image
-/// whose channels lie near each other.
-constexpr int64_t kAhead = 8, kFewPlaces = 256;
+/// Steps that packed filters are fetched ahead of their use.
+constexpr int64_t kAhead = 8;
 /// Steps of a turn of the innermost loop; they divide blocks. The processor
 /// foresees the end of a loop of few turns, and fetches once what a line holds.
 constexpr int64_t kSteps = 4;
-/// The least chain that is worth turning what it sums up to; and the least use
-/// of the multiply-adds, of a hundred.
-constexpr int64_t kLeastChain = 128, kLeastUse = 82;
-/// Images of fewer places are not worth it; places that use a panel of filters
-/// before the next one comes.
-constexpr int64_t kLeastPlaces = 36, kPlaces = 196;
-/// Images of fewer are worth it if filters are packed already.
-constexpr int64_t kManyPlaces = 100;
-/// Packed filters that stay in the second cache while images pass by, and what
-/// a strip has of sums and of the source there, in bytes.
-constexpr int64_t kFilters = 1 << 20, kStrip = 3 << 17;
-/// The same if filters pass by instead; and units that are enough for several
-/// threads.
-constexpr int64_t kUnit = 1 << 20, kUnits = 16;
 
 namespace {
 
-/// How the work is cut; the bits of the result do not depend on it.
-struct Cut {
-  int64_t filters, channels, taps[2], source[2], result[2];
-  int64_t stride[2], pad[2], dilation[2];
-  int64_t bytes, lanes;            ///< of an element; of a vector
-  int64_t chain;                   ///< multiply-adds of a sum
-  int64_t places = 1, vectors = 1; ///< of a register tile
-  int64_t pieces, tail;            ///< of a row; places of the last one
-  int64_t stripRows, stripPieces;  ///< of a unit
-  int64_t rowStrips, pieceStrips;  ///< one of them is 1
-  int64_t images = 1;              ///< of a unit, if there are so many
-  int64_t atLeast = 1;             ///< images of a batch
-  int64_t channelTile;             ///< channels of one, of many images
-  int64_t sharedTile = 0;          ///< …and if there are several threads
-  bool isReady;                    ///< filters are packed
-  bool onePlace; ///< windows are: tiles read panels of their places…
-  bool direct;   ///< …or images where they lie
-  int64_t stagedRows, pitch, plane; ///< of what they read otherwise
-  ExtentRef batch;
-
-  bool bind(Kernel &k, Conv2dOp op);
-  bool choose();
-  void chooseUnits();
-  int64_t width() const { return vectors * lanes; }
-  int64_t strips() const { return rowStrips * pieceStrips; }
-  int64_t blocks() const { return llvm::divideCeil(chain, kGemmBlock); }
-  int64_t panel() const {
-    return width() * int64_t(llvm::alignTo(std::min(chain, kGemmBlock), 16));
-  }
-  /// Of the places of a tile, for a block of the chain.
-  int64_t placePanel() const {
-    int64_t wide = int64_t(llvm::PowerOf2Ceil(places));
-    return (std::min(chain, kGemmBlock) + 64 / bytes / wide) * wide;
-  }
-  Ix groups(Emit &e, Ix batch) const { return e.ceilDiv(batch, images); }
-  int64_t tiles() const { return images * stripRows * stripPieces; }
-  int64_t panelsOfUnit() const {
-    return std::max<int64_t>(std::min(channelTile, filters) / width(), 1);
-  }
-  /// Of the window's taps those of a channel follow one another.
-  int64_t window() const { return taps[0] * taps[1]; }
-  /// Channels that a block of the chain meets, at most.
-  int64_t channelsOfBlock() const {
-    return std::min(channels, (window() + kGemmBlock - 2) / window() + 1);
-  }
-  /// `several`: whether there are several threads; null: it does not matter.
-  Ix channelsOfUnit(Emit &e, Ix groups, Value several) const {
-    if (isReady)
-      return several ? e.select(several, sharedTile, channelTile)
-                     : Ix(channelTile);
-    int64_t halves = llvm::alignTo(llvm::divideCeil(filters, 2), width());
-    if (strips() > 1)
-      return channelTile;
-    return e.select(e.compare(arith::CmpIPredicate::sle, groups, 1), halves,
-                    channelTile);
-  }
-  /// Filters are packed as they are used: nobody else asks for them.
-  Ix packedPanels(Emit &e, Ix groups) const {
-    int64_t all = channelTile / width() * blocks();
-    if (strips() > 1)
-      return all;
-    return e.select(e.compare(arith::CmpIPredicate::sle, groups, 1), 1, all);
-  }
-  // Scratch memory: a table, a turned tile, the source, sums, packed filters.
-  int64_t tableBytes() const {
-    return !onePlace ? int64_t(llvm::alignTo(chain * 8, 64)) : 0;
-  }
-  int64_t turnedBytes() const { return width() * lanes * bytes; }
-  int64_t stagedImage() const {
-    if (direct)
-      return 0;
-    return onePlace ? stripRows * stripPieces * placePanel()
-                    : channelsOfBlock() * plane;
-  }
-  int64_t stagedBytes() const {
-    int64_t size = images * stagedImage() + lanes;
-    return int64_t(llvm::alignTo(size * bytes, 64));
-  }
-  Ix sumsBytes(Emit &e, Ix groups) const {
-    if (chain <= kGemmBlock)
-      return 0;
-    Ix panels = e.ceilDiv(channelsOfUnit(e, groups, {}), width());
-    return e.mul(panels, tiles() * places * width() * bytes);
-  }
-  Ix packedBytes(Emit &e, Ix groups) const {
-    return e.mul(packedPanels(e, groups), panel() * bytes);
-  }
-};
-
 class ChannelLanes {
 public:
-  ChannelLanes(Kernel &k, Conv2dOp op, const Cut &cut)
-      : k(k), e(k.e), op(op), c(cut) {}
+  ChannelLanes(Kernel &k, Conv2dOp op, MaxPoolIndexOp pool,
+               const ChannelCut &cut)
+      : k(k), e(k.e), op(op), pool(pool), c(cut) {}
   LogicalResult emit();
   void offerFilters();
 
@@ -178,17 +71,31 @@ private:
   void tile(Ix row, Ix piece, int64_t places, Ix from, Ix block);
   SmallVector<Value> withSums(ValueRange block, Value before, Ix from);
   void finish(ValueRange sums, int64_t places, Ix row, Ix place);
+  void poolRows(Ix row);
+  /// Calls `body` for the channels of the panel: numbers in it, and in all.
+  void overChannels(llvm::function_ref<void(Ix, Ix)> body) {
+    Ix first = e.add(firstChannel, e.mul(number, c.width()));
+    Ix own = c.width();
+    if (c.filters % c.width())
+      own = e.min(own, e.sub(c.filters, first));
+    e.loop(0, own, 1, [&](Ix n) { body(n, e.add(first, n)); });
+  }
+  Value isLast(Ix from) {
+    return e.compare(arith::CmpIPredicate::sge, e.add(from, kGemmBlock),
+                     c.chain);
+  }
 
   Kernel &k;
   Emit &e;
   Conv2dOp op;
-  const Cut &c;
+  MaxPoolIndexOp pool; ///< of what follows the sums; or null
+  const ChannelCut &c;
   Type element;
   const Buffer *source, *filter;
   const Buffer *ready; ///< filters, packed; null: they are not
   std::optional<Evaluator> after;
   Ix batch, groups;
-  Value table, turned, staged, sums, packed;
+  Value table, turned, pooled, staged, sums, packed;
   // Of the unit at hand:
   Ix firstImage, images, firstRow, firstPiece, firstChannel, channels;
   // Of the image and the panel at hand:
@@ -199,134 +106,6 @@ private:
 };
 
 } // namespace
-
-//===----------------------------------------------------------------------===//
-// Cut
-//===----------------------------------------------------------------------===//
-
-bool Cut::bind(Kernel &k, Conv2dOp op) {
-  const Buffer *x = k.argumentBuffer(op.getX()),
-               *w = k.argumentBuffer(op.getW());
-  auto images = cast<RankedTensorType>(op.getX().getType()),
-       filter = cast<RankedTensorType>(op.getW().getType()),
-       outputs = cast<RankedTensorType>(op.getY().getType());
-  if (!x || !w || !x->dense || !w->dense || !filter.hasStaticShape() ||
-      k.options.vectorBits < 512 || op.getGroups() != 1 ||
-      !isa<FloatType>(x->element) || x->element != w->element ||
-      outputs.getElementType() != x->element)
-    return false;
-  filters = filter.getDimSize(0);
-  channels = filter.getDimSize(1);
-  for (unsigned i = 0; i < 2; ++i) {
-    if (images.isDynamicDim(2 + i) || outputs.isDynamicDim(2 + i))
-      return false;
-    taps[i] = filter.getDimSize(2 + i);
-    source[i] = images.getDimSize(2 + i);
-    result[i] = outputs.getDimSize(2 + i);
-    stride[i] = op.getStride()[i];
-    pad[i] = op.getPad()[i];
-    dilation[i] = op.getDilation()[i];
-    if (pad[i] < 0 || result[i] < 1)
-      return false;
-  }
-  batch = k.extentOf(op.getX(), 0);
-  if (!images.isDynamicDim(0))
-    atLeast = std::max<int64_t>(images.getDimSize(0), 1);
-  isReady = k.hasPacked(cast<BlockArgument>(op.getW()).getArgNumber());
-  bytes = k.e.bytesOf(x->element);
-  lanes = k.lanesOf(x->element);
-  chain = channels * taps[0] * taps[1];
-  return chain >= kLeastChain && result[0] * result[1] >= kLeastPlaces &&
-         choose();
-}
-
-/// Places and vectors of a register tile, strips, and channels of a unit. False
-/// if lanes along places are better.
-bool Cut::choose() {
-  int64_t row = result[1];
-  double best = 0;
-  for (int64_t v = 1; v <= 4; ++v) {
-    int64_t most = std::min((kRegisters - v) / v, kMostPlaces);
-    int64_t count = llvm::divideCeil(row, most);
-    int64_t p = llvm::divideCeil(row, count), last = row - (count - 1) * p;
-    if (last < 1)
-      continue;
-    // Multiply-adds, loads, or one multiply-add after the other.
-    auto step = [&](int64_t p) {
-      return std::max({p * v, p + 2 * v + 3, int64_t(8)}) + kStep;
-    };
-    int64_t steps = ((count - 1) * step(p) + step(last)) *
-                    int64_t(llvm::divideCeil(filters, v * lanes));
-    double use = double(row * filters) / double(steps * lanes);
-    if (use <= best)
-      continue;
-    best = use;
-    places = p, vectors = v, pieces = count, tail = last;
-  }
-  if (100 * best < kLeastUse)
-    return false;
-  onePlace = taps[0] * taps[1] == 1 && pad[0] + pad[1] == 0;
-  direct = onePlace && stride[0] * stride[1] == 1;
-  // What is far from place to place is better copied once for all filters.
-  if (direct && result[0] * result[1] > kFewPlaces)
-    return false;
-  chooseUnits();
-  return true;
-}
-
-void Cut::chooseUnits() {
-  int64_t row = result[1], panels = llvm::divideCeil(filters, width());
-  auto inPanels = [&](int64_t most) { // as equal as may be
-    return width() *
-           int64_t(llvm::divideCeil(panels, llvm::divideCeil(panels, most)));
-  };
-  // Filters that pass by are used by some places at least.
-  channelTile = filters;
-  if (isReady && chain > kGemmBlock)
-    channelTile =
-        inPanels(std::max<int64_t>(kUnit / (bytes * kPlaces) / width(), 1));
-  int64_t sum = 0, budget = isReady ? kUnit : kStrip;
-  if (chain > kGemmBlock)
-    sum = std::min(filters, isReady ? channelTile : 256);
-  auto strip = [&](int64_t total, int64_t each) {
-    int64_t most = std::max<int64_t>(budget / each, 1);
-    return int64_t(llvm::divideCeil(total, llvm::divideCeil(total, most)));
-  };
-  stripRows = 1, stripPieces = pieces;
-  // Of a place of a strip.
-  int64_t read = onePlace ? std::min(chain, kGemmBlock)
-                          : channelsOfBlock() * stride[0] * stride[1];
-  int64_t each = bytes * (isReady ? read + sum : std::max(read, sum));
-  if (result[0] > 1)
-    stripRows = strip(result[0], each * row);
-  else if (onePlace)
-    stripPieces = strip(pieces, each * places);
-  rowStrips = llvm::divideCeil(result[0], stripRows);
-  pieceStrips = llvm::divideCeil(pieces, stripPieces);
-  stagedRows = (stripRows - 1) * stride[0] + (taps[0] - 1) * dilation[0] + 1;
-  pitch = (row - 1) * stride[1] + (taps[1] - 1) * dilation[1] + 1;
-  // An odd number of cache lines from channel to channel.
-  int64_t line = 64 / bytes;
-  plane = llvm::alignTo(stagedRows * pitch, 2 * line) + line;
-  // Several small images use a panel of filters before the next one comes.
-  if (strips() == 1) {
-    int64_t one = std::max<int64_t>(
-        bytes * std::max(stagedImage(), sum * result[0] * row), 1);
-    images = std::min<int64_t>(llvm::divideCeil(kPlaces, result[0] * row),
-                               std::max<int64_t>(2 * kStrip / one, 1));
-  }
-  if (isReady) {
-    int64_t units = strips() * int64_t(llvm::divideCeil(atLeast, images));
-    int64_t parts = llvm::divideCeil(kUnits, units);
-    sharedTile =
-        std::min(channelTile, inPanels(std::max<int64_t>(panels / parts, 2)));
-    return;
-  }
-  int64_t most = std::max<int64_t>(kFilters / (chain * bytes) / width(), 1);
-  if (images > 1) // read by each group: for two threads
-    most = llvm::divideCeil(panels, 2);
-  channelTile = inPanels(most);
-}
 
 //===----------------------------------------------------------------------===//
 // Units
@@ -432,8 +211,8 @@ void ChannelLanes::overPieces(Ix last,
 }
 
 /// A block of the chains of a panel's filters side by side.
-static void packPanel(Emit &e, const Cut &c, const Buffer &filter, Ix channel,
-                      Ix from, Value target) {
+static void packPanel(Emit &e, const ChannelCut &c, const Buffer &filter,
+                      Ix channel, Ix from, Value target) {
   Panel p;
   p.source = e.at(filter.pointer, e.add(e.mul(channel, c.chain), from),
                   filter.element);
@@ -492,21 +271,40 @@ void ChannelLanes::finish(ValueRange values, int64_t places, Ix row, Ix place) {
                 e.at(turned, (v * length + int64_t(n)) * c.lanes, element),
                 Lanes{c.lanes, {}});
     }
-    Ix first = e.add(firstChannel, e.mul(number, c.width()));
-    Ix own = c.width();
-    if (c.filters % c.width())
-      own = e.min(own, e.sub(c.filters, first));
     Lanes covered = {length,
                      count < length ? e.maskBelow(count, length) : Value()};
-    e.loop(0, own, 1, [&](Ix channel) {
-      after->enter({image, e.add(first, channel), row, Ix(0)}, 3);
-      after->point(e.add(place, begin), covered);
-      after->give(op.getY(),
-                  e.load(e.at(turned, e.mul(channel, length), element), 1,
-                         element, Lanes{length, {}}));
-      after->store();
+    overChannels([&](Ix own, Ix channel) {
+      Ix at = e.add(place, begin);
+      after->enter({image, channel, row, Ix(0)}, 3);
+      after->point(at, covered);
+      after->give(op.getY(), e.load(e.at(turned, e.mul(own, length), element),
+                                    1, element, Lanes{length, {}}));
+      if (!pool)
+        return after->store();
+      Ix line = e.add(e.mul(own, c.pooledPlane()),
+                      e.mul(e.rem(row, c.pooled), c.result[1]));
+      e.store(after->get(pool.getX()), e.at(pooled, e.add(line, at), element),
+              covered);
     });
   }
+}
+
+/// Makes a row of the result of those that a pool's windows read; this is the
+/// last one of them.
+void ChannelLanes::poolRows(Ix row) {
+  const Buffer &y = k.buffers[k.resultBuffer(0)];
+  auto to = cast<RankedTensorType>(pool.getResult().getType());
+  int64_t rows = to.getDimSize(2), places = to.getDimSize(3);
+  Buffer read;
+  read.element = element;
+  read.extents = {1, 1, c.pooled, c.result[1]};
+  read.strides = {0, c.pooledPlane(), c.result[1], 1};
+  overChannels([&](Ix own, Ix channel) {
+    read.pointer = e.at(pooled, e.mul(own, c.pooledPlane()), element);
+    Ix plane = e.add(e.mul(image, c.filters), channel);
+    Ix at = e.add(e.mul(plane, rows), e.div(row, c.pooled));
+    emitPooledRow(k, pool, read, e.at(y.pointer, e.mul(at, places), element));
+  });
 }
 
 /// A share of what is staged next: channels of the next block, or the rows of
@@ -522,8 +320,7 @@ void ChannelLanes::fetchStaged(RegisterTile &t, Ix tile, Ix from) {
   if (!lines || lines > steps)
     return;
   tile = e.add(e.mul(number, c.tiles()), tile);
-  Value last =
-      e.compare(arith::CmpIPredicate::sge, e.add(from, kGemmBlock), c.chain);
+  Value last = isLast(from);
   Ix first = e.select(last, 0, e.ceilDiv(e.add(from, kGemmBlock), c.window()));
   Ix top = e.max(e.sub(e.mul(firstRow, c.stride[0]), c.pad[0]), 0);
   Ix next = e.select(last, c.rowStrips > 1 ? 0 : c.images, 0);
@@ -634,8 +431,7 @@ void ChannelLanes::tile(Ix row, Ix piece, int64_t places, Ix from, Ix block) {
       int64_t(llvm::bit_floor(uint64_t((isShort ? kGemmBlock : rest) / lines)));
   t.fetches.push_back(
       {own, every, 64, true, every * int64_t(llvm::PowerOf2Ceil(lines))});
-  Value last =
-      e.compare(arith::CmpIPredicate::sge, e.add(from, kGemmBlock), c.chain);
+  Value last = isLast(from);
   if (isShort)
     e.when(last, [&] {
       for (int64_t line = 0; line < lines; ++line)
@@ -702,6 +498,13 @@ void ChannelLanes::emitUnit(Ix unit) {
           overPieces(lastPiece, [&](Ix piece, int64_t places) {
             tile(row, piece, places, from, block);
           });
+          if (!pool)
+            return;
+          Ix of = e.add(row, firstRow);
+          Value ends = e.compare(arith::CmpIPredicate::eq, e.rem(of, c.pooled),
+                                 c.pooled - 1);
+          e.when(e.make<arith::AndIOp>(ends, isLast(from)),
+                 [&] { poolRows(of); });
         });
       });
     });
@@ -723,11 +526,13 @@ LogicalResult ChannelLanes::emit() {
   }
   after.emplace(k, SmallVector<Ix>{batch, c.filters, c.result[0], c.result[1]},
                 ArrayRef<int>{0, 1, 2, 3});
-  if (failed(after->writeResults(op.getY())))
+  after->declare(op.getY());
+  if (failed(pool ? after->read(pool.getX()) : after->writeResults(op.getY())))
     return failure();
   table = k.scratch();
   turned = e.atByte(table, c.tableBytes());
-  staged = e.atByte(turned, c.turnedBytes());
+  pooled = e.atByte(turned, c.turnedBytes());
+  staged = e.atByte(pooled, c.pooledBytes());
   sums = e.atByte(staged, c.stagedBytes());
   packed = ready ? ready->pointer : e.atByte(sums, c.sumsBytes(e, groups));
   if (!c.onePlace)
@@ -754,7 +559,8 @@ LogicalResult ChannelLanes::emit() {
   bool isReady = ready;
   k.scratchBytes = [c = c, isReady](Emit &e, ArrayRef<Extents> shapes) {
     Ix groups = c.groups(e, c.batch.in(shapes));
-    int64_t known = c.tableBytes() + c.turnedBytes() + c.stagedBytes() + 64;
+    int64_t known = c.tableBytes() + c.turnedBytes() + c.pooledBytes() +
+                    c.stagedBytes() + 64;
     Ix bytes = e.add(known, c.sumsBytes(e, groups));
     return isReady ? bytes : e.add(bytes, c.packedBytes(e, groups));
   };
@@ -763,14 +569,28 @@ LogicalResult ChannelLanes::emit() {
 
 std::optional<LogicalResult> etch::cpu::emitChannelLanes(Kernel &k,
                                                          Conv2dOp op) {
-  Cut cut;
-  if (!cut.bind(k, op))
+  const Buffer *x = k.argumentBuffer(op.getX()),
+               *w = k.argumentBuffer(op.getW());
+  if (!x || !w || !x->dense || !w->dense)
     return {};
-  ChannelLanes lanes(k, op, cut);
-  unsigned filter = cast<BlockArgument>(op.getW()).getArgNumber();
-  if (!k.packed(filter) && cut.result[0] * cut.result[1] < kManyPlaces) {
+  auto filter = cast<BlockArgument>(op.getW());
+  MaxPoolIndexOp pool = pooledBy(k.results()[0].getDefiningOp());
+  ChannelCut cut;
+  if (!cut.choose(op, pool, k.options.vectorBits,
+                  k.hasPacked(filter.getArgNumber())))
+    return {};
+  cut.batch = k.extentOf(op.getX(), 0);
+  ChannelLanes lanes(k, op, pool, cut);
+  if (!k.packed(filter.getArgNumber()) && cut.isSmall()) {
     lanes.offerFilters();
     return {};
   }
   return lanes.emit();
+}
+
+bool etch::cpu::endsInPool(Conv2dOp op, MaxPoolIndexOp pool,
+                           unsigned vectorBits) {
+  ChannelCut cut;
+  return !op->hasAttr(kRelaxedAttr) &&
+         cut.choose(op, pool, vectorBits, /*isReady=*/false) && !cut.isSmall();
 }

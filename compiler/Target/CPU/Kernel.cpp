@@ -162,10 +162,11 @@ LogicalResult Kernel::emit() {
       emitKind = emitConvolution;
       break;
     case OpKind::window:
-      emitKind = emitWindow;
+      if (emitKind != emitConvolution) // else it ends in a pool
+        emitKind = emitWindow;
       break;
-    case OpKind::indexed:
-      if (emitKind != emitWindow) // else a pool gathers what it finds
+    case OpKind::indexed: // or a pool gathers what it finds
+      if (emitKind != emitWindow && emitKind != emitConvolution)
         emitKind = emitIndexed;
       break;
     case OpKind::scan:
