@@ -68,6 +68,17 @@ bool ChannelCut::choose(Conv2dOp op, MaxPoolIndexOp pool, int64_t vectorBits,
       !chooseTile())
     return false;
   chooseUnits();
+  if (!pool)
+    return true;
+  // Numbers of all channels at a place, and no others but theirs.
+  int64_t along = pool.getKernel()[1];
+  bool apart = pool.getStride()[1] == along && pool.getPad()[1] == 0 &&
+               result[1] % along == 0 && places % along == 0;
+  bool others = llvm::any_of(op->getBlock()->getArguments(), [&](Value x) {
+    return x.getType() == outputs && (x != op.getX() || !x.hasOneUse());
+  });
+  if (apart && !others)
+    pooledPlaces = along;
   return true;
 }
 

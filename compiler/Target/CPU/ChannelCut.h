@@ -33,6 +33,8 @@ struct ChannelCut {
   bool direct;   ///< …or images where they lie
   int64_t stagedRows, pitch, plane; ///< of what they read otherwise
   int64_t pooled = 1; ///< rows of the result that a pool makes one of
+  /// Where not zero: so many places of a tile, too, before it is turned.
+  int64_t pooledPlaces = 0;
   ExtentRef batch;
 
   /// For vectors of so many bits, where filters may be packed already, and a
@@ -95,7 +97,8 @@ struct ChannelCut {
     return int64_t(llvm::alignTo(pooled * result[1], 2 * line)) + line;
   }
   int64_t pooledBytes() const {
-    return pooled > 1 ? width() * pooledPlane() * bytes : 0;
+    int64_t each = pooledPlaces ? result[1] / pooledPlaces : pooledPlane();
+    return pooled > 1 ? int64_t(llvm::alignTo(width() * each * bytes, 64)) : 0;
   }
   int64_t stagedImage() const {
     if (direct)

@@ -111,6 +111,8 @@ std::optional<llvm::LogicalResult> emitChannelLanes(Kernel &k, Conv2dOp op);
 /// The pool of values that are gathered where it finds them (see
 /// Transforms/PoolValues); null if there is none.
 MaxPoolIndexOp pooledBy(mlir::Operation *gather);
+/// The largest of the values of a pool's window so far, which begin with -inf.
+mlir::Value emitLarger(Emit &e, mlir::Value v, mlir::Value best);
 /// The values of one row of the result, whose windows begin in row 0.
 void emitPooledRow(Kernel &k, MaxPoolIndexOp op, const Buffer &rows,
                    mlir::Value to);

@@ -23,6 +23,8 @@
 #include "dialects/Etch/Contraction.h"
 #include "dialects/Etch/ScalarExpr.h"
 
+#include <limits>
+
 using namespace mlir;
 using namespace etch;
 using namespace etch::cpu;
@@ -71,6 +73,10 @@ private:
   void tile(Ix row, Ix piece, int64_t places, Ix from, Ix block);
   SmallVector<Value> withSums(ValueRange block, Value before, Ix from);
   void finish(ValueRange sums, int64_t places, Ix row, Ix place);
+  void turn(ValueRange values, int64_t places,
+            llvm::function_ref<void(Ix, Ix, int64_t, Lanes, Value)> body);
+  void finishPooled(ValueRange sums, int64_t places, Ix row, Ix place);
+  Value pooledRow(Ix channel, Ix row);
   void poolRows(Ix row);
   /// Calls `body` for the channels of the panel: numbers in it, and in all.
   void overChannels(llvm::function_ref<void(Ix, Ix)> body) {
@@ -254,8 +260,11 @@ SmallVector<Value> ChannelLanes::withSums(ValueRange block, Value before,
   });
 }
 
-/// Turns complete sums and computes what follows them, channel by channel.
-void ChannelLanes::finish(ValueRange values, int64_t places, Ix row, Ix place) {
+/// Turns what a tile has of some places: calls `body` for each channel with its
+/// number in the panel and in all, and a vector of its places from one on.
+void ChannelLanes::turn(
+    ValueRange values, int64_t places,
+    llvm::function_ref<void(Ix, Ix, int64_t, Lanes, Value)> body) {
   for (int64_t begin = 0; begin < places; begin += c.lanes) {
     int64_t count = std::min(c.lanes, places - begin);
     int64_t length = int64_t(llvm::PowerOf2Ceil(count));
@@ -274,36 +283,92 @@ void ChannelLanes::finish(ValueRange values, int64_t places, Ix row, Ix place) {
     Lanes covered = {length,
                      count < length ? e.maskBelow(count, length) : Value()};
     overChannels([&](Ix own, Ix channel) {
-      Ix at = e.add(place, begin);
-      after->enter({image, channel, row, Ix(0)}, 3);
-      after->point(at, covered);
-      after->give(op.getY(), e.load(e.at(turned, e.mul(own, length), element),
-                                    1, element, Lanes{length, {}}));
-      if (!pool)
-        return after->store();
-      Ix line = e.add(e.mul(own, c.pooledPlane()),
-                      e.mul(e.rem(row, c.pooled), c.result[1]));
-      e.store(after->get(pool.getX()), e.at(pooled, e.add(line, at), element),
-              covered);
+      body(own, channel, begin, covered,
+           e.load(e.at(turned, e.mul(own, length), element), 1, element,
+                  Lanes{length, {}}));
     });
   }
+}
+
+/// Turns complete sums and computes what follows them, channel by channel.
+void ChannelLanes::finish(ValueRange values, int64_t places, Ix row, Ix place) {
+  if (c.pooledPlaces)
+    return finishPooled(values, places, row, place);
+  turn(values, places,
+       [&](Ix own, Ix channel, int64_t begin, Lanes covered, Value sums) {
+         Ix at = e.add(place, begin);
+         after->enter({image, channel, row, Ix(0)}, 3);
+         after->point(at, covered);
+         after->give(op.getY(), sums);
+         if (!pool)
+           return after->store();
+         Ix line = e.add(e.mul(own, c.pooledPlane()),
+                         e.mul(e.rem(row, c.pooled), c.result[1]));
+         e.store(after->get(pool.getX()),
+                 e.at(pooled, e.add(line, at), element), covered);
+       });
+}
+
+/// Computes what follows complete sums, all channels of a place at once, and
+/// the largest of each window so far; only what is left is turned.
+void ChannelLanes::finishPooled(ValueRange values, int64_t places, Ix row,
+                                Ix place) {
+  int64_t count = places / c.pooledPlaces;
+  Ix firstOfPanel = e.add(firstChannel, e.mul(number, c.width()));
+  Ix at = e.div(place, c.pooledPlaces), of = e.rem(row, c.pooled);
+  Value begins = e.compare(arith::CmpIPredicate::eq, of, 0);
+  Value least =
+      e.constant(element, -std::numeric_limits<double>::infinity(), c.lanes);
+  SmallVector<Value> best(size_t(count * c.vectors));
+  for (int64_t v = 0; v < c.vectors; ++v) {
+    Ix channel = e.add(firstOfPanel, v * c.lanes);
+    Lanes own = {c.lanes, {}};
+    if (c.filters % c.width())
+      own.mask = e.maskBelow(e.sub(c.filters, channel), c.lanes);
+    for (int64_t q = 0; q < count; ++q) {
+      Ix slot = e.add(e.mul(e.add(at, q), c.width()), v * c.lanes);
+      Value memory = e.at(pooled, slot, element);
+      Value &sofar = best[size_t(q * c.vectors + v)];
+      sofar = e.make<arith::SelectOp>(
+          begins, least, e.load(memory, 1, element, Lanes{c.lanes, {}}));
+      for (int64_t j = 0; j < c.pooledPlaces; ++j) {
+        int64_t p = q * c.pooledPlaces + j;
+        after->enter({image, Ix(0), row, e.add(place, p)}, 1);
+        after->point(channel, own);
+        after->give(op.getY(), values[size_t(p * c.vectors + v)]);
+        sofar = emitLarger(e, after->get(pool.getX()), sofar);
+      }
+      e.store(sofar, memory, Lanes{c.lanes, {}});
+    }
+  }
+  e.when(e.compare(arith::CmpIPredicate::eq, of, c.pooled - 1), [&] {
+    turn(best, count,
+         [&](Ix, Ix channel, int64_t begin, Lanes covered, Value largest) {
+           Value to = pooledRow(channel, row);
+           e.store(largest, e.at(to, e.add(at, begin), element), covered);
+         });
+  });
+}
+
+/// The row of the result that this one is pooled into.
+Value ChannelLanes::pooledRow(Ix channel, Ix row) {
+  const Buffer &y = k.buffers[k.resultBuffer(0)];
+  auto to = cast<RankedTensorType>(pool.getResult().getType());
+  Ix plane = e.add(e.mul(image, c.filters), channel);
+  Ix at = e.add(e.mul(plane, to.getDimSize(2)), e.div(row, c.pooled));
+  return e.at(y.pointer, e.mul(at, to.getDimSize(3)), element);
 }
 
 /// Makes a row of the result of those that a pool's windows read; this is the
 /// last one of them.
 void ChannelLanes::poolRows(Ix row) {
-  const Buffer &y = k.buffers[k.resultBuffer(0)];
-  auto to = cast<RankedTensorType>(pool.getResult().getType());
-  int64_t rows = to.getDimSize(2), places = to.getDimSize(3);
   Buffer read;
   read.element = element;
   read.extents = {1, 1, c.pooled, c.result[1]};
   read.strides = {0, c.pooledPlane(), c.result[1], 1};
   overChannels([&](Ix own, Ix channel) {
     read.pointer = e.at(pooled, e.mul(own, c.pooledPlane()), element);
-    Ix plane = e.add(e.mul(image, c.filters), channel);
-    Ix at = e.add(e.mul(plane, rows), e.div(row, c.pooled));
-    emitPooledRow(k, pool, read, e.at(y.pointer, e.mul(at, places), element));
+    emitPooledRow(k, pool, read, pooledRow(channel, row));
   });
 }
 
@@ -314,7 +379,7 @@ void ChannelLanes::fetchStaged(RegisterTile &t, Ix tile, Ix from) {
   int64_t steps = std::min(c.chain, kGemmBlock);
   int64_t channels = c.onePlace ? steps : c.channelsOfBlock();
   int64_t shares = c.panelsOfUnit() * c.tiles() / channels;
-  int64_t rows = std::min(c.stripRows * c.stride[0], c.source[0]);
+  int64_t rows = std::min(c.stagedRows, c.source[0]);
   int64_t bytes = rows * c.source[1] * c.bytes;
   int64_t lines = shares ? llvm::divideCeil(bytes, shares * 64) : 0;
   if (!lines || lines > steps)
@@ -498,7 +563,7 @@ void ChannelLanes::emitUnit(Ix unit) {
           overPieces(lastPiece, [&](Ix piece, int64_t places) {
             tile(row, piece, places, from, block);
           });
-          if (!pool)
+          if (!pool || c.pooledPlaces)
             return;
           Ix of = e.add(row, firstRow);
           Value ends = e.compare(arith::CmpIPredicate::eq, e.rem(of, c.pooled),

@@ -18,7 +18,52 @@ using namespace etch::cpu;
 // Staging
 //===----------------------------------------------------------------------===//
 
+/// Rows of known extents, all of which are shown: vectors from the source's
+/// first place on need no masks, nor do zeros that are written over.
+static bool emitWholeRow(Emit &e, const StagedRow &row, int64_t lanes) {
+  if (row.step != 1 || !row.sourceStride.is(1) || lanes < 2 ||
+      !row.origin.isKnown() || !row.extent.isKnown() || !row.count.isKnown())
+    return false;
+  int64_t before = -row.origin.known, extent = row.extent.known,
+          after = row.count.known - before - extent;
+  int64_t tail = extent % lanes, whole = extent - tail;
+  if (before < 0 || before > lanes || after < 0 || after > lanes ||
+      row.count.known < lanes)
+    return false;
+  Value zeros = e.constant(row.element, 0, lanes);
+  auto some = [&](int64_t count) {
+    return Lanes{lanes, count < lanes ? e.maskBelow(count, lanes) : Value()};
+  };
+  auto put = [&](Value v, Ix place, Lanes covered) {
+    e.store(v, e.at(row.target, place, row.element), covered);
+  };
+  auto show = [&] {
+    if (before)
+      put(zeros, 0, some(lanes));
+    auto copy = [&](Ix j, int64_t count, int64_t stored) {
+      put(e.load(e.at(row.source, j, row.element), 1, row.element, some(count)),
+          e.add(j, before), some(stored));
+    };
+    e.loop(0, whole, lanes, [&](Ix j) { copy(j, lanes, lanes); });
+    if (tail)
+      copy(whole, tail, tail + after);
+    if (int64_t zero = after - (tail ? lanes - tail : 0); zero > 0)
+      put(zeros, row.count.known - zero, some(zero));
+  };
+  if (!row.isInside) {
+    show();
+    return true;
+  }
+  e.when(row.isInside, show, [&] {
+    e.vectorLoop(0, row.count, lanes, /*peel=*/false,
+                 [&](Ix j, Lanes covered) { put(zeros, j, covered); });
+  });
+  return true;
+}
+
 void etch::cpu::emitStagedRow(Emit &e, const StagedRow &row, int64_t lanes) {
+  if (emitWholeRow(e, row, lanes))
+    return;
   // Places [low, high) show the source.
   Ix low = e.div(e.max(e.sub(row.step - 1, row.origin), 0), row.step);
   Ix high = e.div(e.max(e.add(e.sub(row.extent, row.origin), row.step - 1), 0),

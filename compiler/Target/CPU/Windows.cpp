@@ -172,7 +172,6 @@ public:
   void row(Value from, Ix oh, Value to);
 
 private:
-  Value isLarger(Value v, Value best);
   SmallVector<Value> meet(Value row, Ix h, Ix kw, Ix ow, ValueRange best,
                           bool inside);
   Value places(Value row, Ix place, Value inside);
@@ -191,8 +190,9 @@ private:
 };
 } // namespace
 
-Value MaxPool::isLarger(Value v, Value best) {
-  if (!isa<FloatType>(element))
+/// Whether a value takes the place of the largest so far.
+static Value isLarger(Emit &e, Value v, Value best) {
+  if (!isa<FloatType>(getElementTypeOrSelf(v)))
     return e.make<arith::CmpIOp>(arith::CmpIPredicate::sgt, v, best);
   // Larger, or the first NaN.
   auto real = e.make<arith::CmpFOp>(arith::CmpFPredicate::ORD, best, best);
@@ -239,7 +239,7 @@ SmallVector<Value> MaxPool::meet(Value row, Ix h, Ix kw, Ix ow, ValueRange best,
           e.make<arith::XOrIOp>(inside, e.maskBelow(e.sub(first, ow), lanes));
   }
   Value v = places(row, place, inside);
-  Value chosen = isLarger(v, best[0]);
+  Value chosen = isLarger(e, v, best[0]);
   if (!values)
     chosen = e.make<arith::OrIOp>(
         chosen, e.make<arith::CmpIOp>(arith::CmpIPredicate::eq, best[1],
@@ -352,6 +352,10 @@ MaxPoolIndexOp cpu::pooledBy(Operation *op) {
       gather ? gather.getIndex().getDefiningOp<ReshapeOp>() : ReshapeOp();
   return index ? index.getX().getDefiningOp<MaxPoolIndexOp>()
                : MaxPoolIndexOp();
+}
+
+Value cpu::emitLarger(Emit &e, Value v, Value best) {
+  return e.make<arith::SelectOp>(isLarger(e, v, best), v, best);
 }
 
 void cpu::emitPooledRow(Kernel &k, MaxPoolIndexOp op, const Buffer &rows,

@@ -32,6 +32,7 @@ struct Sizes {
 /// several blocks of a chain, several small images.
 const Sizes all[] = {
     {2, 32, 32, 28, 28, 3, 1, {2, 2}, {2, 2}},
+    {3, 24, 63, 27, 56, 3, 1, {3, 2}, {3, 2}},
     {1, 20, 64, 29, 31, 3, 1, {2, 2}, {2, 2}},
     {3, 16, 61, 13, 29, 3, 1, {3, 3}, {3, 2}},
     {2, 35, 48, 50, 42, 3, 0, {2, 3}, {2, 1}},
@@ -48,8 +49,9 @@ std::string numbers(const Extents &e) {
   return text + ">";
 }
 
-/// relu(conv2d(x, w) + b) + r, pooled; the number of images is open or not.
-template <class T> std::string program(const Sizes &s, bool open) {
+/// relu(conv2d(x, w) + b), and perhaps + r, pooled; the number of images is
+/// open or not.
+template <class T> std::string program(const Sizes &s, bool open, bool adds) {
   constexpr int64_t dynamic = std::numeric_limits<int64_t>::min();
   auto type = [&](Extents e, const char *element) {
     std::string text = "tensor<";
@@ -89,7 +91,8 @@ template <class T> std::string program(const Sizes &s, bool open) {
          "  %1 = " + op("broadcast_to", "%b", "", sums, b, y) +
          "  %2 = etch.add %0, %1 : (" + y + ", " + y + ") -> " + y +
          "\n  %3 = etch.relu %2 : (" + y + ") -> " + y +
-         "\n  %4 = etch.add %3, %r : (" + y + ", " + y + ") -> " + y +
+         (adds ? "\n  %4 = etch.add %3, %r : (" + y + ", " + y + ") -> " + y
+               : "\n  %4 = etch.relu %3 : (" + y + ") -> " + y) +
          "\n  %5 = " +
          op("max_pool_index", "%4",
             "kernel = " + numbers({s.window[0], s.window[1]}) +
@@ -108,8 +111,9 @@ template <class T> std::string program(const Sizes &s, bool open) {
 }
 
 template <class T>
-void check(const Sizes &s, bool open, const char *mcpu, bool isJoined) {
-  std::string text = program<T>(s, open);
+void check(const Sizes &s, bool open, bool adds, const char *mcpu,
+           bool isJoined) {
+  std::string text = program<T>(s, open, adds);
   Program joined(text, mcpu),
       apart(text, mcpu, etch::driver::Effort::full, "etch-pool-convolutions");
   ASSERT_TRUE(joined && apart);
@@ -118,6 +122,10 @@ void check(const Sizes &s, bool open, const char *mcpu, bool isJoined) {
        r = randomArray<T>({s.n, s.oc, s.rows(), s.places()}, 4);
   constexpr T infinity = std::numeric_limits<T>::infinity();
   b[1] = -infinity;
+  if (s.n) {
+    x[5] = std::numeric_limits<T>::quiet_NaN();
+    w[s.c * s.taps * s.taps * 2] = infinity;
+  }
   for (int64_t i = 0; i < countOf(r.extents); i += 7)
     r[i] = i % 5 ? -infinity : std::numeric_limits<T>::quiet_NaN();
   Array<T> expected(s.result(), T(77));
@@ -138,22 +146,26 @@ bool isWide() { return __builtin_cpu_supports("avx512f"); }
 
 TEST(ConvolutionPools, SameBits) {
   for (const Sizes &s : all)
-    for (bool open : {false, true}) {
-      check<float>(s, open, "native", isWide());
-      check<double>(s, open, "native", isWide());
-    }
+    for (bool open : {false, true})
+      for (bool adds : {false, true}) {
+        check<float>(s, open, adds, "native", isWide());
+        check<double>(s, open, adds, "native", isWide());
+      }
 }
 
 TEST(ConvolutionPools, OtherVectorWidths) {
   for (const char *mcpu : {"x86-64-v3", "x86-64-v2"})
-    check<float>(all[0], false, mcpu, false);
+    check<float>(all[0], false, false, mcpu, false);
 }
 
 /// Windows over the rows of two units, images of few places: apart as ever.
 TEST(ConvolutionPools, NotAtTheEnd) {
-  check<float>({2, 32, 32, 28, 28, 3, 1, {3, 3}, {2, 2}}, false, "native",
-               false);
-  check<float>({4, 32, 32, 8, 8, 3, 1, {2, 2}, {2, 2}}, true, "native", false);
+  for (bool adds : {false, true}) {
+    check<float>({2, 32, 32, 28, 28, 3, 1, {3, 3}, {2, 2}}, false, adds,
+                 "native", false);
+    check<float>({4, 32, 32, 8, 8, 3, 1, {2, 2}, {2, 2}}, true, adds, "native",
+                 false);
+  }
 }
 
 } // namespace
