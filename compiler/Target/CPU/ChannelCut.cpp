@@ -52,12 +52,20 @@ bool ChannelCut::choose(Conv2dOp op, MaxPoolIndexOp pool, int64_t vectorBits,
     if (pad[i] < 0 || result[i] < 1)
       return false;
   }
-  if (pool) { // of whole rows, each of which is read once
-    pooled = pool.getKernel()[0];
-    if (pooled < 2 || pool.getStride()[0] != pooled || pool.getPad()[0] != 0)
+  // Windows of a pool share nothing; what they do not read is not computed.
+  for (unsigned i = 0; pool && i < 2; ++i) {
+    window[i] = pool.getKernel()[i];
+    if (window[i] < 2 || pool.getStride()[i] != window[i] ||
+        pool.getPad()[i] != 0)
       return false;
-    result[0] -= result[0] % pooled;
+    result[i] -= result[i] % window[i];
   }
+  // What follows reads the same numbers at each place then.
+  auto isMet = [&](BlockArgument x) {
+    return x.getType() == outputs && (x != op.getX() || !x.hasOneUse());
+  };
+  if (pool && llvm::any_of(op->getBlock()->getArguments(), isMet))
+    return false;
   if (!images.isDynamicDim(0))
     atLeast = std::max<int64_t>(images.getDimSize(0), 1);
   this->isReady = isReady;
@@ -68,17 +76,6 @@ bool ChannelCut::choose(Conv2dOp op, MaxPoolIndexOp pool, int64_t vectorBits,
       !chooseTile())
     return false;
   chooseUnits();
-  if (!pool)
-    return true;
-  // Numbers of all channels at a place, and no others but theirs.
-  int64_t along = pool.getKernel()[1];
-  bool apart = pool.getStride()[1] == along && pool.getPad()[1] == 0 &&
-               result[1] % along == 0 && places % along == 0;
-  bool others = llvm::any_of(op->getBlock()->getArguments(), [&](Value x) {
-    return x.getType() == outputs && (x != op.getX() || !x.hasOneUse());
-  });
-  if (apart && !others)
-    pooledPlaces = along;
   return true;
 }
 
@@ -90,8 +87,9 @@ bool ChannelCut::chooseTile() {
   for (int64_t v = 1; v <= 4; ++v) {
     int64_t most = std::min((kRegisters - v) / v, kMostPlaces);
     int64_t count = llvm::divideCeil(row, most);
-    int64_t p = llvm::divideCeil(row, count), last = row - (count - 1) * p;
-    if (last < 1)
+    int64_t p = llvm::alignTo(llvm::divideCeil(row, count), window[1]),
+            last = row - (count - 1) * p;
+    if (last < 1 || p > most)
       continue;
     // Multiply-adds, loads, or one multiply-add after the other.
     auto step = [&](int64_t p) {
@@ -140,7 +138,8 @@ void ChannelCut::chooseUnits() {
                           : channelsOfBlock() * stride[0] * stride[1];
   int64_t each = bytes * (isReady ? read + sum : std::max(read, sum));
   if (result[0] > 1)
-    stripRows = pooled * strip(result[0] / pooled, each * row * pooled);
+    stripRows =
+        window[0] * strip(result[0] / window[0], each * row * window[0]);
   else if (onePlace)
     stripPieces = strip(pieces, each * places);
   rowStrips = llvm::divideCeil(result[0], stripRows);

@@ -32,17 +32,15 @@ struct ChannelCut {
   bool onePlace; ///< windows are: tiles read panels of their places…
   bool direct;   ///< …or images where they lie
   int64_t stagedRows, pitch, plane; ///< of what they read otherwise
-  int64_t pooled = 1; ///< rows of the result that a pool makes one of
-  /// Where not zero: so many places of a tile, too, before it is turned.
-  int64_t pooledPlaces = 0;
+  int64_t window[2] = {1, 1};       ///< of a pool of the result
   ExtentRef batch;
 
   /// For vectors of so many bits, where filters may be packed already, and a
   /// pool of the result (or null) follows. False if lanes along places are
-  /// better, or if extents of an image are open.
+  /// better, if extents of an image are open, or if the pool must stay apart.
   bool choose(Conv2dOp op, MaxPoolIndexOp pool, int64_t vectorBits,
               bool isReady);
-  /// Then images are worth it if filters are packed already.
+  /// Few places: worth it only if filters are packed already.
   bool isSmall() const { return result[0] * result[1] < 100; }
   int64_t width() const { return vectors * lanes; }
   int64_t strips() const { return rowStrips * pieceStrips; }
@@ -61,10 +59,10 @@ struct ChannelCut {
     return std::max<int64_t>(std::min(channelTile, filters) / width(), 1);
   }
   /// Of the window's taps those of a channel follow one another.
-  int64_t window() const { return taps[0] * taps[1]; }
+  int64_t allTaps() const { return taps[0] * taps[1]; }
   /// Channels that a block of the chain meets, at most.
   int64_t channelsOfBlock() const {
-    return std::min(channels, (window() + kGemmBlock - 2) / window() + 1);
+    return std::min(channels, (allTaps() + kGemmBlock - 2) / allTaps() + 1);
   }
   /// `several`: whether there are several threads; null: it does not matter.
   Ix channelsOfUnit(Emit &e, Ix groups, mlir::Value several) const {
@@ -85,20 +83,14 @@ struct ChannelCut {
     return e.select(e.compare(mlir::arith::CmpIPredicate::sle, groups, 1), 1,
                     all);
   }
-  // Scratch memory: a table, a turned tile, rows for a pool, the source, sums,
+  // Scratch memory: a table, a turned tile, a row of a pool, the source, sums,
   // packed filters.
   int64_t tableBytes() const {
     return !onePlace ? int64_t(llvm::alignTo(chain * 8, 64)) : 0;
   }
   int64_t turnedBytes() const { return width() * lanes * bytes; }
-  /// Of a channel: an odd number of cache lines.
-  int64_t pooledPlane() const {
-    int64_t line = 64 / bytes;
-    return int64_t(llvm::alignTo(pooled * result[1], 2 * line)) + line;
-  }
   int64_t pooledBytes() const {
-    int64_t each = pooledPlaces ? result[1] / pooledPlaces : pooledPlane();
-    return pooled > 1 ? int64_t(llvm::alignTo(width() * each * bytes, 64)) : 0;
+    return window[0] > 1 ? result[1] / window[1] * width() * bytes : 0;
   }
   int64_t stagedImage() const {
     if (direct)

@@ -113,9 +113,6 @@ std::optional<llvm::LogicalResult> emitChannelLanes(Kernel &k, Conv2dOp op);
 MaxPoolIndexOp pooledBy(mlir::Operation *gather);
 /// The largest of the values of a pool's window so far, which begin with -inf.
 mlir::Value emitLarger(Emit &e, mlir::Value v, mlir::Value best);
-/// The values of one row of the result, whose windows begin in row 0.
-void emitPooledRow(Kernel &k, MaxPoolIndexOp op, const Buffer &rows,
-                   mlir::Value to);
 
 llvm::LogicalResult emitWeightGrad(Kernel &k, Conv2dWeightGradOp op);
 /// With filters of many small groups side by side in the lanes; false if that

@@ -7,7 +7,8 @@
 // lanes, so no lane is empty because rows are short. Filters are packed as
 // panels, once for many images, or when the program is prepared (see
 // Prepack.h). What a tile has computed is turned in registers when its chain is
-// complete, and becomes a piece of a row for each channel.
+// complete, and becomes a piece of a row for each channel; where a pool
+// follows, the largest of each window alone.
 //
 // A unit of work is a strip of output rows, or of places of a long one, of an
 // image, or some small images, for some channels: for all of them, if filters
@@ -74,18 +75,9 @@ private:
   SmallVector<Value> withSums(ValueRange block, Value before, Ix from);
   void finish(ValueRange sums, int64_t places, Ix row, Ix place);
   void turn(ValueRange values, int64_t places,
-            llvm::function_ref<void(Ix, Ix, int64_t, Lanes, Value)> body);
+            llvm::function_ref<void(Ix, int64_t, Lanes, Value)> body);
   void finishPooled(ValueRange sums, int64_t places, Ix row, Ix place);
   Value pooledRow(Ix channel, Ix row);
-  void poolRows(Ix row);
-  /// Calls `body` for the channels of the panel: numbers in it, and in all.
-  void overChannels(llvm::function_ref<void(Ix, Ix)> body) {
-    Ix first = e.add(firstChannel, e.mul(number, c.width()));
-    Ix own = c.width();
-    if (c.filters % c.width())
-      own = e.min(own, e.sub(c.filters, first));
-    e.loop(0, own, 1, [&](Ix n) { body(n, e.add(first, n)); });
-  }
   Value isLast(Ix from) {
     return e.compare(arith::CmpIPredicate::sge, e.add(from, kGemmBlock),
                      c.chain);
@@ -124,7 +116,7 @@ void ChannelLanes::fillTable() {
     e.loop(0, c.taps[0], 1, [&](Ix i) {
       e.loop(0, c.taps[1], 1, [&](Ix j) {
         Ix number =
-            e.add(e.mul(channel, c.window()), e.add(e.mul(i, c.taps[1]), j));
+            e.add(e.mul(channel, c.allTaps()), e.add(e.mul(i, c.taps[1]), j));
         Ix offset = e.add(
             e.mul(channel, c.plane),
             e.add(e.mul(i, c.dilation[0] * c.pitch), e.mul(j, c.dilation[1])));
@@ -141,9 +133,9 @@ void ChannelLanes::stage(Ix rows, Ix from, Ix block) {
   Ix top = e.sub(e.mul(firstRow, c.stride[0]), c.pad[0]);
   int64_t reach = (c.taps[0] - 1) * c.dilation[0] + 1;
   rows = e.add(e.mul(e.sub(rows, 1), c.stride[0]), reach);
-  Ix first = e.div(from, c.window());
+  Ix first = e.div(from, c.allTaps());
   Value images = e.at(source->pointer, e.mul(image, strides[0]), element);
-  e.loop(first, e.ceilDiv(e.add(from, block), c.window()), 1, [&](Ix channel) {
+  e.loop(first, e.ceilDiv(e.add(from, block), c.allTaps()), 1, [&](Ix channel) {
     Value to = e.at(ofImage, e.mul(e.sub(channel, first), c.plane), element);
     Value own = e.at(images, e.mul(channel, strides[1]), element);
     e.loop(0, rows, 1, [&](Ix r) {
@@ -260,11 +252,11 @@ SmallVector<Value> ChannelLanes::withSums(ValueRange block, Value before,
   });
 }
 
-/// Turns what a tile has of some places: calls `body` for each channel with its
-/// number in the panel and in all, and a vector of its places from one on.
+/// Turns what a tile has of some places: calls `body` for each channel with a
+/// vector of its places from one on.
 void ChannelLanes::turn(
     ValueRange values, int64_t places,
-    llvm::function_ref<void(Ix, Ix, int64_t, Lanes, Value)> body) {
+    llvm::function_ref<void(Ix, int64_t, Lanes, Value)> body) {
   for (int64_t begin = 0; begin < places; begin += c.lanes) {
     int64_t count = std::min(c.lanes, places - begin);
     int64_t length = int64_t(llvm::PowerOf2Ceil(count));
@@ -282,9 +274,13 @@ void ChannelLanes::turn(
     }
     Lanes covered = {length,
                      count < length ? e.maskBelow(count, length) : Value()};
-    overChannels([&](Ix own, Ix channel) {
-      body(own, channel, begin, covered,
-           e.load(e.at(turned, e.mul(own, length), element), 1, element,
+    Ix first = e.add(firstChannel, e.mul(number, c.width()));
+    Ix own = c.width();
+    if (c.filters % c.width())
+      own = e.min(own, e.sub(c.filters, first));
+    e.loop(0, own, 1, [&](Ix n) {
+      body(e.add(first, n), begin, covered,
+           e.load(e.at(turned, e.mul(n, length), element), 1, element,
                   Lanes{length, {}}));
     });
   }
@@ -292,20 +288,14 @@ void ChannelLanes::turn(
 
 /// Turns complete sums and computes what follows them, channel by channel.
 void ChannelLanes::finish(ValueRange values, int64_t places, Ix row, Ix place) {
-  if (c.pooledPlaces)
+  if (pool)
     return finishPooled(values, places, row, place);
   turn(values, places,
-       [&](Ix own, Ix channel, int64_t begin, Lanes covered, Value sums) {
-         Ix at = e.add(place, begin);
+       [&](Ix channel, int64_t begin, Lanes covered, Value sums) {
          after->enter({image, channel, row, Ix(0)}, 3);
-         after->point(at, covered);
+         after->point(e.add(place, begin), covered);
          after->give(op.getY(), sums);
-         if (!pool)
-           return after->store();
-         Ix line = e.add(e.mul(own, c.pooledPlane()),
-                         e.mul(e.rem(row, c.pooled), c.result[1]));
-         e.store(after->get(pool.getX()),
-                 e.at(pooled, e.add(line, at), element), covered);
+         after->store();
        });
 }
 
@@ -313,9 +303,9 @@ void ChannelLanes::finish(ValueRange values, int64_t places, Ix row, Ix place) {
 /// the largest of each window so far; only what is left is turned.
 void ChannelLanes::finishPooled(ValueRange values, int64_t places, Ix row,
                                 Ix place) {
-  int64_t count = places / c.pooledPlaces;
+  int64_t count = places / c.window[1];
   Ix firstOfPanel = e.add(firstChannel, e.mul(number, c.width()));
-  Ix at = e.div(place, c.pooledPlaces), of = e.rem(row, c.pooled);
+  Ix at = e.div(place, c.window[1]), of = e.rem(row, c.window[0]);
   Value begins = e.compare(arith::CmpIPredicate::eq, of, 0);
   Value least =
       e.constant(element, -std::numeric_limits<double>::infinity(), c.lanes);
@@ -331,8 +321,8 @@ void ChannelLanes::finishPooled(ValueRange values, int64_t places, Ix row,
       Value &sofar = best[size_t(q * c.vectors + v)];
       sofar = e.make<arith::SelectOp>(
           begins, least, e.load(memory, 1, element, Lanes{c.lanes, {}}));
-      for (int64_t j = 0; j < c.pooledPlaces; ++j) {
-        int64_t p = q * c.pooledPlaces + j;
+      for (int64_t j = 0; j < c.window[1]; ++j) {
+        int64_t p = q * c.window[1] + j;
         after->enter({image, Ix(0), row, e.add(place, p)}, 1);
         after->point(channel, own);
         after->give(op.getY(), values[size_t(p * c.vectors + v)]);
@@ -341,9 +331,9 @@ void ChannelLanes::finishPooled(ValueRange values, int64_t places, Ix row,
       e.store(sofar, memory, Lanes{c.lanes, {}});
     }
   }
-  e.when(e.compare(arith::CmpIPredicate::eq, of, c.pooled - 1), [&] {
+  e.when(e.compare(arith::CmpIPredicate::eq, of, c.window[0] - 1), [&] {
     turn(best, count,
-         [&](Ix, Ix channel, int64_t begin, Lanes covered, Value largest) {
+         [&](Ix channel, int64_t begin, Lanes covered, Value largest) {
            Value to = pooledRow(channel, row);
            e.store(largest, e.at(to, e.add(at, begin), element), covered);
          });
@@ -355,21 +345,8 @@ Value ChannelLanes::pooledRow(Ix channel, Ix row) {
   const Buffer &y = k.buffers[k.resultBuffer(0)];
   auto to = cast<RankedTensorType>(pool.getResult().getType());
   Ix plane = e.add(e.mul(image, c.filters), channel);
-  Ix at = e.add(e.mul(plane, to.getDimSize(2)), e.div(row, c.pooled));
+  Ix at = e.add(e.mul(plane, to.getDimSize(2)), e.div(row, c.window[0]));
   return e.at(y.pointer, e.mul(at, to.getDimSize(3)), element);
-}
-
-/// Makes a row of the result of those that a pool's windows read; this is the
-/// last one of them.
-void ChannelLanes::poolRows(Ix row) {
-  Buffer read;
-  read.element = element;
-  read.extents = {1, 1, c.pooled, c.result[1]};
-  read.strides = {0, c.pooledPlane(), c.result[1], 1};
-  overChannels([&](Ix own, Ix channel) {
-    read.pointer = e.at(pooled, e.mul(own, c.pooledPlane()), element);
-    emitPooledRow(k, pool, read, pooledRow(channel, row));
-  });
 }
 
 /// A share of what is staged next: channels of the next block, or the rows of
@@ -386,7 +363,7 @@ void ChannelLanes::fetchStaged(RegisterTile &t, Ix tile, Ix from) {
     return;
   tile = e.add(e.mul(number, c.tiles()), tile);
   Value last = isLast(from);
-  Ix first = e.select(last, 0, e.ceilDiv(e.add(from, kGemmBlock), c.window()));
+  Ix first = e.select(last, 0, e.ceilDiv(e.add(from, kGemmBlock), c.allTaps()));
   Ix top = e.max(e.sub(e.mul(firstRow, c.stride[0]), c.pad[0]), 0);
   Ix next = e.select(last, c.rowStrips > 1 ? 0 : c.images, 0);
   if (c.rowStrips > 1)
@@ -472,7 +449,7 @@ void ChannelLanes::tile(Ix row, Ix piece, int64_t places, Ix from, Ix block) {
     Ix place = e.add(e.mul(row, c.stride[0] * c.pitch),
                      e.mul(piece, c.places * c.stride[1]));
     t.left =
-        e.at(ofImage, e.sub(place, e.mul(e.div(from, c.window()), c.plane)),
+        e.at(ofImage, e.sub(place, e.mul(e.div(from, c.allTaps()), c.plane)),
              element);
     t.leftSteps = e.at(table, from, e.getI64Type());
   }
@@ -563,13 +540,6 @@ void ChannelLanes::emitUnit(Ix unit) {
           overPieces(lastPiece, [&](Ix piece, int64_t places) {
             tile(row, piece, places, from, block);
           });
-          if (!pool || c.pooledPlaces)
-            return;
-          Ix of = e.add(row, firstRow);
-          Value ends = e.compare(arith::CmpIPredicate::eq, e.rem(of, c.pooled),
-                                 c.pooled - 1);
-          e.when(e.make<arith::AndIOp>(ends, isLast(from)),
-                 [&] { poolRows(of); });
         });
       });
     });

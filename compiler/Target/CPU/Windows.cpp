@@ -148,13 +148,15 @@ namespace {
 /// none.
 class MaxPool {
 public:
-  /// Of images that lie in x.
-  MaxPool(Kernel &k, MaxPoolIndexOp op, const Buffer &x)
-      : k(k), e(k.e), op(op), x(x), kernel(op.getKernel()),
+  MaxPool(Kernel &k, MaxPoolIndexOp op, Value images)
+      : k(k), e(k.e), x(*k.argumentBuffer(images)), kernel(op.getKernel()),
         values(op.getResult() != k.results()[0]) {
     auto axes = axesOf(op);
     ah = axes[0], aw = axes[1];
-    width = k.extentOf(op.getResult(), 3).in(k.buffers);
+    for (unsigned i = 0; i < 2; ++i) {
+      refs[i] = k.extentOf(images, i);
+      refs[2 + i] = k.extentOf(op.getResult(), 2 + i);
+    }
     element = x.element;
     // Numbers as wide as the elements, if they fit.
     Ix plane = e.mul(x.extents[2], x.extents[3]);
@@ -166,10 +168,7 @@ public:
     pairs = aw.stride == 2 && x.strides[3].is(1) && lanes > 1 &&
             k.options.vectorBits >= 512;
   }
-  /// All rows of the result, a unit each, where x is this argument.
-  LogicalResult emit(Value images);
-  /// Row oh of a plane of the result, to be stored densely.
-  void row(Value from, Ix oh, Value to);
+  LogicalResult emit();
 
 private:
   SmallVector<Value> meet(Value row, Ix h, Ix kw, Ix ow, ValueRange best,
@@ -179,12 +178,11 @@ private:
 
   Kernel &k;
   Emit &e;
-  MaxPoolIndexOp op;
   const Buffer &x;
   ArrayRef<int64_t> kernel;
   bool values, narrow, pairs;
   WindowAxis ah, aw;
-  Ix width; ///< of the result
+  ExtentRef refs[4]; ///< images, channels, rows and places of the result
   Type element, number;
   int64_t lanes;
 };
@@ -232,7 +230,7 @@ SmallVector<Value> MaxPool::meet(Value row, Ix h, Ix kw, Ix ow, ValueRange best,
     Ix first = e.div(e.max(e.sub(aw.stride - 1, shift), 0), aw.stride);
     Ix last = e.div(e.max(e.add(e.sub(x.extents[3], shift), aw.stride - 1), 0),
                     aw.stride);
-    last = e.max(e.min(last, width), first);
+    last = e.max(e.min(last, refs[3].in(k.buffers)), first);
     inside = e.maskBelow(e.sub(last, ow), lanes);
     if (!first.is(0))
       inside =
@@ -287,7 +285,9 @@ SmallVector<Value> MaxPool::largest(Value from, Ix oh, Ix ow, bool inside) {
   });
 }
 
-void MaxPool::row(Value from, Ix oh, Value to) {
+LogicalResult MaxPool::emit() {
+  const Buffer &y = k.buffers[k.resultBuffer(0)];
+  Ix rows = refs[2].in(k.buffers), width = refs[3].in(k.buffers);
   Type stored = values ? element : Type(e.getI64Type());
   // Vectors of outputs whose windows, and what is read beside them, lie inside.
   Ix whole = 0;
@@ -298,34 +298,28 @@ void MaxPool::row(Value from, Ix oh, Value to) {
          w += lanes)
       whole = w + lanes;
   }
-  auto outputs = [&](Ix ow, Lanes covered, bool inside) {
-    Value found = largest(from, oh, ow, inside).back();
-    if (!values && narrow)
-      found = e.make<arith::ExtSIOp>(e.vectorOf(stored, lanes), found);
-    e.store(found, e.at(to, ow, stored), covered);
-  };
-  e.loop(0, whole, lanes, [&](Ix ow) { outputs(ow, Lanes{lanes, {}}, true); });
-  e.vectorLoop(whole, width, lanes, false,
-               [&](Ix ow, Lanes covered) { outputs(ow, covered, false); });
-}
-
-LogicalResult MaxPool::emit(Value images) {
-  const Buffer &y = k.buffers[k.resultBuffer(0)];
-  // Images, channels, rows and places of the result.
-  std::array<ExtentRef, 4> refs;
-  for (unsigned i = 0; i < 4; ++i)
-    refs[i] = k.extentOf(i < 2 ? images : op.getResult(), i);
-  Ix rows = refs[2].in(k.buffers), channels = refs[1].in(k.buffers);
   e.loop(Ix(k.begin), Ix(k.end), 1, [&](Ix unit) {
     Ix oh = e.rem(unit, rows), image = e.div(unit, rows);
+    Ix channels = refs[1].in(k.buffers);
     Ix c = e.rem(image, channels), n = e.div(image, channels);
     Value from =
         e.at(x.pointer, e.add(e.mul(n, x.strides[0]), e.mul(c, x.strides[1])),
              element);
-    row(from, oh, e.at(y.pointer, e.mul(unit, width), y.element));
+    Value to = e.at(y.pointer, e.mul(unit, width), stored);
+    auto outputs = [&](Ix ow, Lanes covered, bool inside) {
+      Value found = largest(from, oh, ow, inside).back();
+      if (!values && narrow)
+        found = e.make<arith::ExtSIOp>(e.vectorOf(stored, lanes), found);
+      e.store(found, e.at(to, ow, stored), covered);
+    };
+    e.loop(0, whole, lanes,
+           [&](Ix ow) { outputs(ow, Lanes{lanes, {}}, true); });
+    e.vectorLoop(whole, width, lanes, false,
+                 [&](Ix ow, Lanes covered) { outputs(ow, covered, false); });
   });
   int64_t taps = kernel[0] * kernel[1];
-  k.work = [refs, taps](Emit &e, ArrayRef<Extents> shapes) {
+  k.work = [refs = std::to_array(refs), taps](Emit &e,
+                                              ArrayRef<Extents> shapes) {
     Work work;
     work.count = e.mul(e.mul(refs[0].in(shapes), refs[1].in(shapes)),
                        refs[2].in(shapes));
@@ -358,11 +352,6 @@ Value cpu::emitLarger(Emit &e, Value v, Value best) {
   return e.make<arith::SelectOp>(isLarger(e, v, best), v, best);
 }
 
-void cpu::emitPooledRow(Kernel &k, MaxPoolIndexOp op, const Buffer &rows,
-                        Value to) {
-  MaxPool(k, op, rows).row(rows.pointer, 0, to);
-}
-
 LogicalResult etch::cpu::emitWindow(Kernel &k) {
   Operation *op = k.results()[0].getDefiningOp();
   const Buffer *x = op ? k.argumentBuffer(op->getOperand(0)) : nullptr;
@@ -371,10 +360,8 @@ LogicalResult etch::cpu::emitWindow(Kernel &k) {
   if (auto col2im = dyn_cast_or_null<Col2imOp>(op); col2im && x)
     return emitCol2im(k, col2im, *x);
   if (auto index = dyn_cast_or_null<MaxPoolIndexOp>(op); index && x)
-    return MaxPool(k, index, *x).emit(index.getX());
-  if (MaxPoolIndexOp values = pooledBy(op)) {
-    Value images = imagesOf(values);
-    return MaxPool(k, values, *k.argumentBuffer(images)).emit(images);
-  }
+    return MaxPool(k, index, index.getX()).emit();
+  if (MaxPoolIndexOp values = pooledBy(op))
+    return MaxPool(k, values, imagesOf(values)).emit();
   return k.source.emitError("an operation on windows is alone in its kernel");
 }

@@ -34,10 +34,10 @@ const Sizes all[] = {
     {2, 32, 32, 28, 28, 3, 1, {2, 2}, {2, 2}},
     {3, 24, 63, 27, 56, 3, 1, {3, 2}, {3, 2}},
     {1, 20, 64, 29, 31, 3, 1, {2, 2}, {2, 2}},
-    {3, 16, 61, 13, 29, 3, 1, {3, 3}, {3, 2}},
-    {2, 35, 48, 50, 42, 3, 0, {2, 3}, {2, 1}},
+    {3, 16, 61, 13, 29, 3, 1, {3, 3}, {3, 3}},
+    {2, 35, 48, 50, 42, 3, 0, {2, 3}, {2, 3}},
     {9, 64, 48, 10, 14, 3, 1, {2, 2}, {2, 2}},
-    {2, 33, 96, 60, 56, 3, 1, {4, 2}, {4, 3}},
+    {2, 33, 96, 60, 56, 3, 1, {4, 2}, {4, 2}},
     {5, 300, 32, 15, 15, 2, 0, {2, 2}, {2, 2}},
     {0, 32, 32, 28, 28, 3, 1, {2, 2}, {2, 2}},
 };
@@ -49,8 +49,8 @@ std::string numbers(const Extents &e) {
   return text + ">";
 }
 
-/// relu(conv2d(x, w) + b), and perhaps + r, pooled; the number of images is
-/// open or not.
+/// relu(conv2d(x, w) + b), and perhaps + r, which keeps the pool apart, pooled;
+/// the number of images is open or not.
 template <class T> std::string program(const Sizes &s, bool open, bool adds) {
   constexpr int64_t dynamic = std::numeric_limits<int64_t>::min();
   auto type = [&](Extents e, const char *element) {
@@ -148,8 +148,8 @@ TEST(ConvolutionPools, SameBits) {
   for (const Sizes &s : all)
     for (bool open : {false, true})
       for (bool adds : {false, true}) {
-        check<float>(s, open, adds, "native", isWide());
-        check<double>(s, open, adds, "native", isWide());
+        check<float>(s, open, adds, "native", isWide() && !adds);
+        check<double>(s, open, adds, "native", isWide() && !adds);
       }
 }
 
@@ -158,10 +158,13 @@ TEST(ConvolutionPools, OtherVectorWidths) {
     check<float>(all[0], false, false, mcpu, false);
 }
 
-/// Windows over the rows of two units, images of few places: apart as ever.
+/// Windows that share places, windows of one row, images of few places:
+/// apart as ever.
 TEST(ConvolutionPools, NotAtTheEnd) {
   for (bool adds : {false, true}) {
     check<float>({2, 32, 32, 28, 28, 3, 1, {3, 3}, {2, 2}}, false, adds,
+                 "native", false);
+    check<float>({2, 32, 32, 28, 28, 3, 1, {1, 2}, {1, 2}}, false, adds,
                  "native", false);
     check<float>({4, 32, 32, 8, 8, 3, 1, {2, 2}, {2, 2}}, true, adds, "native",
                  false);
