@@ -309,7 +309,7 @@ void ChannelLanes::finishPooled(ValueRange values, int64_t places, Ix row,
   Value begins = e.compare(arith::CmpIPredicate::eq, of, 0);
   Value least =
       e.constant(element, -std::numeric_limits<double>::infinity(), c.lanes);
-  SmallVector<Value> best(size_t(count * c.vectors));
+  SmallVector<Value> best(size_t(count * c.vectors)), memory = best;
   for (int64_t v = 0; v < c.vectors; ++v) {
     Ix channel = e.add(firstOfPanel, v * c.lanes);
     Lanes own = {c.lanes, {}};
@@ -317,10 +317,11 @@ void ChannelLanes::finishPooled(ValueRange values, int64_t places, Ix row,
       own.mask = e.maskBelow(e.sub(c.filters, channel), c.lanes);
     for (int64_t q = 0; q < count; ++q) {
       Ix slot = e.add(e.mul(e.add(at, q), c.width()), v * c.lanes);
-      Value memory = e.at(pooled, slot, element);
-      Value &sofar = best[size_t(q * c.vectors + v)];
+      size_t n = size_t(q * c.vectors + v);
+      memory[n] = e.at(pooled, slot, element);
+      Value &sofar = best[n];
       sofar = e.make<arith::SelectOp>(
-          begins, least, e.load(memory, 1, element, Lanes{c.lanes, {}}));
+          begins, least, e.load(memory[n], 1, element, Lanes{c.lanes, {}}));
       for (int64_t j = 0; j < c.window[1]; ++j) {
         int64_t p = q * c.window[1] + j;
         after->enter({image, Ix(0), row, e.add(place, p)}, 1);
@@ -328,9 +329,11 @@ void ChannelLanes::finishPooled(ValueRange values, int64_t places, Ix row,
         after->give(op.getY(), values[size_t(p * c.vectors + v)]);
         sofar = emitLarger(e, after->get(pool.getX()), sofar);
       }
-      e.store(sofar, memory, Lanes{c.lanes, {}});
     }
   }
+  // Behind all that is read: what places share is computed once.
+  for (auto [value, to] : llvm::zip_equal(best, memory))
+    e.store(value, to, Lanes{c.lanes, {}});
   e.when(e.compare(arith::CmpIPredicate::eq, of, c.window[0] - 1), [&] {
     turn(best, count,
          [&](Ix channel, int64_t begin, Lanes covered, Value largest) {
