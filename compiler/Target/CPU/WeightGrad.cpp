@@ -18,6 +18,9 @@ using namespace mlir;
 using namespace etch;
 using namespace etch::cpu;
 
+/// About as many filters make a tile of the result.
+static constexpr int64_t kFilters = 128;
+
 namespace {
 
 struct Numbers {
@@ -69,6 +72,7 @@ private:
   void fillRows(Ix rows);
   void stage(Ix from, Ix depth, Ix firstChannel, Ix channels);
   void pack(Ix from, Ix depth, Ix firstFilter, Ix filters);
+  int64_t lastFilters() const;
   void multiply(Ix rows, Ix filters, Ix depth, Ix from);
   void finish(Ix firstFilter, Ix filters, Ix firstRow, Ix rows);
 
@@ -161,14 +165,16 @@ Cut Job::cut(Emit &e, const Numbers &x) const {
   c.classes = w.classes(e);
   c.place = e.add(w.count, w.largestShift(e));
   c.row = e.mul(c.classes, c.place);
-  Ix most = e.max(w.count, 1);
-  Ix outputRows = e.add(e.div(e.add(most, kGemmBlock - 2), most), 1);
+  Ix width = e.max(w.count, 1);
+  Ix outputRows = e.add(e.div(e.add(width, kGemmBlock - 2), width), 1);
   c.tap = e.mul(outputRows, c.row);
   c.channel = e.mul(h.taps, c.tap);
   c.chain = e.mul(x.batch, e.mul(h.count, w.count));
-  int64_t nr = tile.columns();
-  c.columnTile = e.max(
-      e.min(std::max<int64_t>(128 / nr, 1) * nr, e.roundUp(x.filters, nr)), nr);
+  // Filters of a tile: each tile stages the images anew, so that a few too many
+  // for one do not make two.
+  int64_t nr = tile.columns(), most = std::max<int64_t>(kFilters / nr, 1) * nr;
+  Ix tiles = e.max(e.div(e.add(x.filters, most / 2), most), 1);
+  c.columnTile = e.max(e.roundUp(ceilDivBy(e, x.filters, tiles), nr), nr);
   c.columnTiles = ceilDivBy(e, x.filters, c.columnTile);
   // Sums stay in the cache, and there is work for several threads.
   Ix taps = e.max(e.mul(h.taps, w.taps), 1);
@@ -298,11 +304,20 @@ void WeightGrad::pack(Ix from, Ix depth, Ix firstFilter, Ix filters) {
   });
 }
 
+/// Filters of the last panel, where they leave a vector of it empty, else 0.
+int64_t WeightGrad::lastFilters() const {
+  int64_t nr = job.tile.columns();
+  int64_t tail = x.filters.isKnown() ? x.filters.known % nr : 0;
+  return tail <= nr - job.tile.lanes ? tail : 0;
+}
+
 void WeightGrad::multiply(Ix rows, Ix filters, Ix depth, Ix from) {
   const RegisterTile &tile = job.tile;
-  e.loop(0, filters, tile.columns(), [&](Ix column) {
+  int64_t nr = tile.columns(), tail = lastFilters();
+  auto panel = [&](Ix column, int64_t vectors) {
     e.loop(0, rows, tile.rows, [&](Ix row) {
       RegisterTile t = tile;
+      t.vectors = vectors;
       t.left = staged;
       t.leftSteps = steps;
       t.right = e.at(packed, e.mul(column, kGemmBlock + 16), element);
@@ -330,7 +345,13 @@ void WeightGrad::multiply(Ix rows, Ix filters, Ix depth, Ix from) {
       t.addTo(e, e.at(sums, e.add(e.mul(row, c.columnTile), column), element),
               c.columnTile, products, from);
     });
-  });
+  };
+  Ix whole = tail ? e.mul(e.div(filters, nr), nr) : filters;
+  e.loop(0, whole, nr, [&](Ix column) { panel(column, tile.vectors); });
+  if (tail)
+    e.loop(whole, filters, nr, [&](Ix column) {
+      panel(column, llvm::divideCeil(tail, tile.lanes));
+    });
 }
 
 void WeightGrad::finish(Ix firstFilter, Ix filters, Ix firstRow, Ix rows) {
